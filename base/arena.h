@@ -1,0 +1,25 @@
+/* arena.h - memory that is given back all at once.  One owner at a time, no
+ * lock. A request's events lie in one arena that is freed with its answer. */
+#ifndef LINKBELL_BASE_ARENA_H
+#define LINKBELL_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct lb_arena; /* a chain of blocks */
+
+/* max_bytes bounds what the arena may hold in all.  NULL when out of memory. */
+struct lb_arena *lb_arena_new(size_t max_bytes);
+void lb_arena_free(struct lb_arena *arena); /* NULL is fine */
+
+/* Memory aligned for any type, not cleared; NULL past the maximum or when out
+ * of memory.  Good until the arena is freed. */
+void *lb_arena_alloc(struct lb_arena *arena, size_t bytes);
+void *lb_arena_calloc(struct lb_arena *arena, size_t bytes);
+
+/* A NUL-terminated copy of len bytes; NULL as above. */
+char *lb_arena_text(struct lb_arena *arena, const char *bytes, size_t len);
+
+/* Bytes handed out so far. */
+size_t lb_arena_bytes(const struct lb_arena *arena);
+
+#endif
