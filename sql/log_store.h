@@ -1,0 +1,71 @@
+/* log_store.h - reading the log: entries in log order from a place on, with
+ * what a reader wants of them.  Blocks of 4,096 log numbers carry their range
+ * of times and sites, so that a question about a week reads a week. */
+#ifndef LINKBELL_SQL_LOG_STORE_H
+#define LINKBELL_SQL_LOG_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "sql/db.h"
+#include "sql/dict.h"
+#include "sql/entry.h"
+
+#define LOG_BLOCK_SHIFT 12 /* log numbers in a block: 4,096 */
+
+struct log_range {
+    int64_t after_seq;    /* entries with a greater log number */
+    int64_t upto_seq;     /* and at most this one; INT64_MAX: no end */
+    int64_t from_at_ms;   /* events with ts at or after; INT64_MIN: all */
+    int64_t to_at_ms;     /* events with ts before; INT64_MAX: all */
+    const int64_t *sites; /* events of these sites; NULL: all */
+    size_t site_count;
+    bool has_other_kinds; /* also entries that are no events */
+    bool has_texts; /* false: numbers only (text[], contact[] stay NULL) */
+};
+
+struct log_reader; /* a place in the log */
+
+/* For reading range on db, within its current transaction; cache is borrowed.
+ */
+LB_MUST_CHECK enum lb_err log_reader_open(struct db *db,
+                                          struct dict_cache *cache,
+                                          const struct log_range *range,
+                                          struct log_reader **reader_out,
+                                          struct lb_error *err);
+/* *entry_out is NULL at the end; else good until the next call. */
+LB_MUST_CHECK enum lb_err log_reader_next(struct log_reader *reader,
+                                          const struct entry **entry_out,
+                                          struct lb_error *err);
+void log_reader_close(struct log_reader *reader); /* NULL is fine */
+
+/* Copies an entry and all its texts into arena; NULL when it is full. */
+struct entry *log_copy_entry(struct lb_arena *arena, const struct entry *entry);
+
+/* Writer thread: inserts the event's row and, when there is any, its contact;
+ * the caller has appended it (cursor_append) and interned its dict numbers. */
+LB_MUST_CHECK enum lb_err log_insert_event(struct db *db,
+                                           const struct entry *entry,
+                                           struct lb_error *err);
+
+/* Writer thread, once a group: notes times and sites of entries just inserted
+ * in their blocks. */
+LB_MUST_CHECK enum lb_err log_note_blocks(struct db *db,
+                                          const struct entry *const *entries,
+                                          size_t count,
+                                          struct lb_error *err);
+
+/* Smallest and greatest ts of all events of the sites (NULL: all), by the
+ * blocks: a bound, not exact.  False when there is no event. */
+LB_MUST_CHECK enum lb_err log_time_bounds(struct db *db,
+                                          const int64_t *sites,
+                                          size_t site_count,
+                                          int64_t *first_at_ms_out,
+                                          int64_t *last_at_ms_out,
+                                          bool *has_events_out,
+                                          struct lb_error *err);
+
+#endif

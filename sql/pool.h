@@ -1,0 +1,43 @@
+/* pool.h - worker threads, each with a read-only connection when the pool has a
+ * data directory (queries, exports), without one otherwise (parsing large
+ * bodies).  Readers never block ingestion. */
+#ifndef LINKBELL_SQL_POOL_H
+#define LINKBELL_SQL_POOL_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "sql/db.h"
+
+struct pool;
+
+/* Caller's struct, alive until done was called. */
+struct pool_job {
+    /* On a worker thread; db is NULL in a pool without a directory.  With one,
+     * it runs inside one read transaction: one snapshot. */
+    void (*run)(struct pool_job *job, struct db *db);
+    /* On the loop thread.  rc: LB_OK, or why run was not called (LB_EIO ...).
+     */
+    void (*done)(struct pool_job *job,
+                 enum lb_err rc,
+                 const struct lb_error *err);
+    /* Any thread may set it; long work looks at it between pieces. */
+    atomic_bool is_cancelled;
+
+    /* The pool's. */
+    struct pool_job *next;
+    enum lb_err rc;
+    struct lb_error err;
+};
+
+LB_MUST_CHECK enum lb_err pool_new(uv_loop_t *loop,
+                                   const char *dir, /* NULL: no connections */
+                                   unsigned thread_count,
+                                   struct pool **pool_out,
+                                   struct lb_error *err);
+void pool_submit(struct pool *pool, struct pool_job *job);
+void pool_stop(struct pool *pool); /* finishes what waits, joins, closes */
+void pool_free(struct pool *pool); /* NULL is fine */
+
+#endif
