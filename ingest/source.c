@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define TABLE_SLOTS 2048 /* power of two, over twice the texts of the table */
 #define LABEL_BYTES 63   /* RFC 1035, 2.3.4 */
 
@@ -26,18 +28,14 @@ struct source_table {
     struct slot slots[TABLE_SLOTS];
 };
 
-static char fold(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* FNV-1a over the folded text (Fowler, Noll and Vo). */
 static size_t slot_of(enum key_kind kind, const char *text, size_t len)
 {
     uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)kind;
 
     for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char)fold(text[i])) * UINT64_C(1099511628211);
+        hash = (hash ^ (unsigned char)lb_text_fold(text[i])) *
+               UINT64_C(1099511628211);
     }
     return (size_t)(hash ^ hash >> 32) & (TABLE_SLOTS - 1);
 }
@@ -51,7 +49,7 @@ static bool is_same(const struct slot *slot,
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        if (fold(slot->text[i]) != fold(text[i])) {
+        if (lb_text_fold(slot->text[i]) != lb_text_fold(text[i])) {
             return false;
         }
     }
@@ -269,7 +267,7 @@ static void read_authority(const char *text, size_t len, char *out)
     }
     len = len > SOURCE_HOST_BYTES ? 0 : len;
     for (size_t i = 0; i < len; i++) {
-        out[i] = fold(text[i]);
+        out[i] = lb_text_fold(text[i]);
     }
     out[len] = '\0';
 }
@@ -289,7 +287,7 @@ static size_t scheme_len(const char *text, size_t len)
 {
     size_t at = 0;
 
-    while (at < len && (is_letter(fold(text[at])) ||
+    while (at < len && (is_letter(lb_text_fold(text[at])) ||
                         (at > 0 && (is_digit(text[at]) || text[at] == '+' ||
                                     text[at] == '-' || text[at] == '.')))) {
         at++;
@@ -303,7 +301,7 @@ static bool is_folded_word(const char *text, size_t len, const char *word)
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        if (fold(text[i]) != word[i]) {
+        if (lb_text_fold(text[i]) != word[i]) {
             return false;
         }
     }
@@ -358,7 +356,7 @@ static enum lb_err take_app(const char *package,
     }
     memcpy(text, scheme, scheme_bytes);
     for (size_t i = 0; i < len; i++) {
-        char c = fold(package[i]);
+        char c = lb_text_fold(package[i]);
 
         if (!is_letter(c) && !is_digit(c) && c != '_' && c != '.') {
             return LB_OK;

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define KEY_BYTES 48 /* longer than any key that is looked for */
 
 static const char *const key_names[UTM_KEY_COUNT] = {
@@ -18,22 +20,6 @@ const char *utm_key_name(enum utm_key key)
     return key_names[key];
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static char fold(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Decodes '+' and %XX of in, once; a malformed '%' stays.  out has room for
  * len. */
 static size_t decode(const char *in, size_t len, char *out)
@@ -41,50 +27,16 @@ static size_t decode(const char *in, size_t len, char *out)
     size_t used = 0;
 
     for (size_t i = 0; i < len; i++) {
-        if (in[i] == '%' && i + 2 < len && hex_digit(in[i + 1]) >= 0 &&
-            hex_digit(in[i + 2]) >= 0) {
+        if (in[i] == '%' && i + 2 < len && lb_text_hex(in[i + 1]) >= 0 &&
+            lb_text_hex(in[i + 2]) >= 0) {
             out[used++] =
-                (char)(hex_digit(in[i + 1]) * 16 + hex_digit(in[i + 2]));
+                (char)(lb_text_hex(in[i + 1]) * 16 + lb_text_hex(in[i + 2]));
             i += 2;
         } else {
             out[used++] = in[i] == '+' ? ' ' : in[i];
         }
     }
     return used;
-}
-
-/* Length of the well-formed UTF-8 character at in (Unicode 15, table 3-7), or
- * minus the length of the maximal ill-formed part. */
-static int character_len(const unsigned char *in, size_t len)
-{
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    int need;
-
-    if (in[0] < 0x80) {
-        return 1;
-    }
-    if (in[0] < 0xc2 || in[0] > 0xf4) {
-        return -1;
-    }
-    need = in[0] < 0xe0 ? 2 : in[0] < 0xf0 ? 3 : 4;
-    if (in[0] == 0xe0) {
-        low = 0xa0;
-    } else if (in[0] == 0xed) {
-        high = 0x9f;
-    } else if (in[0] == 0xf0) {
-        low = 0x90;
-    } else if (in[0] == 0xf4) {
-        high = 0x8f;
-    }
-    for (int i = 1; i < need; i++) {
-        if ((size_t)i >= len || in[i] < low || in[i] > high) {
-            return -i;
-        }
-        low = 0x80;
-        high = 0xbf;
-    }
-    return need;
 }
 
 /* Controls, no-break space and the two line separators count as spaces. */
@@ -111,7 +63,7 @@ static size_t clean(const char *in, size_t len, char *out)
     size_t at = 0;
 
     while (at < len) {
-        int unit = character_len(bytes + at, len - at);
+        int unit = lb_text_char_len(in + at, len - at);
         const char *text = unit > 0 ? in + at : replacement;
         size_t text_len = unit > 0 ? (size_t)unit : sizeof(replacement) - 1;
         bool is_blank = unit > 0 && is_space(bytes + at, unit);
@@ -150,7 +102,7 @@ static enum lb_err normalise(const char *value,
         return LB_OK;
     }
     for (size_t i = 0; i < used && is_folded; i++) {
-        text[i] = fold(text[i]);
+        text[i] = lb_text_fold(text[i]);
     }
     *text_out = lb_arena_text(arena, text, used);
     return *text_out == NULL ? LB_ENOMEM : LB_OK;
@@ -197,7 +149,7 @@ static size_t read_key(const char *in, size_t len, char out[KEY_BYTES])
         from++;
     }
     for (size_t i = from; i < used; i++) {
-        decoded[i] = fold(decoded[i]);
+        decoded[i] = lb_text_fold(decoded[i]);
     }
     if (used - from > 4 && memcmp(decoded + from, "amp;", 4) == 0) {
         from += 4;

@@ -1,0 +1,307 @@
+/* json.c - parsing with cJSON into an arena, and emitters. */
+#include "base/json.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+/* cJSON's hooks are one for the process; which arena they serve is each
+ * thread's. */
+static _Thread_local struct lb_arena *current_arena;
+static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
+
+static void *json_malloc(size_t bytes)
+{
+    return current_arena == NULL ? malloc(bytes)
+                                 : lb_arena_alloc(current_arena, bytes);
+}
+
+static void json_free(void *memory)
+{
+    if (current_arena == NULL) {
+        free(memory);
+    }
+}
+
+static void install_hooks(void)
+{
+    cJSON_Hooks hooks = {json_malloc, json_free};
+
+    cJSON_InitHooks(&hooks);
+}
+
+enum lb_err lb_json_parse(const char *bytes,
+                          size_t len,
+                          unsigned max_depth,
+                          struct lb_arena *arena,
+                          cJSON **json_out,
+                          struct lb_json_fault *fault)
+{
+    enum lb_err rc = lb_json_check(bytes, len, max_depth, fault);
+
+    *json_out = NULL;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    (void)pthread_once(&hooks_once, install_hooks);
+    current_arena = arena;
+    *json_out = cJSON_ParseWithLength(bytes, len);
+    current_arena = NULL;
+    if (*json_out == NULL) {
+        fault->code = "internal";
+        fault->reason = "out of memory";
+        fault->line = 1;
+        fault->column = 1;
+        return LB_ENOMEM;
+    }
+    return LB_OK;
+}
+
+static const char *duplicate_here(const cJSON *object)
+{
+    for (const cJSON *a = object->child; a != NULL; a = a->next) {
+        for (const cJSON *b = object->child; b != a; b = b->next) {
+            if (a->string[0] == b->string[0] &&
+                strcmp(a->string, b->string) == 0) {
+                return a->string;
+            }
+        }
+    }
+    return NULL;
+}
+
+const char *lb_json_find_duplicate_key(const cJSON *json)
+{
+    const char *key = cJSON_IsObject(json) ? duplicate_here(json) : NULL;
+    const cJSON *item;
+
+    if (!cJSON_IsObject(json) && !cJSON_IsArray(json)) {
+        return NULL;
+    }
+    for (item = json->child; item != NULL && key == NULL; item = item->next) {
+        key = lb_json_find_duplicate_key(item);
+    }
+    return key;
+}
+
+const char *lb_json_text(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+bool lb_json_is_true(const cJSON *object, const char *key)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+static void add_escape(struct lb_buf *buf, unsigned code)
+{
+    static const char digits[] = "0123456789abcdef";
+    char escape[6] = {'\\',
+                      'u',
+                      digits[code >> 12 & 15],
+                      digits[code >> 8 & 15],
+                      digits[code >> 4 & 15],
+                      digits[code & 15]};
+
+    lb_buf_add(buf, escape, sizeof(escape));
+}
+
+static void add_control(struct lb_buf *buf, unsigned char c)
+{
+    switch (c) {
+    case '\n':
+        lb_buf_add_text(buf, "\\n");
+        break;
+    case '\r':
+        lb_buf_add_text(buf, "\\r");
+        break;
+    case '\t':
+        lb_buf_add_text(buf, "\\t");
+        break;
+    default:
+        add_escape(buf, c);
+        break;
+    }
+}
+
+static void
+add_character(struct lb_buf *buf, const char *at, int len, bool is_page_safe)
+{
+    unsigned char c = (unsigned char)*at;
+
+    if (len < 0) {
+        lb_buf_add_text(buf, "\xef\xbf\xbd");
+    } else if (c == '"' || c == '\\') {
+        lb_buf_add_char(buf, '\\');
+        lb_buf_add_char(buf, *at);
+    } else if (c < 0x20) {
+        add_control(buf, c);
+    } else if (is_page_safe && (c == '<' || c == '>' || c == '&')) {
+        add_escape(buf, c);
+    } else if (is_page_safe && len == 3 && memcmp(at, "\xe2\x80", 2) == 0 &&
+               ((unsigned char)at[2] & 0xfe) == 0xa8) {
+        add_escape(buf, 0x2000u + ((unsigned char)at[2] & 0x3fu));
+    } else {
+        lb_buf_add(buf, at, (size_t)len);
+    }
+}
+
+static bool is_bare(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' &&
+           c != '>' && c != '&';
+}
+
+static void add_string(struct lb_buf *buf, const char *text, bool is_page_safe)
+{
+    size_t len;
+
+    if (text == NULL) {
+        lb_buf_add_text(buf, "null");
+        return;
+    }
+    len = strlen(text);
+    lb_buf_add_char(buf, '"');
+    for (size_t at = 0; at < len;) {
+        size_t run = at;
+        int unit;
+
+        while (run < len && is_bare((unsigned char)text[run])) {
+            run++;
+        }
+        lb_buf_add(buf, text + at, run - at);
+        at = run;
+        if (at < len) {
+            unit = lb_text_char_len(text + at, len - at);
+            add_character(buf, text + at, unit, is_page_safe);
+            at += (size_t)(unit < 0 ? -unit : unit);
+        }
+    }
+    lb_buf_add_char(buf, '"');
+}
+
+void lb_json_add_string(struct lb_buf *buf, const char *text)
+{
+    add_string(buf, text, true);
+}
+
+void lb_json_add_plain_string(struct lb_buf *buf, const char *text)
+{
+    add_string(buf, text, false);
+}
+
+void lb_json_add_comma(struct lb_buf *buf)
+{
+    char last = buf->len == 0 ? '{' : buf->data[buf->len - 1];
+
+    if (last != '{' && last != '[' && last != ':') {
+        lb_buf_add_char(buf, ',');
+    }
+}
+
+void lb_json_add_key(struct lb_buf *buf, const char *key)
+{
+    lb_json_add_comma(buf);
+    lb_json_add_string(buf, key);
+    lb_buf_add_char(buf, ':');
+}
+
+void lb_json_add_double(struct lb_buf *buf, double value, int decimals)
+{
+    char text[64];
+    size_t len;
+    int n;
+
+    if (!isfinite(value)) {
+        lb_buf_add_text(buf, "null");
+        return;
+    }
+    n = snprintf(text, sizeof(text), "%.*f", decimals, value);
+    if (n < 0 || (size_t)n >= sizeof(text)) {
+        lb_buf_printf(buf, "%.15g", value);
+        return;
+    }
+    len = (size_t)n;
+    if (memchr(text, '.', len) != NULL) {
+        while (text[len - 1] == '0') {
+            len--;
+        }
+        len -= text[len - 1] == '.' ? 1 : 0;
+    }
+    if (len == 2 && memcmp(text, "-0", 2) == 0) {
+        lb_buf_add_char(buf, '0');
+        return;
+    }
+    lb_buf_add(buf, text, len);
+}
+
+void lb_json_add_time(struct lb_buf *buf, int64_t at_ms)
+{
+    char text[LB_CLOCK_TEXT_BYTES];
+
+    if (at_ms == 0) {
+        lb_buf_add_text(buf, "null");
+        return;
+    }
+    lb_clock_format(at_ms, text);
+    lb_buf_printf(buf, "\"%s\"", text);
+}
+
+void lb_json_add_item(struct lb_buf *buf, const cJSON *item)
+{
+    const cJSON *child;
+
+    if (cJSON_IsString(item)) {
+        lb_json_add_string(buf, item->valuestring);
+    } else if (cJSON_IsNumber(item)) {
+        if (item->valuedouble == floor(item->valuedouble) &&
+            fabs(item->valuedouble) < 1e15) {
+            lb_buf_printf(buf, "%.0f", item->valuedouble);
+        } else {
+            lb_buf_printf(buf, "%.17g", item->valuedouble);
+        }
+    } else if (cJSON_IsBool(item)) {
+        lb_buf_add_text(buf, cJSON_IsTrue(item) ? "true" : "false");
+    } else if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
+        bool is_object = cJSON_IsObject(item) != 0;
+
+        lb_buf_add_char(buf, is_object ? '{' : '[');
+        for (child = item->child; child != NULL; child = child->next) {
+            if (child != item->child) {
+                lb_buf_add_char(buf, ',');
+            }
+            if (is_object) {
+                lb_json_add_string(buf, child->string);
+                lb_buf_add_char(buf, ':');
+            }
+            lb_json_add_item(buf, child);
+        }
+        lb_buf_add_char(buf, is_object ? '}' : ']');
+    } else {
+        lb_buf_add_text(buf, "null");
+    }
+}
+
+bool lb_json_to_hundredths(const cJSON *number, int64_t *hundredths_out)
+{
+    double scaled;
+
+    if (!cJSON_IsNumber(number) || fabs(number->valuedouble) > 1e12) {
+        return false;
+    }
+    /* A double holds hundredths up to 10^12 with a finer grain than this. */
+    scaled = number->valuedouble * 100;
+    if (fabs(scaled - nearbyint(scaled)) > 0.02) {
+        return false;
+    }
+    *hundredths_out = (int64_t)nearbyint(scaled);
+    return number->valuedouble == (double)*hundredths_out / 100;
+}
