@@ -1,0 +1,56 @@
+/* http_request.h - what a handler asks of a request. */
+#ifndef LINKBELL_BASE_HTTP_REQUEST_H
+#define LINKBELL_BASE_HTTP_REQUEST_H
+
+#include "base/http_server.h"
+
+/* All texts are the request's, NUL-terminated. */
+const char *lb_http_request_method(const struct lb_http_request *request);
+const char *
+lb_http_request_path(const struct lb_http_request *request); /* decoded once */
+const char *
+lb_http_request_route(const struct lb_http_request *request); /* its pattern */
+const char *lb_http_request_host(const struct lb_http_request *request);
+/* Value of "{name}" in the route's pattern; "" when there is none. */
+const char *lb_http_request_param(const struct lb_http_request *request,
+                                  const char *name);
+
+/* A header field; NULL when absent.  Of several the first. */
+const char *lb_http_request_header(const struct lb_http_request *request,
+                                   const char *name);
+/* All fields of that name, joined by commas, into buf. */
+void lb_http_request_header_joined(const struct lb_http_request *request,
+                                   const char *name,
+                                   struct lb_buf *buf);
+
+/* The query, decoded as a form.  Value of key number nth (from 0); NULL when
+ * absent. */
+const char *lb_http_request_query(struct lb_http_request *request,
+                                  const char *key,
+                                  size_t nth);
+size_t lb_http_request_query_count(struct lb_http_request *request);
+const char *lb_http_request_query_key(struct lb_http_request *request,
+                                      size_t index);
+/* The query as sent, without '?'. */
+const char *lb_http_request_query_text(const struct lb_http_request *request);
+
+/* The body; the buffer may be taken (lb_buf_take) by the handler. */
+struct lb_buf *lb_http_request_body(struct lb_http_request *request);
+/* Content-Length, or -1 for a chunked body, 0 for none. */
+int64_t lb_http_request_length(const struct lb_http_request *request);
+
+const struct sockaddr *
+lb_http_request_peer(const struct lb_http_request *request);
+bool lb_http_request_is_local(
+    const struct lb_http_request *request); /* local socket */
+bool lb_http_request_is_gone(
+    const struct lb_http_request *request); /* peer left */
+bool lb_http_request_is_head(const struct lb_http_request *request);
+
+/* A handler's own data, freed with the request. */
+void lb_http_request_set_user(struct lb_http_request *request,
+                              void *user,
+                              void (*free_fn)(void *));
+void *lb_http_request_user(const struct lb_http_request *request);
+
+#endif
