@@ -192,4 +192,10 @@ LB_MUST_CHECK enum lb_err catalog_revoke_token(struct catalog_holder *holder,
                                                const char *id,
                                                struct lb_error *err);
 
+LB_MUST_CHECK enum lb_err catalog_use_token(struct catalog_holder *holder,
+                                            struct db *db,
+                                            const char *id,
+                                            int64_t at_ms,
+                                            struct lb_error *err);
+
 #endif

@@ -32,7 +32,11 @@ LB_MUST_CHECK enum lb_err db_open(const char *dir,
                                   struct lb_error *err);
 void db_close(struct db *db); /* NULL is fine */
 
+/* Closes and opens the file anew, keeping the lock: after a failed fsync. */
+LB_MUST_CHECK enum lb_err db_reopen(struct db *db, struct lb_error *err);
+
 sqlite3 *db_handle(struct db *db);
+const char *db_dir(const struct db *db);
 
 /* The statement, prepared once, reset and with its bindings cleared; NULL when
  * it can't be prepared (db_error() says why).  Owned by db.  Not for nested use

@@ -58,6 +58,14 @@ LB_MUST_CHECK enum lb_err log_note_blocks(struct db *db,
                                           size_t count,
                                           struct lb_error *err);
 
+/* Cuts a joined text of the dictionary (place, device) into parts; empty ones
+ * are NULL. */
+void log_split(const char *joined,
+               char *out,
+               size_t out_bytes,
+               const char **parts,
+               size_t count);
+
 /* Smallest and greatest ts of all events of the sites (NULL: all), by the
  * blocks: a bound, not exact.  False when there is no event. */
 LB_MUST_CHECK enum lb_err log_time_bounds(struct db *db,

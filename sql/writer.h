@@ -49,6 +49,8 @@ struct writer_member {
     void *ctx;
     /* After BEGIN, before the jobs. */
     enum lb_err (*begin)(void *ctx, struct db *db, struct lb_error *err);
+    /* After the jobs, before deriving: what is written once a group. */
+    enum lb_err (*finish)(void *ctx, struct db *db, struct lb_error *err);
     /* After COMMIT returned OK: what changed since begin holds. */
     void (*committed)(void *ctx);
     /* The transaction is undone: memory falls back to what it was at begin. */
@@ -68,7 +70,10 @@ struct writer_derive {
 struct writer_limits {
     size_t queue_events; /* accepted, not yet durable */
     size_t queue_bytes;
-    size_t group_events; /* a group is closed at this many */
+    size_t group_events;        /* a group is closed at this many */
+    int64_t disk_reserve_bytes; /* free bytes below which events are refused; 0:
+                                   off */
+    int64_t max_db_bytes;       /* size at which events are refused; 0: off */
 };
 
 /* Opens the directory as DB_WRITER and makes the thread (started by
@@ -94,6 +99,9 @@ void writer_add_chore(struct writer *writer,
                       int64_t period_ms);
 LB_MUST_CHECK enum lb_err writer_start(struct writer *writer,
                                        struct lb_error *err);
+
+void writer_set_limits(struct writer *writer,
+                       const struct writer_limits *limits);
 
 /* Any thread.  LB_ELIMIT: the queue is full (events or bytes), done is not
  * called. */

@@ -1,0 +1,41 @@
+/* auth.h - who asks: bearer tokens and the local socket.  The loop thread's. */
+#ifndef LINKBELL_SQL_AUTH_H
+#define LINKBELL_SQL_AUTH_H
+
+#include <stdbool.h>
+
+#include "base/http_server.h"
+#include "sql/catalog.h"
+#include "sql/writer.h"
+
+struct auth;
+
+LB_MUST_CHECK enum lb_err auth_new(struct writer *writer,
+                                   struct catalog_holder *holder,
+                                   struct auth **auth_out,
+                                   struct lb_error *err);
+void auth_free(struct auth *auth);
+
+/* Who asks, once a check passed.  catalog is a reference that the request gives
+ * back. */
+struct auth_who {
+    struct catalog *catalog;
+    const struct catalog_token
+        *token; /* NULL: the local socket, which may do all */
+};
+
+/* Checks that the request holds scope (one of enum catalog_scope).  On success
+ * the request keeps the verdict (auth_who_of()); else 401, 403 or 429 was
+ * answered and false is returned.  is_key_taken: `?key=` may stand for the
+ * header. */
+bool auth_check(struct auth *auth,
+                struct lb_http_request *request,
+                unsigned scope,
+                bool is_key_taken);
+const struct auth_who *auth_who_of(const struct lb_http_request *request);
+
+/* Whether the asker may see a site. */
+bool auth_may_site(const struct auth_who *who, int64_t site);
+bool auth_has_scope(const struct auth_who *who, unsigned scope);
+
+#endif

@@ -1,0 +1,568 @@
+/* log_store.c - writing events and reading the log. */
+#include "sql/log_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT_TRAFFIC 2
+#define BIT_DOUBLE_TAP 4
+#define BIT_ORPHAN 5
+#define BIT_QR 6
+#define BIT_SILENT 7
+#define BIT_VISIT_START 8
+#define SITE_BITS                                                              \
+    63 /* sites share bits of a block's set, number modulo this                \
+        */
+#define JOINED_BYTES 1024
+
+/* Texts of the row's own columns, in the order of the statement from column 18
+ * on. */
+static const enum entry_text text_columns[] = {
+    ENTRY_TEXT_CURRENCY, ENTRY_TEXT_ID,          ENTRY_TEXT_NAME,
+    ENTRY_TEXT_HOST,     ENTRY_TEXT_PAGE,        ENTRY_TEXT_REFERRER,
+    ENTRY_TEXT_UTM_TERM, ENTRY_TEXT_UTM_CONTENT, ENTRY_TEXT_CLICK_ID,
+    ENTRY_TEXT_PROPS};
+#define TEXT_COLUMNS (sizeof(text_columns) / sizeof(text_columns[0]))
+#define FIRST_DICT_COLUMN 8
+#define AMOUNT_COLUMN 17
+#define FIRST_TEXT_COLUMN 18
+
+static int64_t bits_of(const struct entry *entry)
+{
+    return (int64_t)entry->type | (int64_t)entry->traffic << BIT_TRAFFIC |
+           (int64_t)entry->is_double_tap << BIT_DOUBLE_TAP |
+           (int64_t)entry->is_orphan << BIT_ORPHAN |
+           (int64_t)entry->is_qr << BIT_QR |
+           (int64_t)entry->is_silent << BIT_SILENT |
+           (int64_t)entry->is_visit_start << BIT_VISIT_START;
+}
+
+static void read_bits(int64_t bits, struct entry *entry)
+{
+    entry->type = (enum entry_type)(bits & 3);
+    entry->traffic = (enum entry_traffic)(bits >> BIT_TRAFFIC & 3);
+    entry->is_double_tap = (bits >> BIT_DOUBLE_TAP & 1) != 0;
+    entry->is_orphan = (bits >> BIT_ORPHAN & 1) != 0;
+    entry->is_qr = (bits >> BIT_QR & 1) != 0;
+    entry->is_silent = (bits >> BIT_SILENT & 1) != 0;
+    entry->is_visit_start = (bits >> BIT_VISIT_START & 1) != 0;
+}
+
+static enum lb_err
+insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool has_any = false;
+
+    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+        has_any = has_any || entry->contact[i] != NULL;
+    }
+    if (!has_any) {
+        return LB_OK;
+    }
+    stmt = db_stmt(db, SQL_LOG_INSERT_CONTACT);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
+        for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+            db_bind_text(stmt, 2 + i, entry->contact[i]);
+        }
+    }
+    return db_run(db, stmt, err);
+}
+
+enum lb_err
+log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_INSERT_EVENT);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
+        (void)sqlite3_bind_int64(stmt, 2, entry->site);
+        (void)sqlite3_bind_int64(stmt, 3, entry->ts_at_ms);
+        (void)sqlite3_bind_int64(stmt, 4, entry->received_at_ms);
+        (void)sqlite3_bind_int64(stmt, 5, bits_of(entry));
+        (void)sqlite3_bind_int64(stmt, 6, (int64_t)entry->id_hash);
+        if (entry->visitor != 0) {
+            (void)sqlite3_bind_int64(stmt, 7, entry->visitor_day);
+            (void)sqlite3_bind_int64(stmt, 8, entry->visitor);
+        }
+        for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
+            if (entry->dict[i] != 0) {
+                (void)sqlite3_bind_int64(stmt, FIRST_DICT_COLUMN + 1 + i,
+                                         entry->dict[i]);
+            }
+        }
+        if (entry->has_amount) {
+            (void)sqlite3_bind_int64(stmt, AMOUNT_COLUMN + 1,
+                                     entry->amount_hundredths);
+        }
+        for (size_t i = 0; i < TEXT_COLUMNS; i++) {
+            const char *text = entry->text[text_columns[i]];
+
+            if (text != NULL) {
+                (void)sqlite3_bind_text(stmt, FIRST_TEXT_COLUMN + 1 + (int)i,
+                                        text, -1, SQLITE_STATIC);
+            }
+        }
+    }
+    rc = db_run(db, stmt, err);
+    return rc == LB_OK ? insert_contact(db, entry, err) : rc;
+}
+
+static int64_t site_bit(int64_t site)
+{
+    return (int64_t)(UINT64_C(1) << (site % SITE_BITS));
+}
+
+static int64_t site_set(const int64_t *sites, size_t count)
+{
+    int64_t set = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        set |= site_bit(sites[i]);
+    }
+    return sites == NULL ? INT64_MAX : set;
+}
+
+static enum lb_err note_block(struct db *db,
+                              int64_t block,
+                              int64_t first_ms,
+                              int64_t last_ms,
+                              int64_t sites,
+                              struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+
+    if (sites == 0) {
+        return LB_OK;
+    }
+    stmt = db_stmt(db, SQL_LOG_NOTE_BLOCK);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, block);
+        (void)sqlite3_bind_int64(stmt, 2, first_ms);
+        (void)sqlite3_bind_int64(stmt, 3, last_ms);
+        (void)sqlite3_bind_int64(stmt, 4, sites);
+    }
+    return db_run(db, stmt, err);
+}
+
+enum lb_err log_note_blocks(struct db *db,
+                            const struct entry *const *entries,
+                            size_t count,
+                            struct lb_error *err)
+{
+    int64_t block = -1;
+    int64_t first_ms = 0;
+    int64_t last_ms = 0;
+    int64_t sites = 0;
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        const struct entry *entry = entries[i];
+
+        if (entry->kind != ENTRY_EVENT) {
+            continue;
+        }
+        if (entry->seq >> LOG_BLOCK_SHIFT != block) {
+            rc = note_block(db, block, first_ms, last_ms, sites, err);
+            block = entry->seq >> LOG_BLOCK_SHIFT;
+            first_ms = entry->ts_at_ms;
+            last_ms = entry->ts_at_ms;
+            sites = 0;
+        }
+        first_ms = entry->ts_at_ms < first_ms ? entry->ts_at_ms : first_ms;
+        last_ms = entry->ts_at_ms > last_ms ? entry->ts_at_ms : last_ms;
+        sites |= site_bit(entry->site);
+    }
+    return rc == LB_OK ? note_block(db, block, first_ms, last_ms, sites, err)
+                       : rc;
+}
+
+enum lb_err log_time_bounds(struct db *db,
+                            const int64_t *sites,
+                            size_t site_count,
+                            int64_t *first_at_ms_out,
+                            int64_t *last_at_ms_out,
+                            bool *has_events_out,
+                            struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_BOUNDS);
+    bool has_row = false;
+    enum lb_err rc;
+
+    *has_events_out = false;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, site_set(sites, site_count));
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row) {
+        *has_events_out = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
+        *first_at_ms_out = sqlite3_column_int64(stmt, 0);
+        *last_at_ms_out = sqlite3_column_int64(stmt, 1);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+/* A run of blocks that may hold what is looked for, as a range of log numbers.
+ */
+struct run {
+    int64_t after_seq;
+    int64_t upto_seq;
+};
+
+struct log_reader {
+    struct db *db;
+    struct dict_cache *cache;
+    struct log_range range;
+    struct run *runs; /* owned */
+    size_t run_count;
+    size_t next_run;
+    sqlite3_stmt *events; /* the statement of the run under way; NULL: none */
+    sqlite3_stmt *others; /* NULL: none or at its end */
+    struct entry event;
+    struct entry other;
+    bool has_event; /* event holds one that was not given yet */
+    bool has_other;
+    char place[JOINED_BYTES];
+    char device[JOINED_BYTES];
+};
+
+static enum lb_err add_run(struct log_reader *reader,
+                           int64_t block,
+                           size_t *cap,
+                           struct lb_error *err)
+{
+    int64_t first = block << LOG_BLOCK_SHIFT;
+    struct run run = {first - 1, first + (INT64_C(1) << LOG_BLOCK_SHIFT) - 1};
+
+    run.after_seq = run.after_seq < reader->range.after_seq
+                        ? reader->range.after_seq
+                        : run.after_seq;
+    run.upto_seq = run.upto_seq > reader->range.upto_seq
+                       ? reader->range.upto_seq
+                       : run.upto_seq;
+    if (reader->run_count > 0 &&
+        reader->runs[reader->run_count - 1].upto_seq == run.after_seq) {
+        reader->runs[reader->run_count - 1].upto_seq = run.upto_seq;
+        return LB_OK;
+    }
+    if (reader->run_count == *cap) {
+        size_t more = *cap == 0 ? 64 : *cap * 2;
+        struct run *runs = realloc(reader->runs, more * sizeof(*runs));
+
+        if (runs == NULL) {
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+        reader->runs = runs;
+        *cap = more;
+    }
+    reader->runs[reader->run_count++] = run;
+    return LB_OK;
+}
+
+static enum lb_err find_runs(struct log_reader *reader, struct lb_error *err)
+{
+    const struct log_range *range = &reader->range;
+    sqlite3_stmt *stmt = db_stmt(reader->db, SQL_LOG_BLOCKS);
+    bool has_row = false;
+    size_t cap = 0;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1,
+                                 (range->after_seq + 1) >> LOG_BLOCK_SHIFT);
+        (void)sqlite3_bind_int64(stmt, 2, range->upto_seq >> LOG_BLOCK_SHIFT);
+        (void)sqlite3_bind_int64(stmt, 3, range->from_at_ms);
+        (void)sqlite3_bind_int64(stmt, 4, range->to_at_ms);
+        (void)sqlite3_bind_int64(stmt, 5,
+                                 site_set(range->sites, range->site_count));
+    }
+    while ((rc = db_next(reader->db, stmt, &has_row, err)) == LB_OK &&
+           has_row) {
+        rc = add_run(reader, sqlite3_column_int64(stmt, 0), &cap, err);
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
+}
+
+enum lb_err log_reader_open(struct db *db,
+                            struct dict_cache *cache,
+                            const struct log_range *range,
+                            struct log_reader **reader_out,
+                            struct lb_error *err)
+{
+    struct log_reader *reader = calloc(1, sizeof(*reader));
+    enum lb_err rc;
+
+    *reader_out = NULL;
+    if (reader == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    reader->db = db;
+    reader->cache = cache;
+    reader->range = *range;
+    rc = find_runs(reader, err);
+    if (rc == LB_OK && range->has_other_kinds) {
+        reader->others = db_stmt(db, SQL_LOG_OTHERS);
+        if (reader->others == NULL) {
+            rc = db_error(db, "read the log", err);
+        } else {
+            (void)sqlite3_bind_int64(reader->others, 1, range->after_seq);
+            (void)sqlite3_bind_int64(reader->others, 2, range->upto_seq);
+        }
+    }
+    if (rc != LB_OK) {
+        log_reader_close(reader);
+        return rc;
+    }
+    *reader_out = reader;
+    return LB_OK;
+}
+
+void log_reader_close(struct log_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    (void)sqlite3_reset(reader->events);
+    (void)sqlite3_reset(reader->others);
+    free(reader->runs);
+    free(reader);
+}
+
+static void read_numbers(sqlite3_stmt *stmt, struct entry *entry)
+{
+    entry->kind = ENTRY_EVENT;
+    entry->seq = sqlite3_column_int64(stmt, 0);
+    entry->received_at_ms = sqlite3_column_int64(stmt, 3);
+    read_bits(sqlite3_column_int64(stmt, 4), entry);
+    entry->id_hash = (uint64_t)sqlite3_column_int64(stmt, 5);
+    entry->visitor_day = sqlite3_column_int64(stmt, 6);
+    entry->visitor = sqlite3_column_int64(stmt, 7);
+    for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
+        entry->dict[i] = sqlite3_column_int64(stmt, FIRST_DICT_COLUMN + i);
+    }
+    entry->has_amount = sqlite3_column_type(stmt, AMOUNT_COLUMN) != SQLITE_NULL;
+    entry->amount_hundredths = sqlite3_column_int64(stmt, AMOUNT_COLUMN);
+}
+
+void log_split(const char *joined,
+               char *out,
+               size_t out_bytes,
+               const char **parts,
+               size_t count)
+{
+    size_t len = joined == NULL ? 0 : strlen(joined);
+    char *at = out;
+
+    memset(parts, 0, count * sizeof(*parts));
+    if (len == 0 || len >= out_bytes) {
+        return;
+    }
+    memcpy(out, joined, len + 1);
+    for (size_t i = 0; i < count && at != NULL; i++) {
+        char *next = strchr(at, '\x1f');
+
+        if (next != NULL) {
+            *next++ = '\0';
+        }
+        parts[i] = at[0] == '\0' ? NULL : at;
+        at = next;
+    }
+}
+
+static enum lb_err read_contact(struct log_reader *reader,
+                                struct entry *entry,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(reader->db, SQL_LOG_CONTACT);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
+    }
+    rc = db_next(reader->db, stmt, &has_row, err);
+    /* The row stays current until the statement's next use: at the next lead.
+     */
+    for (int i = 0; i < ENTRY_CONTACT_COUNT && has_row; i++) {
+        entry->contact[i] = (const char *)sqlite3_column_text(stmt, i);
+    }
+    return rc;
+}
+
+static enum lb_err
+read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
+{
+    static const struct {
+        enum entry_text text;
+        enum entry_dict dict;
+    } plain[] = {{ENTRY_TEXT_LINK, ENTRY_DICT_LINK},
+                 {ENTRY_TEXT_SOURCE, ENTRY_DICT_SOURCE},
+                 {ENTRY_TEXT_CHANNEL, ENTRY_DICT_CHANNEL},
+                 {ENTRY_TEXT_UTM_SOURCE, ENTRY_DICT_UTM_SOURCE},
+                 {ENTRY_TEXT_UTM_MEDIUM, ENTRY_DICT_UTM_MEDIUM},
+                 {ENTRY_TEXT_UTM_CAMPAIGN, ENTRY_DICT_UTM_CAMPAIGN},
+                 {ENTRY_TEXT_REASON, ENTRY_DICT_REASON}};
+
+    for (size_t i = 0; i < TEXT_COLUMNS; i++) {
+        entry->text[text_columns[i]] = (const char *)sqlite3_column_text(
+            reader->events, FIRST_TEXT_COLUMN + (int)i);
+    }
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        entry->text[plain[i].text] = dict_cache_text(
+            reader->cache, reader->db, entry->dict[plain[i].dict]);
+    }
+    log_split(dict_cache_text(reader->cache, reader->db,
+                              entry->dict[ENTRY_DICT_PLACE]),
+              reader->place, sizeof(reader->place),
+              &entry->text[ENTRY_TEXT_COUNTRY], 3);
+    log_split(dict_cache_text(reader->cache, reader->db,
+                              entry->dict[ENTRY_DICT_DEVICE]),
+              reader->device, sizeof(reader->device),
+              &entry->text[ENTRY_TEXT_DEVICE], 5);
+    return entry->type == ENTRY_LEAD || entry->type == ENTRY_CONVERSION
+               ? read_contact(reader, entry, err)
+               : LB_OK;
+}
+
+static bool
+is_wanted(const struct log_range *range, int64_t site, int64_t ts_ms)
+{
+    if (ts_ms < range->from_at_ms || ts_ms >= range->to_at_ms) {
+        return false;
+    }
+    if (range->sites == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < range->site_count; i++) {
+        if (range->sites[i] == site) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Steps to the next wanted event of the runs; has_event stays false at the end.
+ */
+static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    while (rc == LB_OK && !reader->has_event) {
+        bool has_row = false;
+
+        if (reader->events == NULL) {
+            struct run *run = &reader->runs[reader->next_run];
+
+            if (reader->next_run >= reader->run_count) {
+                return LB_OK;
+            }
+            reader->next_run++;
+            reader->events =
+                db_stmt(reader->db, reader->range.has_texts ? SQL_LOG_EVENTS
+                                                            : SQL_LOG_NUMBERS);
+            if (reader->events == NULL) {
+                return db_error(reader->db, "read the log", err);
+            }
+            (void)sqlite3_bind_int64(reader->events, 1, run->after_seq);
+            (void)sqlite3_bind_int64(reader->events, 2, run->upto_seq);
+        }
+        rc = db_next(reader->db, reader->events, &has_row, err);
+        if (!has_row) {
+            reader->events = NULL;
+        } else if (is_wanted(&reader->range,
+                             sqlite3_column_int64(reader->events, 1),
+                             sqlite3_column_int64(reader->events, 2))) {
+            memset(&reader->event, 0, sizeof(reader->event));
+            reader->event.site = sqlite3_column_int64(reader->events, 1);
+            reader->event.ts_at_ms = sqlite3_column_int64(reader->events, 2);
+            read_numbers(reader->events, &reader->event);
+            rc = reader->range.has_texts
+                     ? read_texts(reader, &reader->event, err)
+                     : LB_OK;
+            reader->has_event = true;
+        }
+    }
+    return rc;
+}
+
+static enum lb_err fetch_other(struct log_reader *reader, struct lb_error *err)
+{
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (reader->others == NULL || reader->has_other) {
+        return LB_OK;
+    }
+    rc = db_next(reader->db, reader->others, &has_row, err);
+    if (!has_row) {
+        reader->others = NULL;
+        return rc;
+    }
+    memset(&reader->other, 0, sizeof(reader->other));
+    reader->other.seq = sqlite3_column_int64(reader->others, 0);
+    reader->other.kind = (enum entry_kind)sqlite3_column_int(reader->others, 1);
+    reader->other.received_at_ms = sqlite3_column_int64(reader->others, 2);
+    reader->other.ts_at_ms = reader->other.received_at_ms;
+    reader->other.data = (const char *)sqlite3_column_text(reader->others, 3);
+    reader->has_other = true;
+    return LB_OK;
+}
+
+enum lb_err log_reader_next(struct log_reader *reader,
+                            const struct entry **entry_out,
+                            struct lb_error *err)
+{
+    enum lb_err rc = fetch_event(reader, err);
+
+    *entry_out = NULL;
+    rc = rc == LB_OK ? fetch_other(reader, err) : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (reader->has_event &&
+        (!reader->has_other || reader->event.seq < reader->other.seq)) {
+        reader->has_event = false;
+        *entry_out = &reader->event;
+    } else if (reader->has_other) {
+        reader->has_other = false;
+        *entry_out = &reader->other;
+    }
+    return LB_OK;
+}
+
+struct entry *log_copy_entry(struct lb_arena *arena, const struct entry *entry)
+{
+    struct entry *copy = lb_arena_alloc(arena, sizeof(*copy));
+    bool is_full = copy == NULL;
+
+    if (is_full) {
+        return NULL;
+    }
+    *copy = *entry;
+    for (int i = 0; i < ENTRY_TEXT_COUNT; i++) {
+        if (entry->text[i] != NULL) {
+            copy->text[i] =
+                lb_arena_text(arena, entry->text[i], strlen(entry->text[i]));
+            is_full = is_full || copy->text[i] == NULL;
+        }
+    }
+    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+        if (entry->contact[i] != NULL) {
+            copy->contact[i] = lb_arena_text(arena, entry->contact[i],
+                                             strlen(entry->contact[i]));
+            is_full = is_full || copy->contact[i] == NULL;
+        }
+    }
+    if (entry->data != NULL) {
+        copy->data = lb_arena_text(arena, entry->data, strlen(entry->data));
+        is_full = is_full || copy->data == NULL;
+    }
+    return is_full ? NULL : copy;
+}

@@ -1,0 +1,3 @@
+-- catalog_links: ?1 site; columns of links; catalog.c
+SELECT number, slug, title, url, intent, enabled, managed_by, created, removed FROM links
+WHERE site = ?1 ORDER BY slug

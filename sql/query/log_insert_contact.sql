@@ -1,0 +1,2 @@
+-- log_insert_contact: ?1 seq, ?2 email, ?3 name, ?4 message, ?5 phone; no columns; log_store.c
+INSERT INTO contacts (seq, email, name, message, phone) VALUES (?1, ?2, ?3, ?4, ?5)

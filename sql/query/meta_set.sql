@@ -1,0 +1,3 @@
+-- meta_set: ?1 key, ?2 value; no columns; db.c
+INSERT INTO meta (key, value) VALUES (?1, ?2)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value

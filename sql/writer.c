@@ -1,0 +1,671 @@
+/* writer.c - the one thread that writes: groups, transactions, reports. */
+#include "sql/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#define MEMBER_MAX 16
+#define CHORE_MAX 16
+#define IDLE_MS 200          /* between looks at disk and chores */
+#define RETRY_DERIVE_MS 1000 /* after deriving failed */
+#define CHECKPOINT_PAGES 1000
+#define WAL_TRUNCATE_BYTES (INT64_C(64) * 1024 * 1024)
+
+struct chore {
+    bool (*run)(void *ctx, struct db *db);
+    void *ctx;
+    int64_t period_ms;
+    int64_t due_at_ms; /* monotonic */
+};
+
+struct job_list {
+    struct writer_job *first;
+    struct writer_job *last;
+};
+
+struct writer {
+    struct db *db; /* owned; the writer thread's once started */
+    uv_loop_t *loop;
+    uv_thread_t thread;
+    uv_async_t async;
+    bool is_started;
+    uv_mutex_t lock;
+    uv_cond_t wake;
+    /* By lock, from here: */
+    struct job_list live;
+    struct job_list background;
+    struct job_list reported;
+    size_t queued_events;
+    size_t queued_bytes;
+    bool is_stopping;
+    struct writer_status status;
+    struct writer_limits limits;
+    /* The writer thread's: */
+    struct writer_member members[MEMBER_MAX];
+    size_t member_count;
+    struct writer_derive derive;
+    struct chore chores[CHORE_MAX];
+    size_t chore_count;
+    size_t next_chore;
+    int64_t derive_retry_at_ms;
+    int64_t disk_looked_at_ms;
+    bool is_disk_short;
+    bool is_reopen_needed;
+    int wal_pages;
+    struct lb_metric *commit_seconds;
+    struct lb_metric *commit_events;
+    struct lb_metric *wal_bytes;
+    struct lb_metric *db_bytes;
+    struct lb_metric *disk_free;
+    struct lb_metric *queue_events;
+};
+
+static void push(struct job_list *list, struct writer_job *job)
+{
+    job->next = NULL;
+    if (list->last == NULL) {
+        list->first = job;
+    } else {
+        list->last->next = job;
+    }
+    list->last = job;
+}
+
+static struct writer_job *pop(struct job_list *list)
+{
+    struct writer_job *job = list->first;
+
+    if (job != NULL) {
+        list->first = job->next;
+        list->last = list->first == NULL ? NULL : list->last;
+        job->next = NULL;
+    }
+    return job;
+}
+
+static int on_wal(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+    struct writer *writer = ctx;
+
+    (void)handle;
+    (void)name;
+    writer->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void make_metrics(struct writer *writer)
+{
+    writer->commit_seconds = lb_metrics_histogram(
+        "linkbell_commit_seconds", "Time of a group's transaction.", "", true);
+    writer->commit_events = lb_metrics_histogram(
+        "linkbell_commit_events", "Events in a group.", "", false);
+    writer->wal_bytes = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_wal_bytes",
+                                       "Size of the write-ahead log.", "");
+    writer->db_bytes = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_db_bytes",
+                                      "Size of the database file.", "");
+    writer->disk_free =
+        lb_metrics_get(LB_METRIC_GAUGE, "linkbell_disk_free_bytes",
+                       "Free bytes below the data directory.", "");
+    writer->queue_events =
+        lb_metrics_get(LB_METRIC_GAUGE, "linkbell_queue_events",
+                       "Events accepted and not yet durable.", "");
+}
+
+enum lb_err writer_new(uv_loop_t *loop,
+                       const char *dir,
+                       const struct writer_limits *limits,
+                       struct writer **writer_out,
+                       struct lb_error *err)
+{
+    struct writer *writer = calloc(1, sizeof(*writer));
+    enum lb_err rc;
+
+    *writer_out = NULL;
+    if (writer == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    writer->loop = loop;
+    writer->limits = *limits;
+    rc = db_open(dir, DB_WRITER, &writer->db, err);
+    if (rc != LB_OK) {
+        free(writer);
+        return rc;
+    }
+    (void)sqlite3_wal_hook(db_handle(writer->db), on_wal, writer);
+    make_metrics(writer);
+    if (uv_mutex_init(&writer->lock) != 0 || uv_cond_init(&writer->wake) != 0) {
+        db_close(writer->db);
+        free(writer);
+        return lb_err_set(err, LB_ENOMEM, "no lock to be had");
+    }
+    *writer_out = writer;
+    return LB_OK;
+}
+
+struct db *writer_db(struct writer *writer)
+{
+    return writer->db;
+}
+
+void writer_add_member(struct writer *writer,
+                       const struct writer_member *member)
+{
+    if (writer->member_count < MEMBER_MAX) {
+        writer->members[writer->member_count++] = *member;
+    }
+}
+
+void writer_set_derive(struct writer *writer,
+                       const struct writer_derive *derive)
+{
+    writer->derive = *derive;
+}
+
+void writer_add_chore(struct writer *writer,
+                      bool (*chore)(void *ctx, struct db *db),
+                      void *ctx,
+                      int64_t period_ms)
+{
+    if (writer->chore_count < CHORE_MAX) {
+        writer->chores[writer->chore_count++] = (struct chore){
+            chore, ctx, period_ms, lb_clock_mono_ms() + period_ms};
+    }
+}
+
+void writer_set_limits(struct writer *writer,
+                       const struct writer_limits *limits)
+{
+    uv_mutex_lock(&writer->lock);
+    writer->limits = *limits;
+    uv_mutex_unlock(&writer->lock);
+}
+
+/* --- one group -------------------------------------------------------------
+ */
+
+static enum lb_err members_begin(struct writer *writer, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < writer->member_count && rc == LB_OK; i++) {
+        if (writer->members[i].begin != NULL) {
+            rc = writer->members[i].begin(writer->members[i].ctx, writer->db,
+                                          err);
+        }
+    }
+    return rc;
+}
+
+static enum lb_err members_finish(struct writer *writer, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < writer->member_count && rc == LB_OK; i++) {
+        if (writer->members[i].finish != NULL) {
+            rc = writer->members[i].finish(writer->members[i].ctx, writer->db,
+                                           err);
+        }
+    }
+    return rc;
+}
+
+static void members_end(struct writer *writer, bool is_committed)
+{
+    for (size_t i = 0; i < writer->member_count; i++) {
+        void (*end)(void *) = is_committed ? writer->members[i].committed
+                                           : writer->members[i].rolled_back;
+
+        if (end != NULL) {
+            end(writer->members[i].ctx);
+        }
+    }
+}
+
+/* Derives inside a savepoint.  A fault of ours leaves the append standing; one
+ * that undid the transaction is the group's. */
+static enum lb_err
+derive(struct writer *writer, bool *is_derived_out, struct lb_error *err)
+{
+    int64_t now_ms = lb_clock_mono_ms();
+    struct lb_error fault = {LB_OK, ""};
+    enum lb_err rc;
+
+    *is_derived_out = false;
+    if (writer->derive.run == NULL || now_ms < writer->derive_retry_at_ms) {
+        return LB_OK;
+    }
+    rc = db_savepoint(writer->db, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    rc = writer->derive.run(writer->derive.ctx, writer->db, &fault);
+    if (rc == LB_OK) {
+        *is_derived_out = true;
+        return db_release(writer->db, err);
+    }
+    if (!db_rollback_to(writer->db)) {
+        return lb_err_set(err, rc, "%s", fault.text);
+    }
+    writer->derive.undone(writer->derive.ctx);
+    writer->derive_retry_at_ms = now_ms + RETRY_DERIVE_MS;
+    uv_mutex_lock(&writer->lock);
+    writer->status.is_derive_failing = true;
+    writer->status.last_error = fault;
+    uv_mutex_unlock(&writer->lock);
+    lb_log_limited(LB_LOG_ERROR, "derive_failed", "text=\"%s\"", fault.text);
+    return LB_OK;
+}
+
+static enum lb_err
+run_jobs(struct writer *writer, struct writer_job *jobs, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (struct writer_job *job = jobs; job != NULL && rc == LB_OK;
+         job = job->next) {
+        rc = job->run(job, writer->db, err);
+    }
+    return rc;
+}
+
+static enum lb_err run_transaction(struct writer *writer,
+                                   struct writer_job *jobs,
+                                   struct lb_error *err)
+{
+    bool is_derived = false;
+    enum lb_err rc = db_begin(writer->db, err);
+
+    rc = rc == LB_OK ? members_begin(writer, err) : rc;
+    rc = rc == LB_OK ? run_jobs(writer, jobs, err) : rc;
+    rc = rc == LB_OK ? members_finish(writer, err) : rc;
+    rc = rc == LB_OK ? derive(writer, &is_derived, err) : rc;
+    rc = rc == LB_OK ? db_commit(writer->db, err) : rc;
+    if (rc != LB_OK) {
+        db_rollback(writer->db);
+        if (writer->derive.undone != NULL) {
+            writer->derive.undone(writer->derive.ctx);
+        }
+        members_end(writer, false);
+        return rc;
+    }
+    members_end(writer, true);
+    if (is_derived) {
+        writer->derive.committed(writer->derive.ctx);
+        uv_mutex_lock(&writer->lock);
+        writer->status.is_derive_failing = false;
+        uv_mutex_unlock(&writer->lock);
+    }
+    return LB_OK;
+}
+
+static void
+note_outcome(struct writer *writer, enum lb_err rc, const struct lb_error *err)
+{
+    bool is_storage = rc == LB_EIO || rc == LB_EFULL || rc == LB_EREADONLY ||
+                      rc == LB_EFORMAT;
+
+    uv_mutex_lock(&writer->lock);
+    writer->status.is_failing = is_storage;
+    writer->status.is_disk_full = rc == LB_EFULL || writer->is_disk_short;
+    if (is_storage) {
+        writer->status.last_error = *err;
+    }
+    uv_mutex_unlock(&writer->lock);
+    if (is_storage) {
+        lb_log_limited(LB_LOG_ERROR, "commit_failed", "text=\"%s\"", err->text);
+    }
+    /* After a failed write or fsync nothing that the connection holds is
+     * trusted. */
+    writer->is_reopen_needed =
+        rc == LB_EIO || rc == LB_EREADONLY || rc == LB_EFORMAT;
+}
+
+static enum lb_err reopen(struct writer *writer, struct lb_error *err)
+{
+    enum lb_err rc = db_reopen(writer->db, err);
+
+    if (rc == LB_OK) {
+        writer->is_reopen_needed = false;
+        (void)sqlite3_wal_hook(db_handle(writer->db), on_wal, writer);
+    }
+    return rc;
+}
+
+static void report(struct writer *writer, struct writer_job *jobs)
+{
+    uv_mutex_lock(&writer->lock);
+    while (jobs != NULL) {
+        struct writer_job *next = jobs->next;
+
+        writer->queued_events -= jobs->event_count;
+        writer->queued_bytes -= jobs->bytes;
+        push(&writer->reported, jobs);
+        jobs = next;
+    }
+    lb_metrics_set(writer->queue_events, (int64_t)writer->queued_events);
+    uv_mutex_unlock(&writer->lock);
+    if (writer->loop != NULL) {
+        (void)uv_async_send(&writer->async);
+        return;
+    }
+    for (struct writer_job *job = pop(&writer->reported); job != NULL;
+         job = pop(&writer->reported)) {
+        job->done(job, job->rc, &job->err);
+    }
+}
+
+static void
+set_result(struct writer_job *jobs, enum lb_err rc, const struct lb_error *err)
+{
+    for (struct writer_job *job = jobs; job != NULL; job = job->next) {
+        job->rc = rc;
+        if (rc != LB_OK) {
+            job->err = *err;
+            job->err.code = rc;
+        }
+    }
+}
+
+/* A group whose transaction failed without being undone by SQLite: one job may
+ * be at fault, so each gets a transaction of its own. */
+static void run_singly(struct writer *writer, struct writer_job *jobs)
+{
+    for (struct writer_job *job = jobs; job != NULL; job = job->next) {
+        struct writer_job *next = job->next;
+        struct lb_error err = {LB_OK, ""};
+
+        job->next = NULL;
+        job->rc = run_transaction(writer, job, &err);
+        job->err = err;
+        note_outcome(writer, job->rc, &err);
+        job->next = next;
+    }
+}
+
+static bool is_refused(struct writer *writer,
+                       const struct writer_job *jobs,
+                       struct lb_error *err)
+{
+    if (jobs == NULL || !jobs->is_append || !writer->is_disk_short) {
+        return false;
+    }
+    (void)lb_err_set(err, LB_EFULL,
+                     "the disk is full: less is free than limits.disk_reserve, "
+                     "or the database passed limits.max_db_bytes");
+    return true;
+}
+
+static void
+run_group(struct writer *writer, struct writer_job *jobs, size_t event_count)
+{
+    struct lb_error err = {LB_OK, ""};
+    int64_t began_ns = lb_clock_mono_ns();
+    enum lb_err rc = LB_OK;
+
+    if (writer->is_reopen_needed) {
+        rc = reopen(writer, &err);
+    }
+    if (rc == LB_OK && is_refused(writer, jobs, &err)) {
+        set_result(jobs, LB_EFULL, &err);
+        report(writer, jobs);
+        return;
+    }
+    rc = rc == LB_OK ? run_transaction(writer, jobs, &err) : rc;
+    note_outcome(writer, rc, &err);
+    if (rc != LB_OK && jobs != NULL && jobs->next != NULL &&
+        !writer->is_reopen_needed && rc != LB_EFULL) {
+        run_singly(writer, jobs);
+    } else {
+        set_result(jobs, rc, &err);
+    }
+    if (rc == LB_OK && jobs != NULL) {
+        lb_metrics_observe_ns(writer->commit_seconds,
+                              lb_clock_mono_ns() - began_ns);
+        lb_metrics_observe_count(writer->commit_events, (int64_t)event_count);
+    }
+    if (jobs != NULL) {
+        report(writer, jobs);
+    }
+}
+
+/* --- between groups --------------------------------------------------------
+ */
+
+static void checkpoint(struct writer *writer)
+{
+    if (writer->wal_pages < CHECKPOINT_PAGES || writer->is_reopen_needed) {
+        return;
+    }
+    (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
+                                    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    writer->wal_pages = 0;
+    if (db_wal_bytes(writer->db) > WAL_TRUNCATE_BYTES) {
+        (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
+                                        SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
+}
+
+/* Free space and size, looked at now and then. */
+static void look_at_disk(struct writer *writer, int64_t now_ms)
+{
+    struct statvfs found;
+    int64_t reserve;
+    int64_t largest;
+    int64_t free_bytes;
+    int64_t db_bytes = db_file_bytes(writer->db);
+    bool is_short;
+
+    if (now_ms - writer->disk_looked_at_ms < IDLE_MS ||
+        statvfs(db_dir(writer->db), &found) != 0) {
+        return;
+    }
+    writer->disk_looked_at_ms = now_ms;
+    free_bytes = (int64_t)(found.f_bavail * found.f_frsize);
+    uv_mutex_lock(&writer->lock);
+    reserve = writer->limits.disk_reserve_bytes;
+    largest = writer->limits.max_db_bytes;
+    uv_mutex_unlock(&writer->lock);
+    if (reserve > (int64_t)(found.f_blocks * found.f_frsize / 20)) {
+        reserve = (int64_t)(found.f_blocks * found.f_frsize / 20);
+    }
+    /* Once short, half as much again must be free. */
+    is_short =
+        free_bytes < (writer->is_disk_short ? reserve + reserve / 2 : reserve);
+    is_short = is_short || (largest > 0 && db_bytes >= largest);
+    if (is_short != writer->is_disk_short) {
+        writer->is_disk_short = is_short;
+        lb_log(is_short ? LB_LOG_ERROR : LB_LOG_INFO,
+               is_short ? "disk_full" : "disk_recovered", "free_bytes=%lld",
+               (long long)free_bytes);
+        uv_mutex_lock(&writer->lock);
+        writer->status.is_disk_full = is_short;
+        uv_mutex_unlock(&writer->lock);
+    }
+    lb_metrics_set(writer->disk_free, free_bytes);
+    lb_metrics_set(writer->db_bytes, db_bytes);
+    lb_metrics_set(writer->wal_bytes, db_wal_bytes(writer->db));
+}
+
+/* At most one chore; true when it has more to do. */
+static bool run_chore(struct writer *writer, int64_t now_ms)
+{
+    for (size_t i = 0; i < writer->chore_count && !writer->is_reopen_needed;
+         i++) {
+        struct chore *chore =
+            &writer->chores[(writer->next_chore + i) % writer->chore_count];
+
+        if (now_ms >= chore->due_at_ms) {
+            bool has_more = chore->run(chore->ctx, writer->db);
+
+            chore->due_at_ms = has_more ? now_ms : now_ms + chore->period_ms;
+            writer->next_chore =
+                (writer->next_chore + i + 1) % writer->chore_count;
+            return has_more;
+        }
+    }
+    return false;
+}
+
+/* Under the lock: the jobs of the next group, in order. */
+static struct writer_job *take_group(struct writer *writer,
+                                     size_t *event_count_out)
+{
+    struct job_list *from =
+        writer->live.first != NULL ? &writer->live : &writer->background;
+    struct job_list group = {NULL, NULL};
+
+    *event_count_out = 0;
+    while (from->first != NULL) {
+        if (group.first != NULL &&
+            (!from->first->is_append || !group.first->is_append ||
+             *event_count_out >= writer->limits.group_events)) {
+            break;
+        }
+        *event_count_out += from->first->event_count;
+        push(&group, pop(from));
+        if (from == &writer->background) {
+            break;
+        }
+    }
+    return group.first;
+}
+
+static bool is_behind(struct writer *writer)
+{
+    return writer->derive.is_behind != NULL &&
+           lb_clock_mono_ms() >= writer->derive_retry_at_ms &&
+           writer->derive.is_behind(writer->derive.ctx);
+}
+
+static void writer_thread(void *arg)
+{
+    struct writer *writer = arg;
+    bool has_more = false;
+    bool is_over = false;
+
+    while (!is_over) {
+        struct writer_job *jobs;
+        size_t event_count = 0;
+
+        uv_mutex_lock(&writer->lock);
+        if (writer->live.first == NULL && writer->background.first == NULL &&
+            !writer->is_stopping && !has_more) {
+            (void)uv_cond_timedwait(&writer->wake, &writer->lock,
+                                    (uint64_t)IDLE_MS * 1000000);
+        }
+        jobs = take_group(writer, &event_count);
+        is_over = jobs == NULL && writer->is_stopping;
+        uv_mutex_unlock(&writer->lock);
+        if (jobs != NULL) {
+            run_group(writer, jobs, event_count);
+        } else if (!is_over && is_behind(writer)) {
+            run_group(writer, NULL, 0);
+        }
+        if (!is_over) {
+            int64_t now_ms = lb_clock_mono_ms();
+
+            checkpoint(writer);
+            look_at_disk(writer, now_ms);
+            has_more = run_chore(writer, now_ms) || is_behind(writer);
+        }
+    }
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct writer *writer = async->data;
+    struct writer_job *job;
+
+    uv_mutex_lock(&writer->lock);
+    job = writer->reported.first;
+    writer->reported = (struct job_list){NULL, NULL};
+    uv_mutex_unlock(&writer->lock);
+    while (job != NULL) {
+        struct writer_job *next = job->next;
+
+        job->done(job, job->rc, &job->err);
+        job = next;
+    }
+}
+
+enum lb_err writer_start(struct writer *writer, struct lb_error *err)
+{
+    if (writer->loop != NULL) {
+        if (uv_async_init(writer->loop, &writer->async, on_async) != 0) {
+            return lb_err_set(err, LB_ENOMEM, "no wake-up handle to be had");
+        }
+        writer->async.data = writer;
+    }
+    look_at_disk(writer, lb_clock_mono_ms() + IDLE_MS);
+    if (uv_thread_create(&writer->thread, writer_thread, writer) != 0) {
+        return lb_err_set(err, LB_ENOMEM, "no thread to be had");
+    }
+    writer->is_started = true;
+    return LB_OK;
+}
+
+enum lb_err writer_submit(struct writer *writer, struct writer_job *job)
+{
+    bool is_full;
+
+    job->rc = LB_OK;
+    job->err.code = LB_OK;
+    job->err.text[0] = '\0';
+    uv_mutex_lock(&writer->lock);
+    is_full = job->event_count > 0 && writer->queued_events > 0 &&
+              (writer->queued_events + job->event_count >
+                   writer->limits.queue_events ||
+               writer->queued_bytes + job->bytes > writer->limits.queue_bytes);
+    if (!is_full) {
+        writer->queued_events += job->event_count;
+        writer->queued_bytes += job->bytes;
+        push(job->is_background ? &writer->background : &writer->live, job);
+        uv_cond_signal(&writer->wake);
+    }
+    uv_mutex_unlock(&writer->lock);
+    return is_full ? LB_ELIMIT : LB_OK;
+}
+
+void writer_stop(struct writer *writer)
+{
+    if (!writer->is_started) {
+        return;
+    }
+    uv_mutex_lock(&writer->lock);
+    writer->is_stopping = true;
+    uv_cond_signal(&writer->wake);
+    uv_mutex_unlock(&writer->lock);
+    (void)uv_thread_join(&writer->thread);
+    writer->is_started = false;
+    if (writer->loop != NULL) {
+        on_async(&writer->async);
+        uv_close((uv_handle_t *)&writer->async, NULL);
+    }
+    (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
+                                    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+void writer_free(struct writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    db_close(writer->db);
+    uv_cond_destroy(&writer->wake);
+    uv_mutex_destroy(&writer->lock);
+    free(writer);
+}
+
+void writer_get_status(struct writer *writer, struct writer_status *status_out)
+{
+    uv_mutex_lock(&writer->lock);
+    *status_out = writer->status;
+    status_out->queued_events = writer->queued_events;
+    status_out->queued_bytes = writer->queued_bytes;
+    uv_mutex_unlock(&writer->lock);
+}
