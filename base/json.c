@@ -35,6 +35,17 @@ static void install_hooks(void)
     cJSON_InitHooks(&hooks);
 }
 
+cJSON *lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena)
+{
+    cJSON *json;
+
+    (void)pthread_once(&hooks_once, install_hooks);
+    current_arena = arena;
+    json = cJSON_ParseWithLength(bytes, len);
+    current_arena = NULL;
+    return json;
+}
+
 enum lb_err lb_json_parse(const char *bytes,
                           size_t len,
                           unsigned max_depth,
@@ -48,10 +59,7 @@ enum lb_err lb_json_parse(const char *bytes,
     if (rc != LB_OK) {
         return rc;
     }
-    (void)pthread_once(&hooks_once, install_hooks);
-    current_arena = arena;
-    *json_out = cJSON_ParseWithLength(bytes, len);
-    current_arena = NULL;
+    *json_out = lb_json_parse_checked(bytes, len, arena);
     if (*json_out == NULL) {
         fault->code = "internal";
         fault->reason = "out of memory";

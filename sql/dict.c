@@ -18,6 +18,9 @@ struct word {
 };
 
 struct dict {
+    struct word *
+        *by_number; /* owned array; NULL where the number is nobody's */
+    size_t number_cap;
     struct word **buckets; /* owned */
     size_t bucket_count;   /* a power of two */
     size_t count;
@@ -58,6 +61,35 @@ static enum lb_err grow(struct dict *dict)
     return LB_OK;
 }
 
+static enum lb_err make_place(struct dict *dict, int64_t number)
+{
+    size_t cap = (size_t)number + (size_t)number / 2 + 64;
+    struct word **by_number;
+
+    if ((size_t)number < dict->number_cap) {
+        return LB_OK;
+    }
+    by_number = realloc(dict->by_number, cap * sizeof(struct word *));
+    if (by_number == NULL) {
+        return LB_ENOMEM;
+    }
+    memset(by_number + dict->number_cap,
+           0,
+           (cap - dict->number_cap) * sizeof(struct word *));
+    dict->by_number = by_number;
+    dict->number_cap = cap;
+    return LB_OK;
+}
+
+const char *dict_text(const struct dict *dict, int64_t number)
+{
+    if (number <= 0 || (size_t)number >= dict->number_cap ||
+        dict->by_number[number] == NULL) {
+        return NULL;
+    }
+    return dict->by_number[number]->text;
+}
+
 static struct word *
 add_word(struct dict *dict, int field, const char *text, int64_t number)
 {
@@ -67,10 +99,12 @@ add_word(struct dict *dict, int field, const char *text, int64_t number)
     if (dict->count >= dict->bucket_count && grow(dict) != LB_OK) {
         return NULL;
     }
-    word = malloc(sizeof(*word) + len + 1);
+    word = make_place(dict, number) == LB_OK ? malloc(sizeof(*word) + len + 1)
+                                             : NULL;
     if (word == NULL) {
         return NULL;
     }
+    dict->by_number[number] = word;
     word->number = number;
     word->field = field;
     word->hash = hash_word(field, text);
@@ -104,6 +138,7 @@ static void rolled_back(void *ctx)
         }
         *at = word->next;
         dict->count--;
+        dict->by_number[word->number] = NULL;
         free(word);
     }
 }
@@ -159,6 +194,7 @@ void dict_free(struct dict *dict)
             free(word);
         }
     }
+    free(dict->by_number);
     free(dict->buckets);
     free(dict);
 }

@@ -28,6 +28,10 @@ LB_MUST_CHECK enum lb_err dict_intern(struct dict *dict,
                                       int64_t *number_out,
                                       struct lb_error *err);
 
+/* Writer thread: the text of a number; NULL for 0.  Good until the transaction
+ * ends. */
+const char *dict_text(const struct dict *dict, int64_t number);
+
 /* A connection's own cache of number to text, for readers and for the writer's
  * reading of the log; freed with dict_cache_free(). */
 struct dict_cache;

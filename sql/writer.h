@@ -65,6 +65,8 @@ struct writer_derive {
     void (*undone)(
         void *ctx); /* back to the savepoint; the append still holds */
     void (*committed)(void *ctx);
+    /* Whether entries wait that no group brought: it then runs without one. */
+    bool (*is_behind)(void *ctx);
 };
 
 struct writer_limits {

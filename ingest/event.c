@@ -1,0 +1,658 @@
+/* event.c - validation and enrichment of one event. */
+#include "ingest/event.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "base/zone.h"
+#include "ingest/channel.h"
+#include "sql/auth.h"
+
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_TS,
+    FIELD_UTM,
+    FIELD_VALUE,
+    FIELD_CONTACT,
+    FIELD_PROPS
+};
+
+enum field_id {
+    FIELD_ID_TYPE,
+    FIELD_ID_SITE,
+    FIELD_ID_ID,
+    FIELD_ID_NAME,
+    FIELD_ID_LINK,
+    FIELD_ID_URL,
+    FIELD_ID_REFERRER,
+    FIELD_ID_TS,
+    FIELD_ID_IP,
+    FIELD_ID_AGENT,
+    FIELD_ID_VISITOR,
+    FIELD_ID_COUNTRY,
+    FIELD_ID_REGION,
+    FIELD_ID_CITY,
+    FIELD_ID_UTM,
+    FIELD_ID_VALUE,
+    FIELD_ID_CONTACT,
+    FIELD_ID_PROPS,
+    FIELD_COUNT
+};
+
+struct field {
+    const char *name;
+    enum field_kind kind;
+    size_t max_bytes; /* 0: the common limit */
+};
+
+static const struct field fields[FIELD_COUNT] = {
+    {"type", FIELD_TEXT, 0},
+    {"site", FIELD_TEXT, 0},
+    {"id", FIELD_TEXT, EVENT_ID_BYTES},
+    {"name", FIELD_TEXT, 0},
+    {"link", FIELD_TEXT, 0},
+    {"url", FIELD_TEXT, 2048},
+    {"referrer", FIELD_TEXT, 2048},
+    {"ts", FIELD_TS, 0},
+    {"ip", FIELD_TEXT, 0},
+    {"user_agent", FIELD_TEXT, 1024},
+    {"visitor", FIELD_TEXT, 0},
+    {"country", FIELD_TEXT, 0},
+    {"region", FIELD_TEXT, 0},
+    {"city", FIELD_TEXT, 0},
+    {"utm", FIELD_UTM, 0},
+    {"value", FIELD_VALUE, 0},
+    {"contact", FIELD_CONTACT, 0},
+    {"props", FIELD_PROPS, 0},
+};
+
+static const char *const contact_names[ENTRY_CONTACT_COUNT] = {
+    "email", "name", "message", "phone"};
+static const char *const contact_paths[ENTRY_CONTACT_COUNT] = {
+    "contact.email", "contact.name", "contact.message", "contact.phone"};
+#define CONTACT_MESSAGE_BYTES 4096
+#define PROP_BYTES 512
+
+struct reading {
+    const struct event_context *context;
+    struct lb_arena *arena;
+    struct event *event;
+    struct event_fault *fault;
+    const cJSON *items[FIELD_COUNT]; /* what the object holds; NULL: absent */
+};
+
+static bool fail(struct reading *reading,
+                 const char *code,
+                 const char *field,
+                 const char *fmt,
+                 ...) LB_PRINTF(4, 5);
+
+static bool fail(struct reading *reading,
+                 const char *code,
+                 const char *field,
+                 const char *fmt,
+                 ...)
+{
+    va_list args;
+
+    reading->fault->code = code;
+    reading->fault->field = field;
+    va_start(args, fmt);
+    if (vsnprintf(reading->fault->message, sizeof(reading->fault->message), fmt,
+                  args) < 0) {
+        reading->fault->message[0] = '\0';
+    }
+    va_end(args);
+    /* A cut inside a character would not be UTF-8. */
+    reading->fault->message[lb_text_cut(
+        reading->fault->message, strlen(reading->fault->message),
+        sizeof(reading->fault->message) - 4)] = '\0';
+    return false;
+}
+
+static bool no_memory(struct reading *reading)
+{
+    return fail(reading, "internal", NULL, "out of memory");
+}
+
+static const char *text_of(const struct reading *reading, enum field_id id)
+{
+    const cJSON *item = reading->items[id];
+
+    return item == NULL || item->valuestring[0] == '\0' ? NULL
+                                                        : item->valuestring;
+}
+
+static int find_field(const char *name)
+{
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (name[0] == fields[i].name[0] && strcmp(name, fields[i].name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool check_text(struct reading *reading,
+                       const char *path,
+                       const cJSON *item,
+                       size_t max_bytes)
+{
+    size_t max = max_bytes == 0 ? reading->context->text_bytes : max_bytes;
+
+    if (!cJSON_IsString(item)) {
+        return fail(reading, "bad_type", path, "%s must be a text", path);
+    }
+    if (strlen(item->valuestring) > max) {
+        return fail(reading, "too_long", path,
+                    "%s has %zu bytes; %zu are taken", path,
+                    strlen(item->valuestring), max);
+    }
+    return true;
+}
+
+/* Sorts the object's members into items; null counts as absent. */
+static bool sort_fields(struct reading *reading, const cJSON *json)
+{
+    unsigned seen = 0;
+
+    for (const cJSON *item = json->child; item != NULL; item = item->next) {
+        int id = find_field(item->string);
+
+        if (id < 0) {
+            return fail(reading, "unknown_field", "event",
+                        "\"%.60s\" is no field of an event; see the list in "
+                        "the documentation",
+                        item->string);
+        }
+        if ((seen & 1u << id) != 0) {
+            return fail(reading, "duplicate_key", fields[id].name,
+                        "%s stands in the event twice", fields[id].name);
+        }
+        seen |= 1u << id;
+        if (cJSON_IsNull(item)) {
+            continue;
+        }
+        if (fields[id].kind == FIELD_TEXT &&
+            !check_text(reading, fields[id].name, item, fields[id].max_bytes)) {
+            return false;
+        }
+        reading->items[id] = item;
+    }
+    return true;
+}
+
+static bool read_type_and_site(struct reading *reading)
+{
+    struct entry *entry = &reading->event->entry;
+    const char *type = text_of(reading, FIELD_ID_TYPE);
+    const char *site = text_of(reading, FIELD_ID_SITE);
+
+    if (type == NULL) {
+        return fail(reading, "missing_field", "type",
+                    "type is missing; it is view, click, lead or conversion");
+    }
+    if (!entry_type_from_name(type, &entry->type)) {
+        return fail(reading, "bad_value", "type",
+                    "type \"%.40s\" is not view, click, lead or conversion",
+                    type);
+    }
+    if (site == NULL) {
+        return fail(reading, "missing_field", "site",
+                    "site is missing; it is the id of a configured site");
+    }
+    reading->event->site = catalog_site_find(reading->context->catalog, site);
+    if (reading->event->site == NULL ||
+        (reading->context->who != NULL &&
+         !auth_may_site(reading->context->who, reading->event->site->number))) {
+        return fail(reading, "unknown_site", "site",
+                    "there is no site \"%.64s\" for this token; add it to "
+                    "linkbell.yaml and apply it, or use another token",
+                    site);
+    }
+    entry->site = reading->event->site->number;
+    return true;
+}
+
+static bool
+parse_ts(struct reading *reading, const cJSON *item, int64_t *ts_out)
+{
+    const double last_ms = 253402300799999.0; /* the end of 9999 */
+
+    if (cJSON_IsNumber(item)) {
+        if (item->valuedouble < 0 || item->valuedouble > last_ms ||
+            item->valuedouble != (double)(int64_t)item->valuedouble) {
+            return fail(reading, "bad_ts", "ts",
+                        "ts must be whole milliseconds since 1970, up to the "
+                        "year 9999");
+        }
+        *ts_out = (int64_t)item->valuedouble;
+        return true;
+    }
+    if (!cJSON_IsString(item)) {
+        return fail(reading, "bad_type", "ts",
+                    "ts must be an RFC 3339 text or epoch milliseconds");
+    }
+    if (!lb_zone_parse_instant(item->valuestring, ts_out) || *ts_out < 0) {
+        return fail(reading, "bad_ts", "ts",
+                    "ts \"%.40s\" is no RFC 3339 time with a zone, such as "
+                    "2026-11-23T08:15:02Z",
+                    item->valuestring);
+    }
+    return true;
+}
+
+static bool read_ts(struct reading *reading)
+{
+    struct entry *entry = &reading->event->entry;
+    int64_t now_ms = reading->context->received_at_ms;
+
+    entry->received_at_ms = now_ms;
+    entry->ts_at_ms = now_ms;
+    if (reading->items[FIELD_ID_TS] != NULL &&
+        !parse_ts(reading, reading->items[FIELD_ID_TS], &entry->ts_at_ms)) {
+        return false;
+    }
+    if (entry->ts_at_ms > now_ms + EVENT_FUTURE_MS) {
+        return fail(reading, "in_future", "ts",
+                    "ts is more than 10 minutes ahead of this server's clock; "
+                    "check the sender's clock");
+    }
+    if (reading->context->is_any_age) {
+        entry->received_at_ms = entry->ts_at_ms;
+    } else if (entry->ts_at_ms < now_ms - EVENT_LATE_MS) {
+        return fail(reading, "too_old", "ts",
+                    "ts is more than 72 hours ago; load older events with "
+                    "linkbell import");
+    }
+    return true;
+}
+
+static bool read_id(struct reading *reading)
+{
+    const char *id = text_of(reading, FIELD_ID_ID);
+    char made[32];
+
+    if (id == NULL) {
+        if (!lb_secret_id("ev_", made, sizeof(made))) {
+            return no_memory(reading);
+        }
+        id = lb_arena_text(reading->arena, made, strlen(made));
+        if (id == NULL) {
+            return no_memory(reading);
+        }
+    }
+    reading->event->entry.text[ENTRY_TEXT_ID] = id;
+    reading->event->entry.id_hash =
+        event_id_hash(reading->context->id_key, reading->event->entry.site, id);
+    return true;
+}
+
+uint64_t event_id_hash(const uint8_t key[16], int64_t site, const char *id)
+{
+    char bytes[sizeof(site) + EVENT_ID_BYTES + 1];
+    size_t len = strnlen(id, EVENT_ID_BYTES);
+
+    memcpy(bytes, &site, sizeof(site));
+    memcpy(bytes + sizeof(site), id, len);
+    return lb_hash_sip(key, bytes, sizeof(site) + len);
+}
+
+static bool read_texts(struct reading *reading)
+{
+    struct entry *entry = &reading->event->entry;
+    const char *country = text_of(reading, FIELD_ID_COUNTRY);
+
+    entry->text[ENTRY_TEXT_NAME] = text_of(reading, FIELD_ID_NAME);
+    entry->text[ENTRY_TEXT_LINK] = text_of(reading, FIELD_ID_LINK);
+    entry->text[ENTRY_TEXT_REGION] = text_of(reading, FIELD_ID_REGION);
+    entry->text[ENTRY_TEXT_CITY] = text_of(reading, FIELD_ID_CITY);
+    if (country != NULL &&
+        (strlen(country) != 2 || !lb_text_is_made_of(country, "A-Z", 2))) {
+        return fail(reading, "bad_value", "country",
+                    "country \"%.20s\" is not two letters A-Z (ISO 3166-1)",
+                    country);
+    }
+    entry->text[ENTRY_TEXT_COUNTRY] = country;
+    return true;
+}
+
+/* Host and path of the event's URL. */
+static bool read_url(struct reading *reading, const char **host_out)
+{
+    struct entry *entry = &reading->event->entry;
+    const char *url = text_of(reading, FIELD_ID_URL);
+    const char *path = NULL;
+    size_t len;
+
+    *host_out = NULL;
+    if (url == NULL) {
+        return true;
+    }
+    if (source_url_host(url, strlen(url), reading->arena, host_out) != LB_OK) {
+        return no_memory(reading);
+    }
+    if (url[0] == '/' && url[1] != '/') {
+        path = url;
+    } else if (*host_out != NULL) {
+        path = strstr(url, "//") + 2;
+        path += strcspn(path, "/?#");
+    }
+    if (path == NULL) {
+        return true;
+    }
+    len = strcspn(path, "?#");
+    entry->text[ENTRY_TEXT_PAGE] =
+        len == 0 ? "/" : lb_arena_text(reading->arena, path, len);
+    entry->text[ENTRY_TEXT_HOST] = *host_out;
+    return entry->text[ENTRY_TEXT_PAGE] != NULL || no_memory(reading);
+}
+
+static bool read_utm_object(struct reading *reading, struct utm *utm)
+{
+    const cJSON *object = reading->items[FIELD_ID_UTM];
+    const char *twice;
+
+    if (object == NULL) {
+        return true;
+    }
+    if (!cJSON_IsObject(object)) {
+        return fail(reading, "bad_type", "utm",
+                    "utm must be an object with source, medium, campaign, "
+                    "term, content");
+    }
+    twice = lb_json_find_duplicate_key(object);
+    if (twice != NULL) {
+        return fail(reading, "duplicate_key", "utm",
+                    "%.60s stands in utm twice", twice);
+    }
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        const char *name = strncmp(item->string, "utm_", 4) == 0
+                               ? item->string + 4
+                               : item->string;
+        int key = 0;
+
+        while (key < UTM_KEY_COUNT &&
+               strcmp(utm_key_name((enum utm_key)key) + 4, name) != 0) {
+            key++;
+        }
+        if (key == UTM_KEY_COUNT) {
+            return fail(reading, "unknown_field", "utm",
+                        "\"%.60s\" is no key of utm; they are source, medium, "
+                        "campaign, term, content",
+                        item->string);
+        }
+        if (cJSON_IsNull(item)) {
+            continue;
+        }
+        if (!check_text(reading, "utm", item, 0)) {
+            return false;
+        }
+        if (utm_set(utm, (enum utm_key)key, item->valuestring,
+                    strlen(item->valuestring), reading->context->is_case_kept,
+                    reading->arena) != LB_OK) {
+            return no_memory(reading);
+        }
+    }
+    return true;
+}
+
+static void keep_attribution(struct event *event,
+                             const struct utm *utm,
+                             const struct source_referrer *referrer,
+                             const struct source_verdict *verdict)
+{
+    struct entry *entry = &event->entry;
+    bool has_campaign = utm->click_id != NULL;
+
+    for (int key = 0; key < UTM_KEY_COUNT; key++) {
+        entry->text[ENTRY_TEXT_UTM_SOURCE + key] = utm->value[key];
+        has_campaign = has_campaign || utm->value[key] != NULL;
+    }
+    entry->text[ENTRY_TEXT_CLICK_ID] =
+        utm->click_id == NULL ? NULL : utm->click_id->name;
+    entry->text[ENTRY_TEXT_REFERRER] = referrer->stored;
+    entry->text[ENTRY_TEXT_SOURCE] = verdict->name;
+    entry->text[ENTRY_TEXT_CHANNEL] = channel_decide(utm, verdict);
+    event->own = has_campaign                       ? DECIDE_OWN_CAMPAIGN
+                 : referrer->kind != SOURCE_NOTHING ? DECIDE_OWN_REFERRER
+                                                    : DECIDE_OWN_NOTHING;
+}
+
+static bool read_attribution(struct reading *reading, const char *host)
+{
+    const struct catalog_site *site = reading->event->site;
+    const char *url = text_of(reading, FIELD_ID_URL);
+    const char *referrer = text_of(reading, FIELD_ID_REFERRER);
+    struct source_self self = {host, site->id, site->hosts, site->host_count};
+    struct source_referrer read;
+    struct source_verdict verdict;
+    struct utm utm;
+
+    url = url == NULL ? "" : url;
+    referrer = referrer == NULL ? "" : referrer;
+    if (utm_read_url(url, strlen(url), reading->context->is_case_kept,
+                     reading->arena, &utm) != LB_OK) {
+        return no_memory(reading);
+    }
+    if (!read_utm_object(reading, &utm)) {
+        return false;
+    }
+    if (source_read_referrer(reading->context->sources, referrer,
+                             strlen(referrer), &self, reading->arena,
+                             &read) != LB_OK ||
+        source_decide(reading->context->sources, &utm, &read, reading->arena,
+                      &verdict) != LB_OK) {
+        return no_memory(reading);
+    }
+    keep_attribution(reading->event, &utm, &read, &verdict);
+    return true;
+}
+
+static bool read_visitor(struct reading *reading)
+{
+    const char *given = text_of(reading, FIELD_ID_VISITOR);
+    const char *ip = text_of(reading, FIELD_ID_IP);
+    const char *agent = text_of(reading, FIELD_ID_AGENT);
+    struct visitor_address address = reading->context->address;
+    struct event *event = reading->event;
+
+    if (ip != NULL && !visitor_parse_address(ip, &address)) {
+        return fail(reading, "bad_value", "ip",
+                    "ip is no IPv4 or IPv6 address");
+    }
+    if (given == NULL && address.kind == 0) {
+        return true;
+    }
+    event->salt =
+        visitor_salt_of(reading->context->visitors, event->site,
+                        event->entry.ts_at_ms, reading->context->import);
+    if (event->salt == NULL) {
+        return no_memory(reading);
+    }
+    event->visitor_hash =
+        given != NULL
+            ? visitor_hash_given(event->salt, event->site->id, given)
+            : visitor_hash_address(event->salt, event->site->id, &address,
+                                   agent == NULL ? "" : agent);
+    event->entry.visitor_day = visitor_salt_day(event->salt);
+    return true;
+}
+
+static bool read_value(struct reading *reading)
+{
+    const cJSON *object = reading->items[FIELD_ID_VALUE];
+    struct entry *entry = &reading->event->entry;
+    const cJSON *amount = NULL;
+    const cJSON *currency = NULL;
+
+    if (object == NULL) {
+        return true;
+    }
+    if (!cJSON_IsObject(object)) {
+        return fail(reading, "bad_type", "value",
+                    "value must be an object with amount and currency");
+    }
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        const cJSON **slot = strcmp(item->string, "amount") == 0     ? &amount
+                             : strcmp(item->string, "currency") == 0 ? &currency
+                                                                     : NULL;
+
+        if (slot == NULL) {
+            return fail(
+                reading, "unknown_field", "value",
+                "\"%.60s\" is no key of value; they are amount and currency",
+                item->string);
+        }
+        if (*slot != NULL) {
+            return fail(reading, "duplicate_key", "value",
+                        "%s stands in value twice", item->string);
+        }
+        *slot = item;
+    }
+    if (amount == NULL || currency == NULL) {
+        return fail(reading, "missing_field",
+                    amount == NULL ? "value.amount" : "value.currency",
+                    "value needs amount and currency");
+    }
+    if (!cJSON_IsNumber(amount)) {
+        return fail(reading, "bad_type", "value.amount",
+                    "value.amount must be a number");
+    }
+    if (!lb_json_to_hundredths(amount, &entry->amount_hundredths)) {
+        return fail(
+            reading, "bad_value", "value.amount",
+            "value.amount must have 2 places at most and be at most 10^12");
+    }
+    if (!cJSON_IsString(currency) || strlen(currency->valuestring) != 3 ||
+        !lb_text_is_made_of(currency->valuestring, "A-Z", 3)) {
+        return fail(reading, "bad_value", "value.currency",
+                    "value.currency must be three letters A-Z");
+    }
+    entry->has_amount = true;
+    entry->text[ENTRY_TEXT_CURRENCY] = currency->valuestring;
+    return true;
+}
+
+static bool read_contact(struct reading *reading)
+{
+    const cJSON *object = reading->items[FIELD_ID_CONTACT];
+    const char *twice;
+
+    if (object == NULL) {
+        return true;
+    }
+    if (!cJSON_IsObject(object)) {
+        return fail(
+            reading, "bad_type", "contact",
+            "contact must be an object with email, name, message, phone");
+    }
+    twice = lb_json_find_duplicate_key(object);
+    if (twice != NULL) {
+        return fail(reading, "duplicate_key", "contact",
+                    "%.60s stands in contact twice", twice);
+    }
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        int field = 0;
+
+        while (field < ENTRY_CONTACT_COUNT &&
+               strcmp(contact_names[field], item->string) != 0) {
+            field++;
+        }
+        if (field == ENTRY_CONTACT_COUNT) {
+            return fail(reading, "unknown_field", "contact",
+                        "\"%.60s\" is no key of contact; they are email, name, "
+                        "message, phone",
+                        item->string);
+        }
+        if (cJSON_IsNull(item)) {
+            continue;
+        }
+        if (!check_text(reading, contact_paths[field], item,
+                        field == ENTRY_CONTACT_MESSAGE ? CONTACT_MESSAGE_BYTES
+                                                       : 0)) {
+            return false;
+        }
+        if (reading->context->is_contact_kept[field] &&
+            item->valuestring[0] != '\0') {
+            reading->event->entry.contact[field] = item->valuestring;
+        }
+    }
+    return true;
+}
+
+static bool read_props(struct reading *reading)
+{
+    const cJSON *object = reading->items[FIELD_ID_PROPS];
+    struct lb_buf text;
+    const char *twice;
+    size_t count = 0;
+
+    if (object == NULL || (cJSON_IsObject(object) && object->child == NULL)) {
+        return true;
+    }
+    if (!cJSON_IsObject(object)) {
+        return fail(reading, "bad_type", "props",
+                    "props must be a flat object");
+    }
+    twice = lb_json_find_duplicate_key(object);
+    if (twice != NULL) {
+        return fail(reading, "duplicate_key", "props",
+                    "%.60s stands in props twice", twice);
+    }
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        if (!cJSON_IsString(item) && !cJSON_IsNumber(item) &&
+            !cJSON_IsBool(item)) {
+            return fail(reading, "bad_type", "props",
+                        "props.%.60s must be a text, a number, true or false",
+                        item->string);
+        }
+        if (++count > EVENT_PROPS) {
+            return fail(reading, "bad_value", "props",
+                        "props has more than %d pairs", EVENT_PROPS);
+        }
+        if (strlen(item->string) > reading->context->text_bytes ||
+            item->string[0] == '\0' ||
+            (cJSON_IsString(item) && strlen(item->valuestring) > PROP_BYTES)) {
+            return fail(
+                reading, "too_long", "props",
+                "props.%.60s: a name has 1 to %zu bytes, a value at most %d",
+                item->string, reading->context->text_bytes, PROP_BYTES);
+        }
+    }
+    lb_buf_init(&text, (size_t)256 * 1024);
+    lb_json_add_item(&text, object);
+    reading->event->entry.text[ENTRY_TEXT_PROPS] =
+        lb_arena_text(reading->arena, lb_buf_text(&text), text.len);
+    lb_buf_deinit(&text);
+    return reading->event->entry.text[ENTRY_TEXT_PROPS] != NULL ||
+           no_memory(reading);
+}
+
+bool event_read(const struct event_context *context,
+                const cJSON *json,
+                struct lb_arena *arena,
+                struct event *event_out,
+                struct event_fault *fault_out)
+{
+    struct reading reading = {context, arena, event_out, fault_out, {NULL}};
+    const char *host = NULL;
+
+    memset(event_out, 0, sizeof(*event_out));
+    event_out->entry.kind = ENTRY_EVENT;
+    event_out->entry.is_silent = context->is_silent;
+    if (!cJSON_IsObject(json)) {
+        return fail(&reading, "bad_type", "event",
+                    "an event must be a JSON object");
+    }
+    return sort_fields(&reading, json) && read_type_and_site(&reading) &&
+           read_ts(&reading) && read_id(&reading) && read_texts(&reading) &&
+           read_url(&reading, &host) && read_attribution(&reading, host) &&
+           read_visitor(&reading) && read_value(&reading) &&
+           read_contact(&reading) && read_props(&reading);
+}

@@ -1,0 +1,70 @@
+/* event.h - from one JSON object to one log entry: validation with every fault
+ * named, and enrichment with what the event itself says.  Pure but for the
+ * visitor's salt. */
+#ifndef LINKBELL_INGEST_EVENT_H
+#define LINKBELL_INGEST_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "ingest/decide.h"
+#include "ingest/source.h"
+#include "ingest/visitor.h"
+#include "sql/catalog.h"
+#include "sql/entry.h"
+
+#define EVENT_ID_BYTES 64
+#define EVENT_PROPS 30
+#define EVENT_LATE_MS (INT64_C(72) * 3600000)
+#define EVENT_FUTURE_MS (INT64_C(10) * 60000)
+
+/* An event on its way to the log. */
+struct event {
+    struct entry entry;
+    const struct catalog_site *site;
+    enum decide_own own;
+    struct visitor_salt *salt; /* NULL: no visitor */
+    uint64_t visitor_hash;
+};
+
+/* What all events of a request share.  Read-only while events are read. */
+struct event_context {
+    const struct catalog *catalog;
+    const struct auth_who *who; /* whose sites count; NULL: all */
+    const struct source_table *sources;
+    struct visitors *visitors;
+    uint8_t id_key[16];
+    int64_t received_at_ms;
+    const char *import; /* "" for live events */
+    bool is_silent;
+    bool is_any_age; /* imports: ts of any age, received is ts */
+    bool is_case_kept;
+    bool is_contact_kept[ENTRY_CONTACT_COUNT];
+    size_t text_bytes; /* of texts without a limit of their own */
+    struct visitor_address
+        address; /* of the request, for events without one; kind 0 */
+};
+
+struct event_fault {
+    const char *code;
+    const char *field; /* NULL: none is at fault */
+    char message[200];
+};
+
+/* Reads json into *event_out, texts in arena.  False with *fault_out filled
+ * when the event is refused.  Out of memory is code "internal". */
+bool event_read(const struct event_context *context,
+                const cJSON *json,
+                struct lb_arena *arena,
+                struct event *event_out,
+                struct event_fault *fault_out);
+
+/* Keyed hash of site and id. */
+uint64_t event_id_hash(const uint8_t key[16], int64_t site, const char *id);
+
+#endif

@@ -1,0 +1,522 @@
+/* event_store.c - appending events on the writer thread. */
+#include "ingest/event_store.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/secret.h"
+#include "ingest/dedupe.h"
+#include "sql/log_store.h"
+
+#define ANSWER_KEPT_MS (24 * LB_MS_PER_HOUR)
+#define JOINED_BYTES 1100
+
+struct event_store {
+    struct cursor *cursor;
+    struct dict *dict;
+    struct visitors *visitors;
+    struct dedupe *dedupe; /* owned */
+    struct decide *decide; /* owned; of live events */
+    struct event_session
+        *session; /* the one that this transaction appended for */
+    uint8_t id_key[16];
+    int64_t recent_seq; /* at start: first live event of the last half hour */
+    uint64_t shown_evicted;
+    struct lb_metric *ids;
+    struct lb_metric *evicted;
+};
+
+/* Ids known to an import: found in the log, or appended by it. */
+struct event_session {
+    struct decide *decide; /* owned */
+    struct dedupe *known;  /* owned */
+};
+
+struct event_session *event_session_new(int64_t double_tap_window_ms)
+{
+    struct event_session *session = calloc(1, sizeof(*session));
+
+    if (session == NULL) {
+        return NULL;
+    }
+    session->decide = decide_new(double_tap_window_ms);
+    session->known = dedupe_new(SIZE_MAX / 2, INT64_MAX / 4);
+    if (session->decide == NULL || session->known == NULL) {
+        event_session_free(session);
+        return NULL;
+    }
+    return session;
+}
+
+void event_session_free(struct event_session *session)
+{
+    if (session != NULL) {
+        decide_free(session->decide);
+        dedupe_free(session->known);
+        free(session);
+    }
+}
+
+enum lb_err event_session_know(struct event_session *session, uint64_t id_hash)
+{
+    enum lb_err rc = LB_OK;
+
+    if (!dedupe_has(session->known, id_hash)) {
+        rc = dedupe_add(session->known, id_hash, 0);
+        dedupe_commit(session->known, 0);
+    }
+    return rc;
+}
+
+static void committed(void *ctx)
+{
+    struct event_store *store = ctx;
+
+    if (store->session != NULL) {
+        decide_commit(store->session->decide);
+        dedupe_commit(store->session->known, 0);
+        store->session = NULL;
+    }
+    decide_commit(store->decide);
+    dedupe_commit(store->dedupe, lb_clock_wall_ms());
+    lb_metrics_set(store->ids, (int64_t)dedupe_count(store->dedupe));
+    lb_metrics_add(store->evicted, (int64_t)(dedupe_evicted(store->dedupe) -
+                                             store->shown_evicted));
+    store->shown_evicted = dedupe_evicted(store->dedupe);
+}
+
+static void rolled_back(void *ctx)
+{
+    struct event_store *store = ctx;
+
+    if (store->session != NULL) {
+        decide_rollback(store->session->decide);
+        dedupe_rollback(store->session->known);
+        store->session = NULL;
+    }
+    decide_rollback(store->decide);
+    dedupe_rollback(store->dedupe);
+}
+
+/* --- start ------------------------------------------------------------------
+ */
+
+static enum lb_err
+load_key(struct event_store *store, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_GET_SECRET);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, "id_key");
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row &&
+        sqlite3_column_bytes(stmt, 0) == (int)sizeof(store->id_key)) {
+        memcpy(store->id_key, sqlite3_column_blob(stmt, 0),
+               sizeof(store->id_key));
+        (void)sqlite3_reset(stmt);
+        return LB_OK;
+    }
+    if (rc != LB_OK ||
+        !lb_secret_random(store->id_key, sizeof(store->id_key))) {
+        return rc == LB_OK
+                   ? lb_err_set(err, LB_EIO, "no random bytes to be had")
+                   : rc;
+    }
+    stmt = db_stmt(db, SQL_EVENT_PUT_SECRET);
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, "id_key");
+        (void)sqlite3_bind_blob(stmt, 2, store->id_key,
+                                (int)sizeof(store->id_key), SQLITE_STATIC);
+    }
+    return db_run(db, stmt, err);
+}
+
+static enum lb_err load_ids(struct event_store *store,
+                            struct db *db,
+                            const struct event_store_limits *limits,
+                            struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_LAST_IDS);
+    int64_t since_ms = lb_clock_wall_ms() - DECIDE_WINDOW_MS;
+    int64_t next_seq = 1;
+    bool has_row = false;
+    enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
+
+    store->recent_seq = INT64_MAX;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1,
+                                 next_seq - (int64_t)limits->dedupe_ids);
+    }
+    while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
+           has_row) {
+        uint64_t hash = (uint64_t)sqlite3_column_int64(stmt, 0);
+
+        if (store->recent_seq == INT64_MAX &&
+            sqlite3_column_int64(stmt, 1) >= since_ms) {
+            store->recent_seq = sqlite3_column_int64(stmt, 2);
+        }
+        if (!dedupe_has(store->dedupe, hash) &&
+            dedupe_add(store->dedupe, hash, sqlite3_column_int64(stmt, 1)) !=
+                LB_OK) {
+            (void)sqlite3_reset(stmt);
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+    }
+    return rc;
+}
+
+static enum lb_err
+load_memory(struct event_store *store, struct db *db, struct lb_error *err)
+{
+    struct log_range range = {.upto_seq = INT64_MAX,
+                              .from_at_ms = INT64_MIN,
+                              .to_at_ms = INT64_MAX,
+                              .has_texts = true};
+    struct dict_cache *cache = dict_cache_new();
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    int64_t since_ms = lb_clock_wall_ms() - DECIDE_WINDOW_MS;
+    enum lb_err rc = cache == NULL
+                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                         : LB_OK;
+
+    range.after_seq = store->recent_seq - 1;
+    rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
+           entry != NULL) {
+        /* An import's events are received at their own time and are none of
+         * ours. */
+        if (entry->received_at_ms >= since_ms && !entry->is_silent) {
+            rc = decide_remember(store->decide, entry);
+        }
+    }
+    log_reader_close(reader);
+    dict_cache_free(cache);
+    decide_commit(store->decide);
+    return rc;
+}
+
+static bool answers_chore(void *ctx, struct db *db)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_EXPIRE_ANSWERS);
+    struct lb_error err;
+
+    (void)ctx;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, lb_clock_wall_ms() - ANSWER_KEPT_MS);
+    }
+    if (db_run(db, stmt, &err) != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "answers_expire", "text=\"%s\"", err.text);
+    }
+    return false;
+}
+
+enum lb_err event_store_new(struct writer *writer,
+                            struct cursor *cursor,
+                            struct dict *dict,
+                            struct visitors *visitors,
+                            const struct event_store_limits *limits,
+                            struct event_store **store_out,
+                            struct lb_error *err)
+{
+    struct event_store *store = calloc(1, sizeof(*store));
+    struct writer_member member = {store, NULL, NULL, committed, rolled_back};
+    enum lb_err rc = LB_OK;
+
+    *store_out = NULL;
+    if (store == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    store->cursor = cursor;
+    store->dict = dict;
+    store->visitors = visitors;
+    store->dedupe = dedupe_new(limits->dedupe_ids, limits->dedupe_window_ms);
+    store->decide = decide_new(limits->double_tap_window_ms);
+    store->ids = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_dedupe_ids",
+                                "Event ids remembered.", "");
+    store->evicted =
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_dedupe_evicted_total",
+                       "Event ids forgotten because the window was full.", "");
+    if (store->dedupe == NULL || store->decide == NULL) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    rc = rc == LB_OK ? load_key(store, writer_db(writer), err) : rc;
+    rc = rc == LB_OK ? load_ids(store, writer_db(writer), limits, err) : rc;
+    rc = rc == LB_OK ? load_memory(store, writer_db(writer), err) : rc;
+    if (rc != LB_OK) {
+        event_store_free(store);
+        return rc;
+    }
+    committed(store);
+    writer_add_member(writer, &member);
+    writer_add_chore(writer, answers_chore, store, LB_MS_PER_MIN);
+    *store_out = store;
+    return LB_OK;
+}
+
+void event_store_free(struct event_store *store)
+{
+    if (store != NULL) {
+        dedupe_free(store->dedupe);
+        decide_free(store->decide);
+        free(store);
+    }
+}
+
+const uint8_t *event_store_id_key(const struct event_store *store)
+{
+    return store->id_key;
+}
+
+/* --- append -----------------------------------------------------------------
+ */
+
+static void inherit(struct event_store *store,
+                    struct entry *entry,
+                    const struct decide_attribution *from)
+{
+    static const enum entry_text dict_texts[5] = {
+        ENTRY_TEXT_SOURCE, ENTRY_TEXT_CHANNEL, ENTRY_TEXT_UTM_SOURCE,
+        ENTRY_TEXT_UTM_MEDIUM, ENTRY_TEXT_UTM_CAMPAIGN};
+    static const enum entry_dict dicts[5] = {
+        ENTRY_DICT_SOURCE, ENTRY_DICT_CHANNEL, ENTRY_DICT_UTM_SOURCE,
+        ENTRY_DICT_UTM_MEDIUM, ENTRY_DICT_UTM_CAMPAIGN};
+    static const enum entry_text own_texts[4] = {
+        ENTRY_TEXT_REFERRER, ENTRY_TEXT_UTM_TERM, ENTRY_TEXT_UTM_CONTENT,
+        ENTRY_TEXT_CLICK_ID};
+
+    for (int i = 0; i < 5; i++) {
+        entry->dict[dicts[i]] = from->dict[i];
+        entry->text[dict_texts[i]] = dict_text(store->dict, from->dict[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        entry->text[own_texts[i]] = from->text[i];
+    }
+}
+
+static const char *join(const struct entry *entry,
+                        enum entry_text first,
+                        int count,
+                        char out[JOINED_BYTES])
+{
+    size_t used = 0;
+    size_t content = 0;
+
+    for (int i = 0; i < count; i++) {
+        const char *text = entry->text[(int)first + i];
+        size_t len = text == NULL ? 0 : strlen(text);
+
+        len = len > 256 ? 256 : len;
+        if (i > 0) {
+            out[used++] = '\x1f';
+        }
+        memcpy(out + used, text == NULL ? "" : text, len);
+        used += len;
+        content += len;
+    }
+    out[used] = '\0';
+    return content == 0 ? NULL : out;
+}
+
+static enum lb_err intern_all(struct event_store *store,
+                              struct db *db,
+                              struct entry *entry,
+                              struct lb_error *err)
+{
+    static const struct {
+        enum entry_dict dict;
+        enum entry_text text;
+    } plain[] = {{ENTRY_DICT_LINK, ENTRY_TEXT_LINK},
+                 {ENTRY_DICT_SOURCE, ENTRY_TEXT_SOURCE},
+                 {ENTRY_DICT_CHANNEL, ENTRY_TEXT_CHANNEL},
+                 {ENTRY_DICT_UTM_SOURCE, ENTRY_TEXT_UTM_SOURCE},
+                 {ENTRY_DICT_UTM_MEDIUM, ENTRY_TEXT_UTM_MEDIUM},
+                 {ENTRY_DICT_UTM_CAMPAIGN, ENTRY_TEXT_UTM_CAMPAIGN},
+                 {ENTRY_DICT_REASON, ENTRY_TEXT_REASON}};
+    char joined[JOINED_BYTES];
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) && rc == LB_OK;
+         i++) {
+        rc = dict_intern(store->dict, db, plain[i].dict,
+                         entry->text[plain[i].text],
+                         &entry->dict[plain[i].dict], err);
+    }
+    if (rc == LB_OK) {
+        rc = dict_intern(store->dict, db, ENTRY_DICT_PLACE,
+                         join(entry, ENTRY_TEXT_COUNTRY, 3, joined),
+                         &entry->dict[ENTRY_DICT_PLACE], err);
+    }
+    if (rc == LB_OK) {
+        rc = dict_intern(store->dict, db, ENTRY_DICT_DEVICE,
+                         join(entry, ENTRY_TEXT_DEVICE, 5, joined),
+                         &entry->dict[ENTRY_DICT_DEVICE], err);
+    }
+    return rc;
+}
+
+static enum lb_err append_one(struct event_store *store,
+                              struct db *db,
+                              struct event *event,
+                              struct event_session *session,
+                              struct lb_error *err)
+{
+    struct decide *decide = session == NULL ? store->decide : session->decide;
+    const struct decide_attribution *from = NULL;
+    struct entry *entry = &event->entry;
+    enum lb_err rc = LB_OK;
+
+    if (event->salt != NULL) {
+        rc = visitor_number(store->visitors, db, event->salt,
+                            event->visitor_hash, &entry->visitor, err);
+    }
+    rc = rc == LB_OK ? intern_all(store, db, entry, err) : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    decide_event(decide, entry, event->own, &from);
+    if (from != NULL) {
+        inherit(store, entry, from);
+    }
+    rc = cursor_append(store->cursor, db, entry, err);
+    rc = rc == LB_OK ? log_insert_event(db, entry, err) : rc;
+    if (rc == LB_OK && decide_remember(decide, entry) != LB_OK) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    return rc;
+}
+
+enum lb_err event_store_append(struct event_store *store,
+                               struct db *db,
+                               struct event **events,
+                               size_t count,
+                               struct event_session *session,
+                               bool *is_duplicate_out,
+                               struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    store->session = session;
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        uint64_t hash = events[i]->entry.id_hash;
+        int64_t received_ms = session == NULL ? events[i]->entry.received_at_ms
+                                              : lb_clock_wall_ms();
+
+        is_duplicate_out[i] =
+            dedupe_has(store->dedupe, hash) ||
+            (session != NULL && dedupe_has(session->known, hash));
+        if (is_duplicate_out[i]) {
+            continue;
+        }
+        rc = append_one(store, db, events[i], session, err);
+        if (rc == LB_OK) {
+            rc = dedupe_add(store->dedupe, hash, received_ms);
+        }
+        if (rc == LB_OK && session != NULL) {
+            rc = dedupe_add(session->known, hash, received_ms);
+        }
+    }
+    return rc;
+}
+
+/* --- answers under a key, and ids of the whole log ---------------------------
+ */
+
+enum lb_err event_store_find_answer(struct db *db,
+                                    struct event_answer *answer,
+                                    bool *same_out,
+                                    char **text_out,
+                                    struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_GET_ANSWER);
+    bool has_row = false;
+    enum lb_err rc;
+
+    *text_out = NULL;
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, answer->token);
+        db_bind_text(stmt, 2, answer->route);
+        db_bind_text(stmt, 3, answer->key);
+        (void)sqlite3_bind_int64(stmt, 4, lb_clock_wall_ms() - ANSWER_KEPT_MS);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (!has_row) {
+        return rc;
+    }
+    *same_out =
+        sqlite3_column_bytes(stmt, 0) == 32 &&
+        memcmp(sqlite3_column_blob(stmt, 0), answer->body_hash, 32) == 0;
+    answer->status = sqlite3_column_int(stmt, 1);
+    *text_out = strdup((const char *)sqlite3_column_text(stmt, 2));
+    (void)sqlite3_reset(stmt);
+    return *text_out == NULL ? LB_ENOMEM : LB_EEXIST;
+}
+
+enum lb_err event_store_keep_answer(struct db *db,
+                                    const struct event_answer *answer,
+                                    struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_PUT_ANSWER);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, answer->token);
+        db_bind_text(stmt, 2, answer->route);
+        db_bind_text(stmt, 3, answer->key);
+        (void)sqlite3_bind_blob(stmt, 4, answer->body_hash, 32, SQLITE_STATIC);
+        (void)sqlite3_bind_int(stmt, 5, answer->status);
+        db_bind_text(stmt, 6, answer->text);
+        (void)sqlite3_bind_int64(stmt, 7, lb_clock_wall_ms());
+    }
+    return db_run(db, stmt, err);
+}
+
+static bool
+find_sorted(const uint64_t *sorted, size_t count, uint64_t hash, size_t *at_out)
+{
+    size_t low = 0;
+    size_t high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (sorted[middle] < hash) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *at_out = low;
+    return low < count && sorted[low] == hash;
+}
+
+enum lb_err event_store_scan_ids(struct db *db,
+                                 const uint64_t *sorted,
+                                 size_t count,
+                                 bool *is_known_out,
+                                 struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_LAST_IDS);
+    bool has_row = false;
+    size_t at = 0;
+    enum lb_err rc;
+
+    memset(is_known_out, 0, count * sizeof(*is_known_out));
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, 0);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        if (find_sorted(sorted, count, (uint64_t)sqlite3_column_int64(stmt, 0),
+                        &at)) {
+            is_known_out[at] = true;
+        }
+    }
+    return rc;
+}

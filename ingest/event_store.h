@@ -1,0 +1,84 @@
+/* event_store.h - appending events: duplicates dropped first, then what depends
+ * on earlier events is decided, in log order.  The writer thread's. */
+#ifndef LINKBELL_INGEST_EVENT_STORE_H
+#define LINKBELL_INGEST_EVENT_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "ingest/event.h"
+#include "sql/cursor.h"
+#include "sql/dict.h"
+#include "sql/writer.h"
+
+struct event_store;
+
+struct event_store_limits {
+    size_t dedupe_ids;
+    int64_t dedupe_window_ms;
+    int64_t double_tap_window_ms;
+};
+
+/* Reads known ids and the last half hour from the log; registers with the
+ * writer. */
+LB_MUST_CHECK enum lb_err
+event_store_new(struct writer *writer,
+                struct cursor *cursor,
+                struct dict *dict,
+                struct visitors *visitors,
+                const struct event_store_limits *limits,
+                struct event_store **store_out,
+                struct lb_error *err);
+void event_store_free(struct event_store *store);
+
+/* The key of event_id_hash(), this database's own. */
+const uint8_t *event_store_id_key(const struct event_store *store);
+
+/* What an import keeps while it runs: a memory of its own for decisions, and
+ * the ids that its events were found under in the log. */
+struct event_session;
+struct event_session *
+event_session_new(int64_t double_tap_window_ms); /* NULL: no memory */
+void event_session_free(struct event_session *session);
+LB_MUST_CHECK enum lb_err event_session_know(struct event_session *session,
+                                             uint64_t id_hash);
+
+/* Inside a job: appends those of count events that are not known.  session NULL
+ * for live events.  is_duplicate_out has count places. */
+LB_MUST_CHECK enum lb_err event_store_append(struct event_store *store,
+                                             struct db *db,
+                                             struct event **events,
+                                             size_t count,
+                                             struct event_session *session,
+                                             bool *is_duplicate_out,
+                                             struct lb_error *err);
+
+/* An answer kept under an Idempotency-Key. */
+struct event_answer {
+    const char *token; /* "local" for the socket */
+    const char *route;
+    const char *key;
+    uint8_t body_hash[32];
+    int status;
+    const char *text;
+};
+/* Inside a job.  LB_EEXIST: there is one; *same_out tells whether of the same
+ * body, and status and text (to free) are filled. */
+LB_MUST_CHECK enum lb_err event_store_find_answer(struct db *db,
+                                                  struct event_answer *answer,
+                                                  bool *same_out,
+                                                  char **text_out,
+                                                  struct lb_error *err);
+LB_MUST_CHECK enum lb_err event_store_keep_answer(
+    struct db *db, const struct event_answer *answer, struct lb_error *err);
+
+/* One pass over the log's ids, on a reader: which of the hashes (sorted) it
+ * knows. */
+LB_MUST_CHECK enum lb_err event_store_scan_ids(struct db *db,
+                                               const uint64_t *sorted,
+                                               size_t count,
+                                               bool *is_known_out,
+                                               struct lb_error *err);
+
+#endif

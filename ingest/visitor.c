@@ -1,0 +1,310 @@
+/* visitor.c - salts, hashes and numbers of visitors. */
+#include "ingest/visitor.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "ingest/visitor_store.h"
+
+#define GRACE_MS (72 * LB_MS_PER_HOUR) /* late events are taken that long */
+#define CHORE_MS LB_MS_PER_MIN
+#define BUCKETS 4096
+
+struct visitors {
+    pthread_mutex_t lock;
+    struct visitor_salt
+        *buckets[BUCKETS]; /* by lock: the lists; salts are owned */
+    _Atomic int period;
+    struct visitor_store *store; /* owned; the writer thread's */
+};
+
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0,    0,
+                                          0, 0, 0, 0, 0xff, 0xff};
+static const uint8_t nat64_prefix[12] = {0, 0x64, 0xff, 0x9b, 0, 0,
+                                         0, 0,    0,    0,    0, 0};
+
+bool visitor_parse_address(const char *text,
+                           struct visitor_address *address_out)
+{
+    uint8_t bytes[16];
+
+    memset(address_out, 0, sizeof(*address_out));
+    if (inet_pton(AF_INET, text, bytes) == 1) {
+        address_out->kind = '4';
+        address_out->len = 4;
+        memcpy(address_out->bytes, bytes, 4);
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, bytes) != 1) {
+        return false;
+    }
+    if (memcmp(bytes, mapped_prefix, 12) == 0 ||
+        memcmp(bytes, nat64_prefix, 12) == 0) {
+        address_out->kind = '4';
+        address_out->len = 4;
+        memcpy(address_out->bytes, bytes + 12, 4);
+        return true;
+    }
+    address_out->kind = '6';
+    address_out->len = 8;
+    memcpy(address_out->bytes, bytes, 8);
+    return true;
+}
+
+static size_t bucket_of(int64_t site, int64_t day)
+{
+    return (size_t)((uint64_t)site * 2654435761u + (uint64_t)day) % BUCKETS;
+}
+
+/* Day on which the period that holds a local day begins, and the day after it.
+ */
+static int64_t period_start(enum visitor_period period, int64_t day)
+{
+    switch (period) {
+    case VISITOR_WEEK:
+        return lb_zone_day_floor(LB_ZONE_WEEK, day);
+    case VISITOR_MONTH:
+        return lb_zone_day_floor(LB_ZONE_MONTH, day);
+    case VISITOR_DAY:
+        break;
+    }
+    return day;
+}
+
+static int64_t period_end(enum visitor_period period, int64_t start)
+{
+    switch (period) {
+    case VISITOR_WEEK:
+        return start + 7;
+    case VISITOR_MONTH:
+        return lb_zone_day_floor(LB_ZONE_MONTH, start + 31);
+    case VISITOR_DAY:
+        break;
+    }
+    return start + 1;
+}
+
+static struct visitor_salt *
+find(struct visitors *visitors, int64_t site, int64_t day, const char *import)
+{
+    struct visitor_salt *salt = visitors->buckets[bucket_of(site, day)];
+
+    while (salt != NULL && (salt->site != site || salt->day != day ||
+                            strcmp(salt->import, import) != 0)) {
+        salt = salt->next;
+    }
+    return salt;
+}
+
+static void add(struct visitors *visitors, struct visitor_salt *salt)
+{
+    struct visitor_salt **bucket =
+        &visitors->buckets[bucket_of(salt->site, salt->day)];
+
+    lb_secret_hmac_init(&salt->hmac, salt->bytes, sizeof(salt->bytes));
+    salt->next = *bucket;
+    *bucket = salt;
+}
+
+struct visitor_salt *visitor_salt_of(struct visitors *visitors,
+                                     const struct catalog_site *site,
+                                     int64_t ts_at_ms,
+                                     const char *import)
+{
+    enum visitor_period period =
+        (enum visitor_period)atomic_load(&visitors->period);
+    int64_t day = period_start(period, lb_zone_local_day(site->zone, ts_at_ms));
+    struct visitor_salt *salt;
+
+    (void)pthread_mutex_lock(&visitors->lock);
+    salt = find(visitors, site->number, day, import);
+    if (salt == NULL) {
+        salt = calloc(1, sizeof(*salt));
+        if (salt != NULL &&
+            !lb_secret_random(salt->bytes, sizeof(salt->bytes))) {
+            free(salt);
+            salt = NULL;
+        }
+        if (salt != NULL) {
+            int64_t end_ms =
+                lb_zone_day_start_ms(site->zone, period_end(period, day));
+            int64_t now_ms = lb_clock_wall_ms();
+
+            salt->site = site->number;
+            salt->day = day;
+            (void)snprintf(salt->import, sizeof(salt->import), "%s", import);
+            salt->expires_at_ms =
+                (import[0] == '\0' ? end_ms : now_ms) + GRACE_MS;
+            add(visitors, salt);
+        }
+    }
+    (void)pthread_mutex_unlock(&visitors->lock);
+    return salt;
+}
+
+int64_t visitor_salt_day(const struct visitor_salt *salt)
+{
+    return salt->day;
+}
+
+static uint64_t first_8(const uint8_t *bytes)
+{
+    uint64_t value = 0;
+
+    for (int i = 0; i < 8; i++) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+uint64_t visitor_hash_address(const struct visitor_salt *salt,
+                              const char *site_id,
+                              const struct visitor_address *address,
+                              const char *agent)
+{
+    uint8_t digest[LB_SECRET_SHA256_BYTES];
+    SHA256_CTX message;
+    size_t len = strnlen(agent, VISITOR_AGENT_BYTES);
+
+    lb_secret_hmac_start(&salt->hmac, &message);
+    lb_secret_hmac_add(&message, site_id, strlen(site_id) + 1);
+    lb_secret_hmac_add(&message, &address->kind, 1);
+    lb_secret_hmac_add(&message, address->bytes, address->len);
+    lb_secret_hmac_add(&message, "", 1);
+    lb_secret_hmac_add(&message, agent, len);
+    lb_secret_hmac_finish(&salt->hmac, &message, digest);
+    return first_8(digest);
+}
+
+uint64_t visitor_hash_given(const struct visitor_salt *salt,
+                            const char *site_id,
+                            const char *given)
+{
+    uint8_t digest[LB_SECRET_SHA256_BYTES];
+    SHA256_CTX message;
+
+    lb_secret_hmac_start(&salt->hmac, &message);
+    lb_secret_hmac_add(&message, site_id, strlen(site_id) + 1);
+    lb_secret_hmac_add(&message, "v", 1);
+    lb_secret_hmac_add(&message, given, strlen(given));
+    lb_secret_hmac_finish(&salt->hmac, &message, digest);
+    return first_8(digest);
+}
+
+enum lb_err visitor_number(struct visitors *visitors,
+                           struct db *db,
+                           struct visitor_salt *salt,
+                           uint64_t hash,
+                           int64_t *number_out,
+                           struct lb_error *err)
+{
+    return visitor_store_number(visitors->store, db, salt, hash, number_out,
+                                err);
+}
+
+/* Takes salts out of the lists: those of an import, or those expired at now_ms.
+ */
+static struct visitor_salt *
+take(struct visitors *visitors, const char *import, int64_t now_ms)
+{
+    struct visitor_salt *taken = NULL;
+
+    (void)pthread_mutex_lock(&visitors->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct visitor_salt **at = &visitors->buckets[i];
+
+        while (*at != NULL) {
+            struct visitor_salt *salt = *at;
+            bool is_meant = import != NULL ? strcmp(salt->import, import) == 0
+                                           : salt->expires_at_ms <= now_ms;
+
+            if (is_meant) {
+                *at = salt->next;
+                salt->next = taken;
+                taken = salt;
+            } else {
+                at = &salt->next;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&visitors->lock);
+    return taken;
+}
+
+enum lb_err visitor_end_import(struct visitors *visitors,
+                               struct db *db,
+                               const char *import,
+                               struct lb_error *err)
+{
+    struct visitor_salt *salt =
+        import[0] == '\0' ? NULL : take(visitors, import, 0);
+
+    visitor_store_retire(visitors->store, salt);
+    return import[0] == '\0' ? LB_OK
+                             : visitor_store_forget_import(db, import, err);
+}
+
+static bool expire_chore(void *ctx, struct db *db)
+{
+    struct visitors *visitors = ctx;
+    struct lb_error err;
+
+    visitor_store_retire(visitors->store,
+                         take(visitors, NULL, lb_clock_wall_ms()));
+    if (visitor_store_expire(db, lb_clock_wall_ms(), &err) != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "salts_expire", "text=\"%s\"", err.text);
+    }
+    return false;
+}
+
+void visitor_set_period(struct visitors *visitors, enum visitor_period period)
+{
+    atomic_store(&visitors->period, (int)period);
+}
+
+enum lb_err visitor_new(struct writer *writer,
+                        struct visitors **visitors_out,
+                        struct lb_error *err)
+{
+    struct visitors *visitors = calloc(1, sizeof(*visitors));
+    struct visitor_salt *salt = NULL;
+    enum lb_err rc;
+
+    *visitors_out = NULL;
+    if (visitors == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    (void)pthread_mutex_init(&visitors->lock, NULL);
+    rc = visitor_store_new(writer, &visitors->store, &salt, err);
+    while (salt != NULL) {
+        struct visitor_salt *next = salt->next;
+
+        add(visitors, salt);
+        salt = next;
+    }
+    if (rc != LB_OK) {
+        visitor_free(visitors);
+        return rc;
+    }
+    writer_add_chore(writer, expire_chore, visitors, CHORE_MS);
+    *visitors_out = visitors;
+    return LB_OK;
+}
+
+void visitor_free(struct visitors *visitors)
+{
+    if (visitors == NULL) {
+        return;
+    }
+    visitor_store_retire(visitors->store, take(visitors, NULL, INT64_MAX));
+    visitor_store_free(visitors->store);
+    (void)pthread_mutex_destroy(&visitors->lock);
+    free(visitors);
+}

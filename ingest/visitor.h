@@ -1,0 +1,75 @@
+/* visitor.h - who an event comes from, without keeping who: a keyed hash of
+ * site, address and user agent under a salt that lives for one period of the
+ * site, and dense numbers in place of the hashes.  Hashing is for any thread,
+ * numbers are the writer thread's and follow its commits. */
+#ifndef LINKBELL_INGEST_VISITOR_H
+#define LINKBELL_INGEST_VISITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "sql/catalog.h"
+#include "sql/writer.h"
+
+#define VISITOR_AGENT_BYTES 1024 /* of a user agent count */
+#define VISITOR_IMPORT_BYTES 40
+
+enum visitor_period { VISITOR_DAY, VISITOR_WEEK, VISITOR_MONTH };
+
+/* An address as it is hashed: 4 bytes, or the first 8 of an IPv6 address. */
+struct visitor_address {
+    char kind; /* '4' or '6'; 0: none */
+    uint8_t bytes[16];
+    size_t len;
+};
+
+/* Reads an address (inet_pton); IPv4-mapped and NAT64 addresses are IPv4. */
+bool visitor_parse_address(const char *text,
+                           struct visitor_address *address_out);
+
+struct visitors;
+struct visitor_salt; /* good until 72 hours after its period */
+
+LB_MUST_CHECK enum lb_err visitor_new(struct writer *writer,
+                                      struct visitors **visitors_out,
+                                      struct lb_error *err);
+void visitor_free(struct visitors *visitors);
+void visitor_set_period(struct visitors *visitors, enum visitor_period period);
+
+/* The salt of a site's period that holds ts.  import "" for live events, else
+ * the import's name.  Made from random bytes when new.  NULL: out of memory. */
+struct visitor_salt *visitor_salt_of(struct visitors *visitors,
+                                     const struct catalog_site *site,
+                                     int64_t ts_at_ms,
+                                     const char *import);
+int64_t visitor_salt_day(const struct visitor_salt *salt);
+
+/* HMAC-SHA256(salt, site id, 0, kind, address, 0, user agent), first 8 bytes.
+ */
+uint64_t visitor_hash_address(const struct visitor_salt *salt,
+                              const char *site_id,
+                              const struct visitor_address *address,
+                              const char *agent);
+/* The same of the visitor id that a back end gave: kind 'v'. */
+uint64_t visitor_hash_given(const struct visitor_salt *salt,
+                            const char *site_id,
+                            const char *given);
+
+/* Writer thread: the number, from 1, of a hash under its salt. */
+LB_MUST_CHECK enum lb_err visitor_number(struct visitors *visitors,
+                                         struct db *db,
+                                         struct visitor_salt *salt,
+                                         uint64_t hash,
+                                         int64_t *number_out,
+                                         struct lb_error *err);
+
+/* Writer thread, inside a job: forgets the salts of an import that ran to its
+ * end. */
+LB_MUST_CHECK enum lb_err visitor_end_import(struct visitors *visitors,
+                                             struct db *db,
+                                             const char *import,
+                                             struct lb_error *err);
+
+#endif

@@ -1,0 +1,487 @@
+/* visitor_store.c - numbers of visitors, in memory and on disk. */
+#include "ingest/visitor_store.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PERIOD_BUCKETS 1024
+
+/* The next number of a site's period, shared by its salts. */
+struct period {
+    struct period *next;
+    struct period *dirty; /* in the list of this transaction */
+    int64_t site;
+    int64_t day;
+    int64_t next_number;
+    int64_t committed_next;
+    bool is_dirty;
+};
+
+/* What this transaction added, for its way back. */
+struct added {
+    struct visitor_salt *salt;
+    uint64_t hash;
+};
+
+struct visitor_store {
+    struct period *periods[PERIOD_BUCKETS]; /* owned */
+    struct period *dirty;
+    struct added *added; /* owned */
+    size_t added_count;
+    size_t added_cap;
+    struct visitor_salt *
+        *saved; /* owned array; salts saved by this transaction */
+    size_t saved_count;
+    size_t saved_cap;
+};
+
+static size_t slot_of(const struct visitor_salt *salt, uint64_t hash)
+{
+    return (size_t)hash & (salt->slot_count - 1);
+}
+
+static int64_t lookup(const struct visitor_salt *salt, uint64_t hash)
+{
+    size_t at;
+
+    if (salt->slot_count == 0) {
+        return 0;
+    }
+    at = slot_of(salt, hash);
+    while (salt->slots[at].number != 0) {
+        if (salt->slots[at].hash == hash) {
+            return salt->slots[at].number;
+        }
+        at = (at + 1) & (salt->slot_count - 1);
+    }
+    return 0;
+}
+
+static void put_slot(struct visitor_salt *salt, uint64_t hash, int64_t number)
+{
+    size_t at = slot_of(salt, hash);
+
+    while (salt->slots[at].number != 0) {
+        at = (at + 1) & (salt->slot_count - 1);
+    }
+    salt->slots[at] = (struct visitor_slot){hash, number};
+    salt->used++;
+}
+
+static enum lb_err
+remember(struct visitor_salt *salt, uint64_t hash, int64_t number)
+{
+    if (salt->used * 4 >= salt->slot_count * 3) {
+        struct visitor_slot *old = salt->slots;
+        size_t old_count = salt->slot_count;
+        size_t count = old_count == 0 ? 16 : old_count * 2;
+
+        salt->slots = calloc(count, sizeof(*salt->slots));
+        if (salt->slots == NULL) {
+            salt->slots = old;
+            return LB_ENOMEM;
+        }
+        salt->slot_count = count;
+        salt->used = 0;
+        for (size_t i = 0; i < old_count; i++) {
+            if (old[i].number != 0) {
+                put_slot(salt, old[i].hash, old[i].number);
+            }
+        }
+        free(old);
+    }
+    put_slot(salt, hash, number);
+    return LB_OK;
+}
+
+/* Takes a hash out and closes the gap (linear probing; Knuth, TAOCP 3, 6.4 R).
+ */
+static void forget(struct visitor_salt *salt, uint64_t hash)
+{
+    size_t mask = salt->slot_count - 1;
+    size_t at = slot_of(salt, hash);
+    size_t next;
+
+    while (salt->slots[at].hash != hash || salt->slots[at].number == 0) {
+        at = (at + 1) & mask;
+    }
+    salt->used--;
+    for (next = (at + 1) & mask; salt->slots[next].number != 0;
+         next = (next + 1) & mask) {
+        size_t home = slot_of(salt, salt->slots[next].hash);
+
+        if (((next - home) & mask) >= ((next - at) & mask)) {
+            salt->slots[at] = salt->slots[next];
+            at = next;
+        }
+    }
+    salt->slots[at].number = 0;
+}
+
+static void committed(void *ctx)
+{
+    struct visitor_store *store = ctx;
+
+    for (size_t i = 0; i < store->saved_count; i++) {
+        store->saved[i]->is_saved_now = false;
+    }
+    for (struct period *period = store->dirty; period != NULL;
+         period = period->dirty) {
+        period->committed_next = period->next_number;
+        period->is_dirty = false;
+    }
+    store->dirty = NULL;
+    store->saved_count = 0;
+    store->added_count = 0;
+}
+
+static void rolled_back(void *ctx)
+{
+    struct visitor_store *store = ctx;
+
+    for (size_t i = 0; i < store->added_count; i++) {
+        forget(store->added[i].salt, store->added[i].hash);
+    }
+    for (size_t i = 0; i < store->saved_count; i++) {
+        store->saved[i]->number = 0;
+        store->saved[i]->is_saved_now = false;
+    }
+    for (struct period *period = store->dirty; period != NULL;
+         period = period->dirty) {
+        period->next_number = period->committed_next;
+        period->is_dirty = false;
+    }
+    store->dirty = NULL;
+    store->saved_count = 0;
+    store->added_count = 0;
+}
+
+static enum lb_err finish(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct visitor_store *store = ctx;
+    enum lb_err rc = LB_OK;
+
+    for (struct period *period = store->dirty; period != NULL && rc == LB_OK;
+         period = period->dirty) {
+        sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_PUT_PERIOD);
+
+        if (stmt != NULL) {
+            (void)sqlite3_bind_int64(stmt, 1, period->site);
+            (void)sqlite3_bind_int64(stmt, 2, period->day);
+            (void)sqlite3_bind_int64(stmt, 3, period->next_number);
+        }
+        rc = db_run(db, stmt, err);
+    }
+    return rc;
+}
+
+static enum lb_err
+read_next(struct db *db, struct period *period, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_GET_PERIOD);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, period->site);
+        (void)sqlite3_bind_int64(stmt, 2, period->day);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    period->next_number = 1;
+    if (has_row) {
+        period->next_number = sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    period->committed_next = period->next_number;
+    return rc;
+}
+
+static enum lb_err find_period(struct visitor_store *store,
+                               struct db *db,
+                               const struct visitor_salt *salt,
+                               struct period **period_out,
+                               struct lb_error *err)
+{
+    size_t bucket = (size_t)((uint64_t)salt->site * 31 + (uint64_t)salt->day) %
+                    PERIOD_BUCKETS;
+    struct period *period = store->periods[bucket];
+    enum lb_err rc;
+
+    while (period != NULL &&
+           (period->site != salt->site || period->day != salt->day)) {
+        period = period->next;
+    }
+    *period_out = period;
+    if (period != NULL) {
+        return LB_OK;
+    }
+    period = calloc(1, sizeof(*period));
+    if (period == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    period->site = salt->site;
+    period->day = salt->day;
+    rc = read_next(db, period, err);
+    if (rc != LB_OK) {
+        free(period);
+        return rc;
+    }
+    period->next = store->periods[bucket];
+    store->periods[bucket] = period;
+    *period_out = period;
+    return LB_OK;
+}
+
+static void *grow(void *items, size_t *cap, size_t item_bytes)
+{
+    size_t more = *cap == 0 ? 256 : *cap * 2;
+    void *grown = realloc(items, more * item_bytes);
+
+    if (grown != NULL) {
+        *cap = more;
+    }
+    return grown;
+}
+
+static enum lb_err save_salt(struct visitor_store *store,
+                             struct db *db,
+                             struct visitor_salt *salt,
+                             struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_PUT_SALT);
+    enum lb_err rc;
+
+    if (store->saved_count == store->saved_cap) {
+        void *grown = grow(store->saved, &store->saved_cap,
+                           sizeof(struct visitor_salt *));
+
+        if (grown == NULL) {
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+        store->saved = grown;
+    }
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, salt->site);
+        (void)sqlite3_bind_int64(stmt, 2, salt->day);
+        db_bind_text(stmt, 3, salt->import);
+        (void)sqlite3_bind_blob(stmt, 4, salt->bytes, (int)sizeof(salt->bytes),
+                                SQLITE_STATIC);
+        (void)sqlite3_bind_int64(stmt, 5, salt->expires_at_ms);
+    }
+    rc = db_run(db, stmt, err);
+    if (rc == LB_OK) {
+        salt->number = sqlite3_last_insert_rowid(db_handle(db));
+        salt->is_saved_now = true;
+        store->saved[store->saved_count++] = salt;
+    }
+    return rc;
+}
+
+static enum lb_err save_visitor(struct db *db,
+                                const struct visitor_salt *salt,
+                                uint64_t hash,
+                                int64_t number,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_PUT_HASH);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, salt->number);
+        (void)sqlite3_bind_int64(stmt, 2, number);
+        (void)sqlite3_bind_int64(stmt, 3, (int64_t)hash);
+    }
+    return db_run(db, stmt, err);
+}
+
+enum lb_err visitor_store_number(struct visitor_store *store,
+                                 struct db *db,
+                                 struct visitor_salt *salt,
+                                 uint64_t hash,
+                                 int64_t *number_out,
+                                 struct lb_error *err)
+{
+    struct period *period = NULL;
+    enum lb_err rc;
+
+    *number_out = lookup(salt, hash);
+    if (*number_out != 0) {
+        return LB_OK;
+    }
+    if (store->added_count == store->added_cap) {
+        void *grown =
+            grow(store->added, &store->added_cap, sizeof(*store->added));
+
+        if (grown == NULL) {
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+        store->added = grown;
+    }
+    rc = salt->number == 0 ? save_salt(store, db, salt, err) : LB_OK;
+    rc = rc == LB_OK ? find_period(store, db, salt, &period, err) : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    rc = save_visitor(db, salt, hash, period->next_number, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (remember(salt, hash, period->next_number) != LB_OK) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    store->added[store->added_count++] = (struct added){salt, hash};
+    *number_out = period->next_number++;
+    if (!period->is_dirty) {
+        period->is_dirty = true;
+        period->dirty = store->dirty;
+        store->dirty = period;
+    }
+    return LB_OK;
+}
+
+void visitor_store_retire(struct visitor_store *store,
+                          struct visitor_salt *salts)
+{
+    (void)store;
+    while (salts != NULL) {
+        struct visitor_salt *next = salts->next;
+
+        free(salts->slots);
+        free(salts);
+        salts = next;
+    }
+}
+
+enum lb_err visitor_store_forget_import(struct db *db,
+                                        const char *import,
+                                        struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_DROP_IMPORT_HASHES);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, import);
+    }
+    rc = db_run(db, stmt, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    stmt = db_stmt(db, SQL_VISITOR_DROP_IMPORT);
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, import);
+    }
+    return db_run(db, stmt, err);
+}
+
+enum lb_err
+visitor_store_expire(struct db *db, int64_t now_ms, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_EXPIRE_HASHES);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, now_ms);
+    }
+    rc = db_run(db, stmt, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    stmt = db_stmt(db, SQL_VISITOR_EXPIRE);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, now_ms);
+    }
+    return db_run(db, stmt, err);
+}
+
+static enum lb_err
+load_hashes(struct db *db, struct visitor_salt *salt, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_HASHES);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, salt->number);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        if (remember(salt, (uint64_t)sqlite3_column_int64(stmt, 1),
+                     sqlite3_column_int64(stmt, 0)) != LB_OK) {
+            (void)sqlite3_reset(stmt);
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+    }
+    return rc;
+}
+
+static enum lb_err
+load_salts(struct db *db, struct visitor_salt **salts_out, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_SALTS);
+    bool has_row = false;
+    enum lb_err rc;
+
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        struct visitor_salt *salt = calloc(1, sizeof(*salt));
+
+        if (salt == NULL ||
+            sqlite3_column_bytes(stmt, 4) != (int)sizeof(salt->bytes)) {
+            free(salt);
+            (void)sqlite3_reset(stmt);
+            return lb_err_set(err, LB_EFORMAT, "a visitor salt is damaged");
+        }
+        salt->number = sqlite3_column_int64(stmt, 0);
+        salt->site = sqlite3_column_int64(stmt, 1);
+        salt->day = sqlite3_column_int64(stmt, 2);
+        (void)snprintf(salt->import, sizeof(salt->import), "%s",
+                       (const char *)sqlite3_column_text(stmt, 3));
+        memcpy(salt->bytes, sqlite3_column_blob(stmt, 4), sizeof(salt->bytes));
+        salt->expires_at_ms = sqlite3_column_int64(stmt, 5);
+        salt->next = *salts_out;
+        *salts_out = salt;
+    }
+    for (struct visitor_salt *salt = *salts_out; salt != NULL && rc == LB_OK;
+         salt = salt->next) {
+        rc = load_hashes(db, salt, err);
+    }
+    return rc;
+}
+
+enum lb_err visitor_store_new(struct writer *writer,
+                              struct visitor_store **store_out,
+                              struct visitor_salt **salts_out,
+                              struct lb_error *err)
+{
+    struct visitor_store *store = calloc(1, sizeof(*store));
+    struct writer_member member = {store, NULL, finish, committed, rolled_back};
+    enum lb_err rc;
+
+    *store_out = store;
+    *salts_out = NULL;
+    if (store == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    rc = load_salts(writer_db(writer), salts_out, err);
+    if (rc == LB_OK) {
+        writer_add_member(writer, &member);
+    }
+    return rc;
+}
+
+void visitor_store_free(struct visitor_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < PERIOD_BUCKETS; i++) {
+        while (store->periods[i] != NULL) {
+            struct period *period = store->periods[i];
+
+            store->periods[i] = period->next;
+            free(period);
+        }
+    }
+    free(store->added);
+    free(store->saved);
+    free(store);
+}

@@ -1,0 +1,53 @@
+/* visitor_store.h - numbers of visitors in memory and on disk, on the writer
+ * thread. */
+#ifndef LINKBELL_INGEST_VISITOR_STORE_H
+#define LINKBELL_INGEST_VISITOR_STORE_H
+
+#include "base/secret.h"
+#include "ingest/visitor.h"
+
+struct visitor_slot {
+    uint64_t hash;
+    int64_t number; /* 0: free */
+};
+
+struct visitor_salt {
+    struct visitor_salt *next;
+    int64_t site;
+    int64_t day;
+    char import[VISITOR_IMPORT_BYTES];
+    uint8_t bytes[32];
+    struct lb_secret_hmac hmac;
+    int64_t expires_at_ms;
+    /* The writer thread's, from here. */
+    int64_t number;             /* of the row; 0: not saved yet */
+    bool is_saved_now;          /* by the present transaction */
+    struct visitor_slot *slots; /* owned; open addressing, 16 bytes a visitor */
+    size_t slot_count;
+    size_t used;
+};
+
+struct visitor_store;
+
+/* Registers with the writer and reads what is on disk; *salts_out is a list. */
+LB_MUST_CHECK enum lb_err visitor_store_new(struct writer *writer,
+                                            struct visitor_store **store_out,
+                                            struct visitor_salt **salts_out,
+                                            struct lb_error *err);
+void visitor_store_free(struct visitor_store *store);
+LB_MUST_CHECK enum lb_err visitor_store_number(struct visitor_store *store,
+                                               struct db *db,
+                                               struct visitor_salt *salt,
+                                               uint64_t hash,
+                                               int64_t *number_out,
+                                               struct lb_error *err);
+/* Frees salts that no event refers to any more. */
+void visitor_store_retire(struct visitor_store *store,
+                          struct visitor_salt *salts);
+LB_MUST_CHECK enum lb_err visitor_store_forget_import(struct db *db,
+                                                      const char *import,
+                                                      struct lb_error *err);
+LB_MUST_CHECK enum lb_err
+visitor_store_expire(struct db *db, int64_t now_ms, struct lb_error *err);
+
+#endif
