@@ -183,9 +183,8 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     int64_t since_ms = lb_clock_wall_ms() - DECIDE_WINDOW_MS;
-    enum lb_err rc = cache == NULL
-                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                         : LB_OK;
+    enum lb_err rc =
+        cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
 
     range.after_seq = store->recent_seq - 1;
     rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;

@@ -24,9 +24,14 @@ struct ingest_parts {
     struct pool *readers;
 };
 
-LB_MUST_CHECK enum lb_err ingest_api_new(struct lb_http_server *server, const struct ingest_parts *parts, const struct lb_config *config, struct ingest_api **api_out, struct lb_error *err);
+LB_MUST_CHECK enum lb_err ingest_api_new(struct lb_http_server *server,
+                                         const struct ingest_parts *parts,
+                                         const struct lb_config *config,
+                                         struct ingest_api **api_out,
+                                         struct lb_error *err);
 /* New settings, between requests: what is under way keeps the old ones. */
-void ingest_api_set_config(struct ingest_api *api, const struct lb_config *config);
+void ingest_api_set_config(struct ingest_api *api,
+                           const struct lb_config *config);
 void ingest_api_free(struct ingest_api *api); /* no request may be under way */
 
 #endif

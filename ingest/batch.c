@@ -1,0 +1,354 @@
+/* batch.c - the events of one request. */
+#include "ingest/batch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/metrics.h"
+
+#define ARENA_FACTOR 40 /* an event's tree and texts take more than its bytes  \
+                         */
+#define ARENA_LEAST ((size_t)1024 * 1024)
+
+void batch_init(struct batch *batch)
+{
+    memset(batch, 0, sizeof(*batch));
+    lb_buf_init(&batch->errors, (size_t)256 * 1024);
+}
+
+void batch_deinit(struct batch *batch)
+{
+    lb_arena_free(batch->arena);
+    batch->arena = NULL;
+    lb_buf_deinit(&batch->errors);
+}
+
+static void
+fail(struct batch *batch, int status, const char *code, const char *fmt, ...)
+    LB_PRINTF(4, 5);
+
+static void
+fail(struct batch *batch, int status, const char *code, const char *fmt, ...)
+{
+    va_list args;
+
+    batch->status = status;
+    batch->code = code;
+    va_start(args, fmt);
+    (void)vsnprintf(batch->message, sizeof(batch->message), fmt, args);
+    va_end(args);
+}
+
+static void count_fault(const struct event_fault *fault,
+                        const struct event *event)
+{
+    char labels[64];
+
+    (void)snprintf(labels, sizeof(labels), "code=\"%s\"", fault->code);
+    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
+                                  "linkbell_events_rejected_total",
+                                  "Events refused, by code.", labels),
+                   1);
+    (void)snprintf(labels, sizeof(labels), "type=\"%s\",result=\"rejected\"",
+                   event->site == NULL ? "unknown"
+                                       : entry_type_name(event->entry.type));
+    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER, "linkbell_events_total",
+                                  "Events by type and what became of them.",
+                                  labels),
+                   1);
+}
+
+static void reject(struct batch *batch,
+                   const struct event_fault *fault,
+                   const struct event *event)
+{
+    struct lb_buf *errors = &batch->errors;
+
+    batch->rejected_count++;
+    count_fault(fault, event);
+    if (batch->listed_count >= BATCH_ERRORS) {
+        return;
+    }
+    batch->listed_count++;
+    lb_buf_add_text(errors, errors->len == 0 ? "{" : ",{");
+    lb_buf_printf(errors, "\"index\":%zu,\"code\":\"%s\",\"message\":",
+                  batch->sent_count - 1, fault->code);
+    lb_json_add_string(errors, fault->message);
+    if (fault->field != NULL) {
+        lb_buf_add_text(errors, ",\"field\":");
+        lb_json_add_string(errors, fault->field);
+    }
+    lb_buf_add_char(errors, '}');
+}
+
+struct work {
+    struct batch *batch;
+    const struct event_context *context;
+    const struct batch_limits *limits;
+    size_t cap; /* of batch->events */
+};
+
+static bool add_event(struct work *work, struct event *event)
+{
+    struct batch *batch = work->batch;
+
+    if (batch->event_count == work->cap) {
+        size_t cap = work->cap == 0 ? 16 : work->cap * 4;
+        struct event **events =
+            lb_arena_alloc(batch->arena, cap * sizeof(struct event *));
+
+        if (events == NULL) {
+            return false;
+        }
+        if (batch->event_count > 0) {
+            memcpy(events, batch->events,
+                   batch->event_count * sizeof(struct event *));
+        }
+        batch->events = events;
+        work->cap = cap;
+    }
+    batch->events[batch->event_count++] = event;
+    return true;
+}
+
+/* One event's JSON; is_checked: it is known to be JSON. */
+static void
+read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
+{
+    struct batch *batch = work->batch;
+    struct event_fault fault = {NULL, NULL, ""};
+    struct lb_json_fault json_fault;
+    struct event *event = lb_arena_calloc(batch->arena, sizeof(*event));
+    cJSON *json;
+
+    if (++batch->sent_count > work->limits->events) {
+        batch->limit = "events_per_request";
+        fail(batch, 413, "too_many_events",
+             "The request holds more than %zu events; send it in parts.",
+             work->limits->events);
+        return;
+    }
+    if (event == NULL) {
+        fail(batch, 503, "overloaded",
+             "The request takes more memory than there is for it.");
+        return;
+    }
+    if (len > work->limits->event_bytes) {
+        batch->limit = "event_bytes";
+        fault.code = "event_too_large";
+        (void)snprintf(fault.message, sizeof(fault.message),
+                       "the event has %zu bytes; %zu are taken", len,
+                       work->limits->event_bytes);
+        reject(batch, &fault, event);
+        return;
+    }
+    if (!is_checked && lb_json_check(bytes, len, work->limits->json_depth,
+                                     &json_fault) != LB_OK) {
+        fault.code = "bad_json";
+        (void)snprintf(fault.message, sizeof(fault.message),
+                       "not JSON at column %zu: %s", json_fault.column,
+                       json_fault.reason);
+        reject(batch, &fault, event);
+        return;
+    }
+    json = lb_json_parse_checked(bytes, len, batch->arena);
+    if (json == NULL) {
+        fail(batch, 503, "overloaded",
+             "The request takes more memory than there is for it.");
+    } else if (!event_read(work->context, json, batch->arena, event, &fault)) {
+        reject(batch, &fault, event);
+    } else if (!add_event(work, event)) {
+        fail(batch, 503, "overloaded",
+             "The request takes more memory than there is for it.");
+    }
+}
+
+static void read_lines(struct work *work, const char *body, size_t len)
+{
+    const char *end = body + len;
+
+    while (body < end && work->batch->status == 0) {
+        const char *lf = memchr(body, '\n', (size_t)(end - body));
+        const char *stop = lf == NULL ? end : lf;
+        const char *next = lf == NULL ? end : lf + 1;
+
+        while (stop > body &&
+               (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t')) {
+            stop--;
+        }
+        while (body < stop && (*body == ' ' || *body == '\t')) {
+            body++;
+        }
+        if (stop > body) {
+            read_one(work, body, (size_t)(stop - body), false);
+        }
+        body = next;
+    }
+}
+
+/* Where the value at bytes, part of checked JSON, ends: a comma or bracket of
+ * the level above, or the end. */
+static const char *end_of_value(const char *at, const char *end)
+{
+    unsigned depth = 0;
+    bool is_text = false;
+
+    for (; at < end; at++) {
+        if (is_text) {
+            at += *at == '\\' ? 1 : 0;
+            is_text = *at != '"';
+        } else if (*at == '"') {
+            is_text = true;
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (depth == 0 && (*at == ',' || *at == ']')) {
+            return at;
+        } else if (*at == '}' || *at == ']') {
+            depth--;
+        }
+    }
+    return end;
+}
+
+static const char *skip_space(const char *at, const char *end)
+{
+    while (at < end &&
+           (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+        at++;
+    }
+    return at;
+}
+
+static void read_document(struct work *work, const char *body, size_t len)
+{
+    struct lb_json_fault fault = {NULL, NULL, 0, 0};
+    const char *end = body + len;
+    const char *at = skip_space(body, end);
+
+    if (at == end) {
+        return;
+    }
+    if (lb_json_check(body, len, work->limits->json_depth, &fault) != LB_OK) {
+        if (strcmp(fault.code, "json_too_deep") == 0) {
+            work->batch->limit = "json_depth";
+        }
+        fail(work->batch, 400, fault.code,
+             "The body is not JSON at line %zu, column %zu: %s.", fault.line,
+             fault.column, fault.reason);
+        return;
+    }
+    if (*at != '[') {
+        read_one(work, at, (size_t)(end - at), true);
+        return;
+    }
+    at = skip_space(at + 1, end);
+    while (at < end && *at != ']' && work->batch->status == 0) {
+        const char *stop = end_of_value(at, end);
+
+        read_one(work, at, (size_t)(stop - at), true);
+        at = skip_space(*stop == ',' ? stop + 1 : stop, end);
+    }
+}
+
+static void unpack(struct batch *batch,
+                   const struct batch_limits *limits,
+                   enum lb_inflate_kind encoding,
+                   const char *body,
+                   size_t len,
+                   struct lb_buf *out)
+{
+    enum lb_err rc;
+
+    lb_buf_init(out, limits->body_inflated_bytes);
+    rc = lb_inflate(encoding, body, len, out);
+    if (rc == LB_ELIMIT) {
+        batch->limit = "body_inflated";
+        fail(batch, 413, "too_large",
+             "The unpacked body is larger than %zu bytes; send it in parts.",
+             limits->body_inflated_bytes);
+    } else if (rc != LB_OK) {
+        fail(batch, 400, "bad_encoding",
+             "The body is not what Content-Encoding says, is cut short, or has "
+             "bytes after its end.");
+    }
+}
+
+void batch_read(struct batch *batch,
+                const struct event_context *context,
+                const struct batch_limits *limits,
+                enum lb_inflate_kind encoding,
+                bool is_ndjson,
+                const char *body,
+                size_t len)
+{
+    struct work work = {batch, context, limits, 0};
+    struct lb_buf unpacked;
+
+    lb_buf_init(&unpacked, 0);
+    if (encoding != LB_INFLATE_NONE) {
+        unpack(batch, limits, encoding, body, len, &unpacked);
+        body = lb_buf_text(&unpacked);
+        len = unpacked.len;
+    }
+    if (len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0) {
+        body += 3;
+        len -= 3;
+    }
+    batch->arena = batch->status != 0
+                       ? NULL
+                       : lb_arena_new(ARENA_LEAST + len * ARENA_FACTOR);
+    if (batch->status == 0 && batch->arena == NULL) {
+        fail(batch, 503, "overloaded", "Out of memory.");
+    }
+    if (batch->status == 0) {
+        if (is_ndjson) {
+            read_lines(&work, body, len);
+        } else {
+            read_document(&work, body, len);
+        }
+    }
+    if (batch->status == 0 && batch->sent_count == 0) {
+        fail(batch, 400, "no_events", "The body holds no event.");
+    }
+    if (batch->status == 0 && batch->event_count > 0) {
+        batch->is_duplicate =
+            lb_arena_calloc(batch->arena, batch->event_count * sizeof(bool));
+        if (batch->is_duplicate == NULL) {
+            fail(batch, 503, "overloaded", "Out of memory.");
+        }
+    }
+    lb_buf_deinit(&unpacked);
+}
+
+size_t batch_duplicates(const struct batch *batch)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < batch->event_count; i++) {
+        count += batch->is_duplicate[i] ? 1 : 0;
+    }
+    return count;
+}
+
+int batch_answer(const struct batch *batch, struct lb_buf *out)
+{
+    size_t duplicates = batch_duplicates(batch);
+    bool is_all_refused = batch->event_count == 0;
+
+    lb_buf_printf(
+        out,
+        "{\"accepted\":%zu,\"duplicates\":%zu,\"rejected\":%zu,\"errors\":[",
+        batch->event_count - duplicates, duplicates, batch->rejected_count);
+    lb_buf_add(out, batch->errors.data, batch->errors.len);
+    lb_buf_add_char(out, ']');
+    if (is_all_refused) {
+        lb_buf_add_text(
+            out,
+            ",\"error\":{\"code\":\"all_refused\",\"message\":\"Every event "
+            "was refused.\",\"hint\":\"See errors for the reason of each.\"}");
+    }
+    lb_buf_add_char(out, '}');
+    return is_all_refused ? 422 : 202;
+}

@@ -1,0 +1,55 @@
+/* batch.h - the events of one request: a body taken apart, each event read,
+ * faults listed, and the answer written.  Without state, so any thread may read
+ * a batch. */
+#ifndef LINKBELL_INGEST_BATCH_H
+#define LINKBELL_INGEST_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/inflate.h"
+#include "ingest/event.h"
+
+#define BATCH_ERRORS 100 /* faults listed in an answer; all are counted */
+
+struct batch_limits {
+    size_t body_inflated_bytes;
+    size_t events;
+    size_t event_bytes;
+    unsigned json_depth;
+};
+
+struct batch {
+    struct lb_arena *arena; /* owned */
+    struct event **events;  /* in arena; what was read well */
+    bool *is_duplicate; /* in arena; one for each of events, filled at append */
+    size_t event_count;
+    size_t sent_count; /* all that the body held */
+    size_t rejected_count;
+    struct lb_buf errors; /* owned; JSON objects joined by commas */
+    size_t listed_count;
+    /* A fault of the whole request; status 0: none. */
+    int status;
+    const char *code;
+    char message[240];
+    const char *limit; /* the limit that was met, or NULL */
+};
+
+void batch_init(struct batch *batch);
+void batch_deinit(struct batch *batch);
+
+/* Reads body: one object or an array of JSON, or NDJSON. */
+void batch_read(struct batch *batch,
+                const struct event_context *context,
+                const struct batch_limits *limits,
+                enum lb_inflate_kind encoding,
+                bool is_ndjson,
+                const char *body,
+                size_t len);
+
+/* After the append (or with no event left): the answer's status and JSON. */
+int batch_answer(const struct batch *batch, struct lb_buf *out);
+size_t batch_duplicates(const struct batch *batch);
+
+#endif
