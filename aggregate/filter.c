@@ -1,0 +1,409 @@
+/* filter.c - filter expressions. */
+#include "aggregate/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate/dimension.h"
+#include "base/text.h"
+
+enum node_kind { NODE_CLAUSE, NODE_AND, NODE_OR, NODE_NOT };
+enum verdict { VERDICT_NO, VERDICT_YES, VERDICT_LEFT_OUT };
+
+struct filter {
+    enum node_kind kind;
+    struct filter *child; /* owned; first operand */
+    struct filter *next;  /* owned; next operand of the parent */
+    /* Of a clause. */
+    struct dimension dimension;
+    bool is_negated;
+    bool is_contained; /* ~ : part of the text */
+    char **values;     /* owned; NULL stands for null */
+    size_t value_count;
+};
+
+struct parsing {
+    const char *text;
+    size_t at;
+    unsigned depth;
+    size_t clauses;
+    struct lb_error *err;
+};
+
+void filter_free(struct filter *filter)
+{
+    while (filter != NULL) {
+        struct filter *next = filter->next;
+
+        filter_free(filter->child);
+        for (size_t i = 0; i < filter->value_count; i++) {
+            free(filter->values[i]);
+        }
+        free(filter->values);
+        free(filter);
+        filter = next;
+    }
+}
+
+static void skip_space(struct parsing *parsing)
+{
+    while (parsing->text[parsing->at] == ' ' ||
+           parsing->text[parsing->at] == '\t' ||
+           parsing->text[parsing->at] == '\n' ||
+           parsing->text[parsing->at] == '\r') {
+        parsing->at++;
+    }
+}
+
+static enum lb_err fault(struct parsing *parsing, const char *what)
+{
+    return lb_err_set(parsing->err, LB_EINVAL, "at character %zu: %s",
+                      parsing->at + 1, what);
+}
+
+/* Length of a bare word: up to white space, a bracket, a comma or an operator.
+ */
+static size_t word_len(const char *text)
+{
+    return strcspn(text, " \t\r\n()[],=!~\"'");
+}
+
+static bool take_word(struct parsing *parsing, const char *word)
+{
+    size_t len = strlen(word);
+
+    skip_space(parsing);
+    if (word_len(parsing->text + parsing->at) != len ||
+        strncmp(parsing->text + parsing->at, word, len) != 0) {
+        return false;
+    }
+    parsing->at += len;
+    return true;
+}
+
+static bool take_char(struct parsing *parsing, char c)
+{
+    skip_space(parsing);
+    if (parsing->text[parsing->at] != c) {
+        return false;
+    }
+    parsing->at++;
+    return true;
+}
+
+static enum lb_err read_quoted(struct parsing *parsing, char **value_out)
+{
+    char quote = parsing->text[parsing->at++];
+    char *value = malloc(strlen(parsing->text + parsing->at) + 1);
+    size_t used = 0;
+
+    if (value == NULL) {
+        return lb_err_set(parsing->err, LB_ENOMEM, "out of memory");
+    }
+    while (parsing->text[parsing->at] != quote) {
+        if (parsing->text[parsing->at] == '\\' &&
+            parsing->text[parsing->at + 1] != '\0') {
+            parsing->at++;
+        }
+        if (parsing->text[parsing->at] == '\0') {
+            free(value);
+            return fault(parsing, "the closing quote is missing");
+        }
+        value[used++] = parsing->text[parsing->at++];
+    }
+    parsing->at++;
+    value[used] = '\0';
+    *value_out = value;
+    return LB_OK;
+}
+
+static enum lb_err read_value(struct parsing *parsing, struct filter *clause)
+{
+    char *value = NULL;
+    char **values;
+    enum lb_err rc;
+    size_t len;
+
+    skip_space(parsing);
+    if (++parsing->clauses > FILTER_CLAUSES) {
+        return fault(parsing, "there are more than 200 values; ask in parts");
+    }
+    values =
+        realloc(clause->values, (clause->value_count + 1) * sizeof(*values));
+    if (values == NULL) {
+        return lb_err_set(parsing->err, LB_ENOMEM, "out of memory");
+    }
+    clause->values = values;
+    if (parsing->text[parsing->at] == '"' ||
+        parsing->text[parsing->at] == '\'') {
+        rc = read_quoted(parsing, &value);
+        if (rc != LB_OK) {
+            return rc;
+        }
+    } else {
+        len = word_len(parsing->text + parsing->at);
+        if (len == 0) {
+            return fault(parsing, "a value is missing: a word, a text in "
+                                  "quotes, null, or a list in [ ]");
+        }
+        value = strndup(parsing->text + parsing->at, len);
+        if (value == NULL) {
+            return lb_err_set(parsing->err, LB_ENOMEM, "out of memory");
+        }
+        parsing->at += len;
+        if (strcmp(value, "null") == 0) {
+            free(value);
+            value = NULL;
+        }
+    }
+    if (value != NULL && clause->dimension.is_folded) {
+        lb_text_fold_all(value);
+    }
+    clause->values[clause->value_count++] = value;
+    return LB_OK;
+}
+
+static enum lb_err read_values(struct parsing *parsing, struct filter *clause)
+{
+    enum lb_err rc;
+
+    if (!take_char(parsing, '[')) {
+        return read_value(parsing, clause);
+    }
+    do {
+        rc = read_value(parsing, clause);
+    } while (rc == LB_OK && take_char(parsing, ','));
+    if (rc == LB_OK && !take_char(parsing, ']')) {
+        return fault(parsing,
+                     "a comma or the closing ] of the list is missing");
+    }
+    return rc;
+}
+
+static enum lb_err read_operator(struct parsing *parsing, struct filter *clause)
+{
+    const char *at;
+
+    skip_space(parsing);
+    at = parsing->text + parsing->at;
+    if (strncmp(at, "==", 2) == 0 || strncmp(at, "!=", 2) == 0 ||
+        strncmp(at, "!~", 2) == 0) {
+        clause->is_negated = at[0] == '!';
+        clause->is_contained = at[1] == '~';
+        parsing->at += 2;
+        return LB_OK;
+    }
+    if (at[0] == '~') {
+        clause->is_contained = true;
+        parsing->at++;
+        return LB_OK;
+    }
+    return fault(parsing, "an operator is missing: ==, !=, ~ or !~");
+}
+
+static enum lb_err read_clause(struct parsing *parsing, struct filter *clause)
+{
+    char name[80];
+    size_t len;
+    enum lb_err rc;
+
+    skip_space(parsing);
+    len = word_len(parsing->text + parsing->at);
+    if (len == 0 || len >= sizeof(name)) {
+        return fault(parsing, "a dimension is missing, such as source, link, "
+                              "utm_campaign or country");
+    }
+    memcpy(name, parsing->text + parsing->at, len);
+    name[len] = '\0';
+    if (!dimension_find(name, false, &clause->dimension)) {
+        return lb_err_set(parsing->err, LB_EINVAL,
+                          "at character %zu: \"%s\" is no dimension; try "
+                          "source, link, page, utm_source, utm_medium, "
+                          "utm_campaign, country, device, type or prop:KEY",
+                          parsing->at + 1, name);
+    }
+    parsing->at += len;
+    rc = read_operator(parsing, clause);
+    return rc == LB_OK ? read_values(parsing, clause) : rc;
+}
+
+static enum lb_err read_or(struct parsing *parsing, struct filter **out);
+
+static enum lb_err read_factor(struct parsing *parsing, struct filter **out)
+{
+    struct filter *node;
+    enum lb_err rc;
+
+    *out = NULL;
+    if (++parsing->depth > FILTER_DEPTH) {
+        return fault(parsing, "brackets are nested more than 32 deep");
+    }
+    if (take_char(parsing, '(')) {
+        rc = read_or(parsing, out);
+        if (rc == LB_OK && !take_char(parsing, ')')) {
+            rc = fault(parsing, "and, or, or the closing ) is missing");
+        }
+        parsing->depth--;
+        return rc;
+    }
+    node = calloc(1, sizeof(*node));
+    if (node == NULL) {
+        return lb_err_set(parsing->err, LB_ENOMEM, "out of memory");
+    }
+    *out = node;
+    if (take_word(parsing, "not")) {
+        node->kind = NODE_NOT;
+        rc = read_factor(parsing, &node->child);
+    } else {
+        rc = read_clause(parsing, node);
+    }
+    parsing->depth--;
+    return rc;
+}
+
+/* Operands joined by word; one alone stands for itself. */
+static enum lb_err read_joined(struct parsing *parsing,
+                               enum node_kind kind,
+                               const char *word,
+                               enum lb_err (*read)(struct parsing *,
+                                                   struct filter **),
+                               struct filter **out)
+{
+    struct filter *first = NULL;
+    struct filter **tail;
+    enum lb_err rc = read(parsing, &first);
+
+    *out = first;
+    if (rc != LB_OK || !take_word(parsing, word)) {
+        return rc;
+    }
+    *out = calloc(1, sizeof(**out));
+    if (*out == NULL) {
+        filter_free(first);
+        return lb_err_set(parsing->err, LB_ENOMEM, "out of memory");
+    }
+    (*out)->kind = kind;
+    (*out)->child = first;
+    tail = &first->next;
+    do {
+        rc = read(parsing, tail);
+        tail = *tail == NULL ? tail : &(*tail)->next;
+    } while (rc == LB_OK && take_word(parsing, word));
+    return rc;
+}
+
+static enum lb_err read_and(struct parsing *parsing, struct filter **out)
+{
+    return read_joined(parsing, NODE_AND, "and", read_factor, out);
+}
+
+static enum lb_err read_or(struct parsing *parsing, struct filter **out)
+{
+    return read_joined(parsing, NODE_OR, "or", read_and, out);
+}
+
+enum lb_err
+filter_parse(const char *text, struct filter **filter_out, struct lb_error *err)
+{
+    struct parsing parsing = {text, 0, 0, 0, err};
+    enum lb_err rc;
+
+    *filter_out = NULL;
+    if (strlen(text) > FILTER_BYTES) {
+        return lb_err_set(err, LB_EINVAL, "the filter is longer than %d bytes",
+                          FILTER_BYTES);
+    }
+    skip_space(&parsing);
+    if (text[parsing.at] == '\0') {
+        return LB_OK;
+    }
+    rc = read_or(&parsing, filter_out);
+    if (rc == LB_OK) {
+        skip_space(&parsing);
+        if (text[parsing.at] != '\0') {
+            rc = fault(&parsing, "and, or, or the end is expected here");
+        }
+    }
+    if (rc != LB_OK) {
+        filter_free(*filter_out);
+        *filter_out = NULL;
+    }
+    return rc;
+}
+
+static enum verdict ask_clause(const struct filter *clause,
+                               const struct entry *entry,
+                               const char *site,
+                               struct lb_buf *scratch)
+{
+    const char *value =
+        dimension_value(&clause->dimension, entry, site, scratch);
+    bool is_found = false;
+
+    for (size_t i = 0; i < clause->value_count && !is_found; i++) {
+        const char *wanted = clause->values[i];
+
+        if (wanted == NULL || value == NULL) {
+            is_found = wanted == NULL && value == NULL;
+        } else if (clause->is_contained) {
+            is_found = strstr(value, wanted) != NULL;
+        } else {
+            is_found = strcmp(value, wanted) == 0;
+        }
+    }
+    return is_found != clause->is_negated ? VERDICT_YES : VERDICT_NO;
+}
+
+static enum verdict ask(const struct filter *node,
+                        const struct entry *entry,
+                        const char *site,
+                        bool is_view_side,
+                        struct lb_buf *scratch)
+{
+    enum verdict stop = node->kind == NODE_AND ? VERDICT_NO : VERDICT_YES;
+    enum verdict verdict = VERDICT_LEFT_OUT;
+
+    if (node->kind == NODE_CLAUSE) {
+        return is_view_side && node->dimension.is_of_click
+                   ? VERDICT_LEFT_OUT
+                   : ask_clause(node, entry, site, scratch);
+    }
+    if (node->kind == NODE_NOT) {
+        verdict = ask(node->child, entry, site, is_view_side, scratch);
+        return verdict == VERDICT_LEFT_OUT ? verdict
+               : verdict == VERDICT_YES    ? VERDICT_NO
+                                           : VERDICT_YES;
+    }
+    for (const struct filter *child = node->child; child != NULL;
+         child = child->next) {
+        enum verdict part = ask(child, entry, site, is_view_side, scratch);
+
+        if (part == stop) {
+            return stop;
+        }
+        verdict = part == VERDICT_LEFT_OUT ? verdict : part;
+    }
+    return verdict;
+}
+
+bool filter_matches(const struct filter *filter,
+                    const struct entry *entry,
+                    const char *site,
+                    bool is_view_side,
+                    struct lb_buf *scratch)
+{
+    return filter == NULL ||
+           ask(filter, entry, site, is_view_side, scratch) != VERDICT_NO;
+}
+
+bool filter_is_of_click(const struct filter *filter)
+{
+    for (; filter != NULL; filter = filter->next) {
+        if ((filter->kind == NODE_CLAUSE && filter->dimension.is_of_click) ||
+            filter_is_of_click(filter->child)) {
+            return true;
+        }
+    }
+    return false;
+}

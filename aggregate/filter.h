@@ -1,0 +1,38 @@
+/* filter.h - filter expressions such as
+ *     utm_source == newsletter and not (country == [FR, BE])
+ * parsed into a bounded tree and asked of entries.  Pure. */
+#ifndef LINKBELL_AGGREGATE_FILTER_H
+#define LINKBELL_AGGREGATE_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sql/entry.h"
+
+#define FILTER_DEPTH 32    /* of brackets and not */
+#define FILTER_CLAUSES 200 /* comparisons and values, all together */
+#define FILTER_BYTES 8192
+
+struct filter;
+
+/* Parses text.  LB_EINVAL: err says "at character N: what is wrong and what may
+ * stand there".  An empty text gives NULL: everything matches. */
+LB_MUST_CHECK enum lb_err filter_parse(const char *text,
+                                       struct filter **filter_out,
+                                       struct lb_error *err);
+void filter_free(struct filter *filter); /* NULL is fine */
+
+/* Whether an entry of the site matches.  is_view_side leaves out the clauses on
+ * what belongs to a click or lead (link, type, name, qr). */
+bool filter_matches(const struct filter *filter,
+                    const struct entry *entry,
+                    const char *site,
+                    bool is_view_side,
+                    struct lb_buf *scratch);
+
+/* Whether the filter has a clause on link, type, name or qr. */
+bool filter_is_of_click(const struct filter *filter);
+
+#endif

@@ -1,0 +1,685 @@
+/* query.c - answering one question exactly. */
+#include "aggregate/query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate/rollup_store.h"
+#include "aggregate/tally.h"
+#include "base/clock.h"
+#include "sql/dict.h"
+#include "sql/log_store.h"
+
+#define VALUE_BYTES 2100 /* of one dimension in a key */
+#define KEY_BYTES (QUERY_DIMENSIONS * (VALUE_BYTES + 2))
+#define CHECK_ENTRIES 4096 /* between looks at the deadline */
+#define RESULT_BYTES ((size_t)1024 * 1024 * 1024)
+
+struct work {
+    struct query *query;
+    struct db *db;
+    struct query_result *result;
+    struct lb_error *err;
+    struct tally *rows;        /* owned; by all dimensions */
+    struct tally *views;       /* owned; by the dimensions that a view has */
+    struct tally *total;       /* owned; one group */
+    struct tally *total_views; /* owned */
+    struct dict_cache *cache;  /* owned */
+    struct lb_buf scratch;
+    bool is_split; /* views are counted apart: dimensions or filter are the
+                      click's */
+    bool has_click_dimension; /* link, name or qr: a view makes no row */
+    int64_t bucket_from_ms;   /* the time bucket of the entry before */
+    int64_t bucket_to_ms;
+    char key[KEY_BYTES];
+    char view_key[KEY_BYTES];
+};
+
+static const char *const metric_names[QUERY_METRIC_COUNT] = {
+    "views", "clicks_raw",  "clicks",    "clickers",
+    "leads", "conversions", "visitors",  "orphan_clicks",
+    "ctr",   "ctr_unique",  "lead_rate", "value"};
+
+const char *query_metric_name(enum query_metric metric)
+{
+    return metric_names[metric];
+}
+
+bool query_metric_find(const char *name, enum query_metric *metric_out)
+{
+    for (int i = 0; i < QUERY_METRIC_COUNT; i++) {
+        if (strcmp(name, metric_names[i]) == 0) {
+            *metric_out = (enum query_metric)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool query_metric_is_rate(enum query_metric metric)
+{
+    return metric == QUERY_CTR || metric == QUERY_CTR_UNIQUE ||
+           metric == QUERY_LEAD_RATE;
+}
+
+static bool
+rate(double hits, double n, double *value_out, double *hits_out, double *n_out)
+{
+    *hits_out = hits;
+    *n_out = n;
+    *value_out = n > 0 ? hits / n : 0;
+    return n > 0;
+}
+
+bool query_figure(const struct query_figures *figures,
+                  enum query_metric metric,
+                  double *value_out,
+                  double *hits_out,
+                  double *n_out)
+{
+    const struct rollup_counts *counts = &figures->counts;
+
+    switch (metric) {
+    case QUERY_VIEWS:
+        *value_out = (double)counts->views;
+        return true;
+    case QUERY_CLICKS_RAW:
+        *value_out = (double)counts->clicks_raw;
+        return true;
+    case QUERY_CLICKS:
+        *value_out = (double)counts->clicks;
+        return true;
+    case QUERY_CLICKERS:
+        *value_out = (double)figures->clickers;
+        return true;
+    case QUERY_LEADS:
+        *value_out = (double)counts->leads;
+        return true;
+    case QUERY_CONVERSIONS:
+        *value_out = (double)counts->conversions;
+        return true;
+    case QUERY_VISITORS:
+        *value_out = (double)figures->visitors;
+        return true;
+    case QUERY_ORPHAN_CLICKS:
+        *value_out = (double)counts->orphan_clicks;
+        return true;
+    case QUERY_CTR:
+        return rate((double)counts->clicks, (double)counts->views, value_out,
+                    hits_out, n_out);
+    case QUERY_CTR_UNIQUE:
+        return rate((double)figures->viewers_clicked, (double)figures->viewers,
+                    value_out, hits_out, n_out);
+    case QUERY_LEAD_RATE:
+        return rate((double)counts->leads, (double)counts->views, value_out,
+                    hits_out, n_out);
+    case QUERY_VALUE:
+        *value_out = (double)figures->amount_hundredths / 100;
+        return figures->currency[0] != '\0' && figures->currency[0] != '*';
+    case QUERY_METRIC_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* --- keys of groups: each value is V and its text or N, ended by a NUL
+ * ---------- */
+
+static size_t put_value(char *key, const char *value)
+{
+    size_t len = value == NULL ? 0 : strnlen(value, VALUE_BYTES);
+
+    key[0] = value == NULL ? 'N' : 'V';
+    if (len > 0) {
+        memcpy(key + 1, value, len);
+    }
+    key[len + 1] = '\0';
+    return len + 2;
+}
+
+static size_t put_time(struct work *work, char *key, int64_t at_ms, int grain)
+{
+    char text[24];
+
+    if (at_ms < work->bucket_from_ms || at_ms >= work->bucket_to_ms) {
+        work->bucket_from_ms = lb_zone_bucket_start_ms(
+            work->query->zone, (enum lb_zone_grain)grain, at_ms);
+        work->bucket_to_ms = lb_zone_bucket_next_ms(
+            work->query->zone, (enum lb_zone_grain)grain, at_ms);
+    }
+    (void)snprintf(text, sizeof(text), "%lld", (long long)work->bucket_from_ms);
+    return put_value(key, text);
+}
+
+static size_t make_key(struct work *work,
+                       const struct entry *entry,
+                       const char *site,
+                       bool is_view_side,
+                       char *key)
+{
+    const struct query *query = work->query;
+    size_t used = 0;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        const struct dimension *dimension = &query->dimensions[i];
+
+        if (is_view_side && dimension->is_of_click) {
+            used += put_value(key + used, NULL);
+        } else if (dimension->kind == DIMENSION_TIME) {
+            used +=
+                put_time(work, key + used, entry->ts_at_ms, dimension->grain);
+        } else {
+            used +=
+                put_value(key + used, dimension_value(dimension, entry, site,
+                                                      &work->scratch));
+        }
+    }
+    return used;
+}
+
+/* The key of the views that stand beside a row: without what a view has not. */
+static size_t view_key_of(void *ctx, const char *key, size_t key_len, char *out)
+{
+    const struct query *query = ctx;
+    const char *end = key + key_len;
+    size_t used = 0;
+
+    for (size_t i = 0; i < query->dimension_count && key < end; i++) {
+        const char *value = key[0] == 'V' ? key + 1 : NULL;
+
+        used += put_value(out + used,
+                          query->dimensions[i].is_of_click ? NULL : value);
+        key += strlen(key) + 1;
+    }
+    return used;
+}
+
+static size_t no_key(void *ctx, const char *key, size_t key_len, char *out)
+{
+    (void)ctx;
+    (void)key;
+    (void)key_len;
+    (void)out;
+    return 0;
+}
+
+/* --- scanning the log
+ * ------------------------------------------------------------ */
+
+static enum lb_err count_entry(struct work *work, const struct entry *entry)
+{
+    const struct query *query = work->query;
+    const struct catalog_site *found =
+        catalog_site_by_number(query->catalog, entry->site);
+    const char *site = found == NULL ? NULL : found->id;
+    bool is_view = entry->type == ENTRY_VIEW;
+    enum lb_err rc = LB_OK;
+
+    if ((query->traffic & 1u << entry->traffic) == 0) {
+        return LB_OK;
+    }
+    if (work->is_split && is_view &&
+        filter_matches(query->filter, entry, site, true, &work->scratch)) {
+        rc =
+            tally_add(work->views, work->view_key,
+                      make_key(work, entry, site, true, work->view_key), entry);
+        rc = rc == LB_OK ? tally_add(work->total_views, "", 0, entry) : rc;
+    }
+    if (rc != LB_OK ||
+        !filter_matches(query->filter, entry, site, false, &work->scratch)) {
+        return rc;
+    }
+    if (entry->type == ENTRY_CLICK && entry->visitor == 0) {
+        work->result->clicks_without_visitor++;
+    }
+    rc = tally_add(work->total, "", 0, entry);
+    if (rc != LB_OK || query->dimension_count == 0 ||
+        (is_view && work->has_click_dimension)) {
+        return rc;
+    }
+    return tally_add(work->rows, work->key,
+                     make_key(work, entry, site, false, work->key), entry);
+}
+
+static enum lb_err check_time(const struct work *work)
+{
+    const struct query *query = work->query;
+
+    if (query->is_cancelled != NULL && atomic_load(query->is_cancelled)) {
+        return lb_err_set(work->err, LB_ECANCELLED, "the client is gone");
+    }
+    if (lb_clock_mono_ms() > query->deadline_at_ms) {
+        return lb_err_set(work->err, LB_ETIMEOUT,
+                          "the query ran longer than limits.query_timeout; ask "
+                          "for a shorter range");
+    }
+    return LB_OK;
+}
+
+static enum lb_err
+scan_log(struct work *work, int64_t from_at_ms, int64_t to_at_ms)
+{
+    const struct query *query = work->query;
+    struct log_range range = {.upto_seq = work->result->seq,
+                              .from_at_ms = from_at_ms,
+                              .to_at_ms = to_at_ms,
+                              .sites = query->sites,
+                              .site_count = query->site_count,
+                              .has_texts = true};
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    size_t count = 0;
+    enum lb_err rc =
+        log_reader_open(work->db, work->cache, &range, &reader, work->err);
+
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, work->err)) == LB_OK &&
+           entry != NULL) {
+        rc = count_entry(work, entry);
+        if (rc == LB_OK && ++count % CHECK_ENTRIES == 0) {
+            rc = check_time(work);
+        }
+    }
+    log_reader_close(reader);
+    return rc;
+}
+
+/* --- from the totals
+ * -------------------------------------------------------------- */
+
+static bool is_in_totals(enum query_metric metric)
+{
+    return metric == QUERY_VIEWS || metric == QUERY_CLICKS_RAW ||
+           metric == QUERY_CLICKS || metric == QUERY_LEADS ||
+           metric == QUERY_CONVERSIONS || metric == QUERY_ORPHAN_CLICKS ||
+           metric == QUERY_CTR || metric == QUERY_LEAD_RATE;
+}
+
+static bool can_use_totals(const struct query *query)
+{
+    bool is_by_time = query->dimension_count == 1 &&
+                      query->dimensions[0].kind == DIMENSION_TIME;
+
+    if (query->filter != NULL || (query->dimension_count > 0 && !is_by_time) ||
+        query->from_at_ms % ROLLUP_BUCKET_MS != 0 ||
+        query->to_at_ms % ROLLUP_BUCKET_MS != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < query->metric_count; i++) {
+        if (!is_in_totals(query->metrics[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum lb_err add_total(void *ctx, const struct rollup_store_row *row)
+{
+    struct work *work = ctx;
+    const struct query *query = work->query;
+    struct tally_group sums = {.key = "", .counts = row->counts};
+    enum lb_err rc;
+
+    if ((query->traffic & 1u << row->traffic) == 0) {
+        return LB_OK;
+    }
+    rc = tally_merge(work->total, &sums);
+    if (rc != LB_OK || query->dimension_count == 0) {
+        return rc;
+    }
+    sums.key = work->key;
+    sums.key_len = put_time(work, work->key, row->bucket * ROLLUP_BUCKET_MS,
+                            query->dimensions[0].grain);
+    return tally_merge(work->rows, &sums);
+}
+
+static enum lb_err read_totals(struct work *work)
+{
+    const struct query *query = work->query;
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < query->site_count && rc == LB_OK; i++) {
+        rc = rollup_store_read(
+            work->db, query->sites[i], rollup_bucket(query->from_at_ms),
+            rollup_bucket(query->to_at_ms), add_total, work, work->err);
+    }
+    return rc;
+}
+
+/* --- rows
+ * ------------------------------------------------------------------------- */
+
+static void fill_figures(const struct tally_group *group,
+                         const struct tally_group *views,
+                         bool is_split,
+                         struct query_figures *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (group != NULL) {
+        out->counts = group->counts;
+        out->visitors = group->visitors;
+        out->viewers = group->viewers;
+        out->clickers = group->clickers;
+        out->viewers_clicked = group->viewers_clicked;
+        out->amount_hundredths = group->amount_hundredths;
+        memcpy(out->currency, group->currency, sizeof(out->currency));
+    }
+    if (is_split) {
+        out->counts.views = views == NULL ? 0 : views->counts.views;
+        out->viewers = views == NULL ? 0 : views->viewers;
+    }
+}
+
+static void
+read_values(const struct query *query, const char *key, struct query_row *row)
+{
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        row->values[i] = key[0] == 'V' ? key + 1 : NULL;
+        if (query->dimensions[i].kind == DIMENSION_TIME &&
+            row->values[i] != NULL) {
+            row->time_at_ms = strtoll(row->values[i], NULL, 10);
+        }
+        key += strlen(key) + 1;
+    }
+}
+
+static enum lb_err no_memory(const struct work *work)
+{
+    return lb_err_set(work->err, LB_ENOMEM, "out of memory");
+}
+
+static enum lb_err make_rows(struct work *work)
+{
+    struct query *query = work->query;
+    struct query_result *result = work->result;
+    size_t count = tally_count(work->rows);
+
+    result->rows =
+        lb_arena_calloc(result->arena, (count + 1) * sizeof(*result->rows));
+    if (result->rows == NULL) {
+        return no_memory(work);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct tally_group *group = tally_at(work->rows, i);
+        const struct tally_group *views = NULL;
+        char *key = lb_arena_alloc(result->arena, group->key_len + 1);
+
+        if (key == NULL) {
+            return no_memory(work);
+        }
+        memcpy(key, group->key, group->key_len);
+        key[group->key_len] = '\0';
+        if (work->is_split) {
+            views = tally_find(
+                work->views, work->view_key,
+                view_key_of(query, group->key, group->key_len, work->view_key));
+        }
+        fill_figures(group, views, work->is_split, &result->rows[i].figures);
+        read_values(query, key, &result->rows[i]);
+    }
+    result->row_count = count;
+    return LB_OK;
+}
+
+/* Time as the one dimension: buckets without an event get zeros. */
+static enum lb_err fill_gaps(struct work *work)
+{
+    struct query *query = work->query;
+    enum lb_zone_grain grain;
+    size_t count = 0;
+
+    if (query->dimension_count != 1 ||
+        query->dimensions[0].kind != DIMENSION_TIME ||
+        work->result->data_from_ms == 0) {
+        return LB_OK;
+    }
+    grain = (enum lb_zone_grain)query->dimensions[0].grain;
+    for (int64_t at =
+             lb_zone_bucket_start_ms(query->zone, grain, query->from_at_ms);
+         at < query->to_at_ms;
+         at = lb_zone_bucket_next_ms(query->zone, grain, at)) {
+        char text[24];
+        struct tally_group empty = {.key = work->key};
+
+        if (++count > QUERY_FILLED) {
+            return lb_err_set(work->err, LB_ELIMIT,
+                              "the range has more than %d buckets; ask for a "
+                              "larger grain of time",
+                              QUERY_FILLED);
+        }
+        (void)snprintf(text, sizeof(text), "%lld", (long long)at);
+        empty.key_len = put_value(work->key, text);
+        if (tally_merge(work->rows, &empty) != LB_OK) {
+            return no_memory(work);
+        }
+    }
+    return LB_OK;
+}
+
+static int compare_text(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b ? 0 : a == NULL ? -1 : 1;
+    }
+    return strcmp(a, b);
+}
+
+static int compare_dimension(const struct query *query,
+                             size_t index,
+                             const struct query_row *a,
+                             const struct query_row *b)
+{
+    if (query->dimensions[index].kind == DIMENSION_TIME) {
+        return a->time_at_ms < b->time_at_ms ? -1
+                                             : a->time_at_ms > b->time_at_ms;
+    }
+    return compare_text(a->values[index], b->values[index]);
+}
+
+/* Null is less than any value. */
+static int compare_metric(enum query_metric metric,
+                          const struct query_row *a,
+                          const struct query_row *b)
+{
+    double x = 0;
+    double y = 0;
+    double hits;
+    double n;
+    bool has_x = query_figure(&a->figures, metric, &x, &hits, &n);
+    bool has_y = query_figure(&b->figures, metric, &y, &hits, &n);
+
+    if (!has_x || !has_y) {
+        return (int)has_x - (int)has_y;
+    }
+    return x < y ? -1 : x > y;
+}
+
+static int compare_rows(const void *left, const void *right, void *ctx)
+{
+    const struct query *query = ctx;
+    const struct query_row *a = left;
+    const struct query_row *b = right;
+    bool is_time_first = query->dimensions[0].kind == DIMENSION_TIME;
+    int order = 0;
+
+    if (query->order_dimension >= 0) {
+        order = compare_dimension(query, (size_t)query->order_dimension, a, b);
+        order = query->is_descending ? -order : order;
+    } else if (query->order_metric >= 0) {
+        order = compare_metric((enum query_metric)query->order_metric, a, b);
+        order = query->is_descending ? -order : order;
+    } else if (is_time_first) {
+        order = compare_dimension(query, 0, a, b);
+    }
+    if (order == 0 && query->order_metric < 0 && query->order_dimension < 0) {
+        order = -compare_metric(query->metrics[0], a, b);
+    }
+    for (size_t i = 0; i < query->dimension_count && order == 0; i++) {
+        order = compare_dimension(query, i, a, b);
+    }
+    return order;
+}
+
+/* --- the whole
+ * --------------------------------------------------------------------- */
+
+static enum lb_err find_bounds(struct work *work)
+{
+    struct query *query = work->query;
+    int64_t earliest = INT64_MAX;
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < query->site_count && rc == LB_OK; i++) {
+        int64_t first = 0;
+        int64_t last = 0;
+        bool has_any = false;
+
+        rc = rollup_store_bounds(work->db, query->sites[i], &first, &last,
+                                 &has_any, work->err);
+        if (has_any && first < earliest) {
+            earliest = first;
+        }
+    }
+    if (rc != LB_OK) {
+        return rc;
+    }
+    work->result->data_from_ms =
+        earliest == INT64_MAX ? 0 : earliest * ROLLUP_BUCKET_MS;
+    if (query->from_at_ms == INT64_MIN) {
+        int64_t at_ms = earliest == INT64_MAX ? query->to_at_ms - 1
+                                              : work->result->data_from_ms;
+
+        query->from_at_ms = lb_zone_day_start_ms(
+            query->zone, lb_zone_local_day(query->zone, at_ms));
+    }
+    work->result->from_at_ms = query->from_at_ms;
+    return LB_OK;
+}
+
+static void look_at_dimensions(struct work *work)
+{
+    const struct query *query = work->query;
+
+    work->is_split = filter_is_of_click(query->filter);
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        const struct dimension *dimension = &query->dimensions[i];
+
+        work->is_split = work->is_split || dimension->is_of_click;
+        work->has_click_dimension =
+            work->has_click_dimension ||
+            (dimension->is_of_click && dimension->kind != DIMENSION_TYPE);
+    }
+}
+
+static enum lb_err count_all(struct work *work)
+{
+    struct query *query = work->query;
+    enum lb_err rc = find_bounds(work);
+
+    rc = rc == LB_OK
+             ? db_meta_get(work->db, "cursor", 0, &work->result->seq, work->err)
+             : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    rc = can_use_totals(query)
+             ? read_totals(work)
+             : scan_log(work, query->from_at_ms, query->to_at_ms);
+    if (rc == LB_ELIMIT) {
+        return lb_err_set(
+            work->err, LB_ELIMIT,
+            "the answer would hold more than %d groups at once; leave out %s "
+            "or filter by it",
+            QUERY_GROUPS,
+            query->dimension_count == 0
+                ? "a dimension"
+                : query->dimensions[query->dimension_count - 1].name);
+    }
+    if (rc == LB_ENOMEM) {
+        return no_memory(work);
+    }
+    return rc == LB_OK ? fill_gaps(work) : rc;
+}
+
+static enum lb_err finish(struct work *work)
+{
+    struct query *query = work->query;
+    struct query_result *result = work->result;
+    enum lb_err rc;
+
+    if (work->is_split) {
+        tally_finish(work->views, NULL, NULL, NULL);
+        tally_finish(work->total_views, NULL, NULL, NULL);
+        tally_finish(work->rows, work->views, view_key_of, query);
+        tally_finish(work->total, work->total_views, no_key, NULL);
+    } else {
+        tally_finish(work->rows, NULL, NULL, NULL);
+        tally_finish(work->total, NULL, NULL, NULL);
+    }
+    fill_figures(tally_find(work->total, "", 0),
+                 tally_find(work->total_views, "", 0), work->is_split,
+                 &result->totals);
+    if (query->dimension_count == 0) {
+        result->rows = lb_arena_calloc(result->arena, sizeof(*result->rows));
+        if (result->rows == NULL) {
+            return no_memory(work);
+        }
+        result->rows[0].figures = result->totals;
+        result->row_count = 1;
+        return LB_OK;
+    }
+    rc = make_rows(work);
+    if (rc == LB_OK) {
+        qsort_r(result->rows, result->row_count, sizeof(*result->rows),
+                compare_rows, query);
+    }
+    return rc;
+}
+
+enum lb_err query_run(struct query *query,
+                      struct db *db,
+                      struct query_result *result_out,
+                      struct lb_error *err)
+{
+    struct work *work = calloc(1, sizeof(*work));
+    enum lb_err rc = LB_OK;
+
+    memset(result_out, 0, sizeof(*result_out));
+    result_out->arena = lb_arena_new(RESULT_BYTES);
+    if (work == NULL || result_out->arena == NULL) {
+        free(work);
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    work->query = query;
+    work->db = db;
+    work->result = result_out;
+    work->err = err;
+    lb_buf_init(&work->scratch, (size_t)64 * 1024);
+    work->rows = tally_new(QUERY_GROUPS);
+    work->views = tally_new(QUERY_GROUPS);
+    work->total = tally_new(1);
+    work->total_views = tally_new(1);
+    work->cache = dict_cache_new();
+    if (work->rows == NULL || work->views == NULL || work->total == NULL ||
+        work->total_views == NULL || work->cache == NULL) {
+        rc = no_memory(work);
+    }
+    look_at_dimensions(work);
+    rc = rc == LB_OK ? count_all(work) : rc;
+    rc = rc == LB_OK ? finish(work) : rc;
+    tally_free(work->rows);
+    tally_free(work->views);
+    tally_free(work->total);
+    tally_free(work->total_views);
+    dict_cache_free(work->cache);
+    lb_buf_deinit(&work->scratch);
+    free(work);
+    return rc;
+}
+
+void query_result_deinit(struct query_result *result)
+{
+    lb_arena_free(result->arena);
+    result->arena = NULL;
+}

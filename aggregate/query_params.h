@@ -1,0 +1,48 @@
+/* query_params.h - the parameters of a question as text: names, ranges,
+ * periods, lists. Shared by the stats route and exports. */
+#ifndef LINKBELL_AGGREGATE_QUERY_PARAMS_H
+#define LINKBELL_AGGREGATE_QUERY_PARAMS_H
+
+#include "aggregate/query.h"
+#include "base/http_request.h"
+#include "sql/auth.h"
+
+#define QUERY_PARAMS_SITES 1000
+
+/* What was asked; query_params_deinit() frees it. */
+struct query_params {
+    struct query query;
+    struct catalog *catalog; /* owned reference */
+    struct filter *filter;   /* owned */
+    int64_t *sites;          /* owned */
+    char label[128];         /* "alice.bio", or "*" */
+    size_t limit;
+    size_t offset;
+    bool is_csv;
+    uint64_t hash; /* of all parameters but cursor */
+    char traffic[16];
+};
+
+/* Reads the request's query.  False: an error was answered. */
+bool query_params_read(struct lb_http_request *request,
+                       struct query_params *params_out);
+void query_params_deinit(struct query_params *params);
+
+/* A range of time: dates (days of the zone, both included), instants, or a
+ * period. */
+bool query_params_range(const char *from,
+                        const char *to,
+                        const char *period,
+                        const struct lb_zone *zone,
+                        int64_t now_ms,
+                        int64_t *from_out,
+                        int64_t *to_out,
+                        struct lb_error *err);
+
+/* Sites that the request names, or all that its token may read; the zone that
+ * they share (UTC when they differ) unless tz names one.  False: an error was
+ * answered. */
+bool query_params_sites(struct lb_http_request *request,
+                        struct query_params *params);
+
+#endif

@@ -1,0 +1,60 @@
+/* rollup_store.h - totals in the database: moved on with each batch of the
+ * cursor, read by queries. */
+#ifndef LINKBELL_AGGREGATE_ROLLUP_STORE_H
+#define LINKBELL_AGGREGATE_ROLLUP_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aggregate/rollup.h"
+#include "base/err.h"
+#include "sql/catalog.h"
+#include "sql/cursor.h"
+
+struct rollup_store;
+
+LB_MUST_CHECK enum lb_err rollup_store_new(struct catalog_holder *holder,
+                                           struct rollup_store **store_out,
+                                           struct lb_error *err);
+void rollup_store_free(struct rollup_store *store);
+/* What main.c registers with the cursor. */
+struct cursor_consumer rollup_store_consumer(struct rollup_store *store);
+
+struct rollup_store_row {
+    int64_t site;
+    int64_t bucket;
+    enum entry_traffic traffic;
+    struct rollup_counts counts;
+};
+
+/* Calls each for every row of the site with from_bucket <= bucket < to_bucket,
+ * in order of bucket; each returns LB_OK to go on. */
+LB_MUST_CHECK enum lb_err rollup_store_read(
+    struct db *db,
+    int64_t site,
+    int64_t from_bucket,
+    int64_t to_bucket,
+    enum lb_err (*each)(void *ctx, const struct rollup_store_row *row),
+    void *ctx,
+    struct lb_error *err);
+
+/* First and last bucket that the site has; false when there is none. */
+LB_MUST_CHECK enum lb_err rollup_store_bounds(struct db *db,
+                                              int64_t site,
+                                              int64_t *first_out,
+                                              int64_t *last_out,
+                                              bool *has_any_out,
+                                              struct lb_error *err);
+
+/* Writer thread, inside a job: replaces a site's rows of a range of buckets. */
+LB_MUST_CHECK enum lb_err
+rollup_store_replace(struct db *db,
+                     int64_t site,
+                     int64_t from_bucket,
+                     int64_t to_bucket,
+                     const struct rollup_store_row *rows,
+                     size_t count,
+                     struct lb_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* stats_api.h - GET /v1/stats. */
+#ifndef LINKBELL_AGGREGATE_STATS_API_H
+#define LINKBELL_AGGREGATE_STATS_API_H
+
+#include "base/config.h"
+#include "base/http_server.h"
+#include "sql/auth.h"
+#include "sql/cursor.h"
+#include "sql/pool.h"
+
+struct stats_api;
+
+LB_MUST_CHECK enum lb_err stats_api_new(struct lb_http_server *server,
+                                        struct auth *auth,
+                                        struct pool *readers,
+                                        struct cursor *cursor,
+                                        const struct lb_config *config,
+                                        struct stats_api **api_out,
+                                        struct lb_error *err);
+void stats_api_set_config(struct stats_api *api,
+                          const struct lb_config *config);
+void stats_api_free(struct stats_api *api);
+
+#endif

@@ -1,0 +1,339 @@
+/* tally.c - exact counting by group. */
+#include "aggregate/tally.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+
+#define KEYS_BYTES ((size_t)1024 * 1024 * 1024)
+#define VIEW_KEY_BYTES 20480
+
+/* A visitor within a group. */
+struct record {
+    int64_t day;
+    int64_t visitor; /* 0: free */
+    uint32_t group;
+    bool has_view;
+    bool has_click;
+    int64_t first_view_ms;
+    int64_t last_click_ms;
+};
+
+struct tally {
+    struct lb_arena *arena;     /* owned; keys */
+    struct tally_group *groups; /* owned */
+    size_t group_count;
+    size_t group_cap;
+    size_t max_groups;
+    uint32_t *slots; /* owned; index of a group + 1; 0: free */
+    size_t slot_count;
+    struct record *records; /* owned; open addressing */
+    size_t record_cap;
+    size_t record_count;
+    uint32_t last; /* the group that was counted last */
+};
+
+static uint64_t hash_bytes(const char *bytes, size_t len)
+{
+    static const uint8_t key[LB_HASH_KEY_BYTES] = {1};
+
+    return lb_hash_sip(key, bytes, len);
+}
+
+struct tally *tally_new(size_t max_groups)
+{
+    struct tally *tally = calloc(1, sizeof(*tally));
+
+    if (tally == NULL) {
+        return NULL;
+    }
+    tally->max_groups = max_groups;
+    tally->arena = lb_arena_new(KEYS_BYTES);
+    if (tally->arena == NULL) {
+        free(tally);
+        return NULL;
+    }
+    return tally;
+}
+
+void tally_free(struct tally *tally)
+{
+    if (tally != NULL) {
+        lb_arena_free(tally->arena);
+        free(tally->groups);
+        free(tally->slots);
+        free(tally->records);
+        free(tally);
+    }
+}
+
+static bool is_key(const struct tally_group *group, const char *key, size_t len)
+{
+    return group->key_len == len && memcmp(group->key, key, len) == 0;
+}
+
+/* The slot of key, or the free one where it goes. */
+static size_t find_slot(const struct tally *tally, const char *key, size_t len)
+{
+    size_t at = (size_t)hash_bytes(key, len) & (tally->slot_count - 1);
+
+    while (tally->slots[at] != 0 &&
+           !is_key(&tally->groups[tally->slots[at] - 1], key, len)) {
+        at = (at + 1) & (tally->slot_count - 1);
+    }
+    return at;
+}
+
+static enum lb_err grow_groups(struct tally *tally)
+{
+    size_t cap = tally->group_cap == 0 ? 64 : tally->group_cap * 2;
+    struct tally_group *groups = realloc(tally->groups, cap * sizeof(*groups));
+    uint32_t *slots = calloc(cap * 2, sizeof(*slots));
+
+    if (groups != NULL) {
+        tally->groups = groups;
+    }
+    if (groups == NULL || slots == NULL) {
+        free(slots);
+        return LB_ENOMEM;
+    }
+    tally->group_cap = cap;
+    free(tally->slots);
+    tally->slots = slots;
+    tally->slot_count = cap * 2;
+    for (size_t i = 0; i < tally->group_count; i++) {
+        slots[find_slot(tally, groups[i].key, groups[i].key_len)] =
+            (uint32_t)i + 1;
+    }
+    return LB_OK;
+}
+
+static enum lb_err take_group(struct tally *tally,
+                              const char *key,
+                              size_t len,
+                              uint32_t *index_out)
+{
+    struct tally_group *group;
+    size_t slot;
+
+    if (tally->last < tally->group_count &&
+        is_key(&tally->groups[tally->last], key, len)) {
+        *index_out = tally->last;
+        return LB_OK;
+    }
+    if (tally->group_count == tally->group_cap && grow_groups(tally) != LB_OK) {
+        return LB_ENOMEM;
+    }
+    slot = find_slot(tally, key, len);
+    if (tally->slots[slot] == 0) {
+        if (tally->group_count >= tally->max_groups) {
+            return LB_ELIMIT;
+        }
+        group = &tally->groups[tally->group_count];
+        memset(group, 0, sizeof(*group));
+        group->key = lb_arena_text(tally->arena, key, len);
+        group->key_len = len;
+        if (group->key == NULL) {
+            return LB_ENOMEM;
+        }
+        tally->slots[slot] = (uint32_t)++tally->group_count;
+    }
+    *index_out = tally->slots[slot] - 1;
+    tally->last = *index_out;
+    return LB_OK;
+}
+
+static size_t record_home(const struct tally *tally,
+                          uint32_t group,
+                          int64_t day,
+                          int64_t visitor)
+{
+    uint64_t hash = (uint64_t)visitor * UINT64_C(0x9e3779b97f4a7c15) ^
+                    (uint64_t)day * UINT64_C(0xc2b2ae3d27d4eb4f) ^
+                    (uint64_t)group * UINT64_C(0x165667b19e3779f9);
+
+    return (size_t)(hash ^ hash >> 31) & (tally->record_cap - 1);
+}
+
+static struct record *find_record(const struct tally *tally,
+                                  uint32_t group,
+                                  int64_t day,
+                                  int64_t visitor)
+{
+    size_t at = record_home(tally, group, day, visitor);
+
+    while (tally->records[at].visitor != 0 &&
+           (tally->records[at].visitor != visitor ||
+            tally->records[at].group != group ||
+            tally->records[at].day != day)) {
+        at = (at + 1) & (tally->record_cap - 1);
+    }
+    return &tally->records[at];
+}
+
+static enum lb_err grow_records(struct tally *tally)
+{
+    struct record *old = tally->records;
+    size_t old_cap = tally->record_cap;
+
+    tally->record_cap = old_cap == 0 ? 1024 : old_cap * 2;
+    tally->records = calloc(tally->record_cap, sizeof(*tally->records));
+    if (tally->records == NULL) {
+        tally->records = old;
+        tally->record_cap = old_cap;
+        return LB_ENOMEM;
+    }
+    for (size_t i = 0; i < old_cap; i++) {
+        if (old[i].visitor != 0) {
+            *find_record(tally, old[i].group, old[i].day, old[i].visitor) =
+                old[i];
+        }
+    }
+    free(old);
+    return LB_OK;
+}
+
+static enum lb_err
+count_visitor(struct tally *tally, uint32_t group, const struct entry *entry)
+{
+    struct record *record;
+
+    if (entry->visitor == 0) {
+        return LB_OK;
+    }
+    if (tally->record_count * 4 >= tally->record_cap * 3 &&
+        grow_records(tally) != LB_OK) {
+        return LB_ENOMEM;
+    }
+    record = find_record(tally, group, entry->visitor_day, entry->visitor);
+    if (record->visitor == 0) {
+        record->visitor = entry->visitor;
+        record->day = entry->visitor_day;
+        record->group = group;
+        tally->record_count++;
+    }
+    if (entry->type == ENTRY_VIEW &&
+        (!record->has_view || entry->ts_at_ms < record->first_view_ms)) {
+        record->has_view = true;
+        record->first_view_ms = entry->ts_at_ms;
+    }
+    if (entry->type == ENTRY_CLICK &&
+        (!record->has_click || entry->ts_at_ms > record->last_click_ms)) {
+        record->has_click = true;
+        record->last_click_ms = entry->ts_at_ms;
+    }
+    return LB_OK;
+}
+
+static void
+add_amount(struct tally_group *group, int64_t hundredths, const char *currency)
+{
+    if (currency == NULL || currency[0] == '\0') {
+        return;
+    }
+    if (group->currency[0] == '\0') {
+        memcpy(group->currency, currency,
+               strnlen(currency, sizeof(group->currency) - 1));
+    } else if (strcmp(group->currency, currency) != 0) {
+        memcpy(group->currency, "*", 2);
+    }
+    group->amount_hundredths += hundredths;
+}
+
+enum lb_err tally_add(struct tally *tally,
+                      const char *key,
+                      size_t key_len,
+                      const struct entry *entry)
+{
+    uint32_t index = 0;
+    enum lb_err rc = take_group(tally, key, key_len, &index);
+
+    if (rc != LB_OK) {
+        return rc;
+    }
+    rollup_add(&tally->groups[index].counts, entry);
+    if (entry->has_amount) {
+        add_amount(&tally->groups[index], entry->amount_hundredths,
+                   entry->text[ENTRY_TEXT_CURRENCY]);
+    }
+    return count_visitor(tally, index, entry);
+}
+
+enum lb_err tally_merge(struct tally *tally, const struct tally_group *sums)
+{
+    struct tally_group *group;
+    uint32_t index = 0;
+    enum lb_err rc = take_group(tally, sums->key, sums->key_len, &index);
+
+    if (rc != LB_OK) {
+        return rc;
+    }
+    group = &tally->groups[index];
+    rollup_merge(&group->counts, &sums->counts);
+    group->visitors += sums->visitors;
+    group->viewers += sums->viewers;
+    group->clickers += sums->clickers;
+    group->viewers_clicked += sums->viewers_clicked;
+    add_amount(group, sums->amount_hundredths, sums->currency);
+    return LB_OK;
+}
+
+void tally_finish(
+    struct tally *tally,
+    struct tally *views,
+    size_t (*view_key)(void *ctx, const char *key, size_t key_len, char *out),
+    void *ctx)
+{
+    for (size_t i = 0; i < tally->record_cap; i++) {
+        const struct record *record = &tally->records[i];
+        const struct record *seen = record;
+        struct tally_group *group;
+
+        if (record->visitor == 0) {
+            continue;
+        }
+        group = &tally->groups[record->group];
+        group->visitors++;
+        group->viewers += record->has_view ? 1 : 0;
+        group->clickers += record->has_click ? 1 : 0;
+        if (views != NULL) {
+            char key[VIEW_KEY_BYTES];
+            size_t len = view_key(ctx, group->key, group->key_len, key);
+            const struct tally_group *found = tally_find(views, key, len);
+
+            seen = found == NULL || views->record_cap == 0
+                       ? NULL
+                       : find_record(views, (uint32_t)(found - views->groups),
+                                     record->day, record->visitor);
+        }
+        if (record->has_click && seen != NULL && seen->has_view &&
+            record->last_click_ms >= seen->first_view_ms) {
+            group->viewers_clicked++;
+        }
+    }
+}
+
+size_t tally_count(const struct tally *tally)
+{
+    return tally->group_count;
+}
+
+const struct tally_group *tally_at(const struct tally *tally, size_t index)
+{
+    return &tally->groups[index];
+}
+
+const struct tally_group *
+tally_find(const struct tally *tally, const char *key, size_t key_len)
+{
+    size_t slot;
+
+    if (tally->slot_count == 0) {
+        return NULL;
+    }
+    slot = find_slot(tally, key, key_len);
+    return tally->slots[slot] == 0 ? NULL
+                                   : &tally->groups[tally->slots[slot] - 1];
+}

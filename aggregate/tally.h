@@ -1,0 +1,57 @@
+/* tally.h - exact counting by group: events, and distinct visitors with their
+ * first view and last click.  Entries may come in any order of ts.  Pure;
+ * bounded. */
+#ifndef LINKBELL_AGGREGATE_TALLY_H
+#define LINKBELL_AGGREGATE_TALLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aggregate/rollup.h"
+#include "base/err.h"
+#include "sql/entry.h"
+
+struct tally_group {
+    const char *key; /* as given, key_len bytes */
+    size_t key_len;
+    struct rollup_counts counts;
+    int64_t visitors; /* from here: after tally_finish() */
+    int64_t viewers;
+    int64_t clickers;
+    int64_t viewers_clicked; /* at or after their first view */
+    int64_t amount_hundredths;
+    char currency[4]; /* "" none, "*" more than one */
+};
+
+struct tally;
+
+struct tally *tally_new(size_t max_groups); /* NULL: out of memory */
+void tally_free(struct tally *tally);
+
+/* Counts an entry in the group of key.  LB_ELIMIT past max_groups, LB_ENOMEM.
+ */
+LB_MUST_CHECK enum lb_err tally_add(struct tally *tally,
+                                    const char *key,
+                                    size_t key_len,
+                                    const struct entry *entry);
+
+/* Adds sums that were counted elsewhere (rollups) to the group of key. */
+LB_MUST_CHECK enum lb_err tally_merge(struct tally *tally,
+                                      const struct tally_group *sums);
+
+/* Counts the visitors.  With views not NULL, first views are looked up there,
+ * in the group that view_key gives for a group of tally: views belong to fewer
+ * dimensions. */
+void tally_finish(
+    struct tally *tally,
+    struct tally *views,
+    size_t (*view_key)(void *ctx, const char *key, size_t key_len, char *out),
+    void *ctx);
+
+size_t tally_count(const struct tally *tally);
+const struct tally_group *tally_at(const struct tally *tally, size_t index);
+const struct tally_group *
+tally_find(const struct tally *tally, const char *key, size_t key_len);
+
+#endif
