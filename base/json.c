@@ -35,7 +35,8 @@ static void install_hooks(void)
     cJSON_InitHooks(&hooks);
 }
 
-cJSON *lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena)
+cJSON *
+lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena)
 {
     cJSON *json;
 

@@ -39,7 +39,8 @@ LB_MUST_CHECK enum lb_err lb_json_parse(const char *bytes,
                                         struct lb_json_fault *fault);
 
 /* Parses what lb_json_check() has passed.  NULL: out of memory. */
-cJSON *lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena);
+cJSON *
+lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena);
 
 /* A key that stands twice in one object of json, at any depth; NULL when none.
  */

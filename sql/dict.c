@@ -73,8 +73,7 @@ static enum lb_err make_place(struct dict *dict, int64_t number)
     if (by_number == NULL) {
         return LB_ENOMEM;
     }
-    memset(by_number + dict->number_cap,
-           0,
+    memset(by_number + dict->number_cap, 0,
            (cap - dict->number_cap) * sizeof(struct word *));
     dict->by_number = by_number;
     dict->number_cap = cap;
