@@ -1,0 +1,373 @@
+/* rule_check.c - the faults of rules and destinations in a configuration file.
+ */
+#include "alerts/rule_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const common_keys[] = {
+    "id",          "kind",     "match",   "per",     "sites",  "cooldown",
+    "max_per_day", "severity", "enabled", "traffic", "notify", NULL};
+static const char *const first_seen_keys[] = {"key", "learn", "again_after",
+                                              NULL};
+static const char *const threshold_keys[] = {"metric", "window", "above",
+                                             "clear", NULL};
+/* Kinds and keys that the interface has and this version not yet. */
+static const char *const later_kinds[] = {
+    "spike", "drop", "ctr", "milestone", "burst", "absent", "not_pulled", NULL};
+static const char *const later_keys[] = {
+    "for", "resolve", "quiet", "digest", "template", "below", "coverage", NULL};
+static const char *const kinds[] = {"event", "first_seen", "threshold", NULL};
+static const char *const metrics[] = {"views", "clicks",      "clicks_raw",
+                                      "leads", "conversions", "visitors",
+                                      "value", NULL};
+static const char *const match_keys[] = {
+    "type",     "link",        "page",       "host",       "source",
+    "channel",  "referrer",    "utm_source", "utm_medium", "utm_campaign",
+    "utm_term", "utm_content", "country",    "region",     "city",
+    "device",   "browser",     "os",         "name",       "reason",
+    "click_id", "traffic",     "qr",         "site",       "intent",
+    "visitor",  NULL};
+static const char *const severities[] = {"info", "warning", "critical", NULL};
+
+static bool is_in(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (strcmp(word, *words) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fault_near(struct lb_config_faults *faults,
+                       unsigned line,
+                       unsigned column,
+                       const char *key,
+                       const char *word,
+                       const char *what,
+                       const char *const *words)
+{
+    const char *near = lb_yaml_suggest(word, words);
+
+    if (near != NULL) {
+        lb_config_fault(faults, line, column, key,
+                        "\"%.40s\" %s; did you mean %s?", word, what, near);
+    } else {
+        lb_config_fault(faults, line, column, key, "\"%.40s\" %s", word, what);
+    }
+}
+
+static void check_word(const struct lb_yaml *map,
+                       const char *key,
+                       const char *const *words,
+                       struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(map, key);
+
+    if (node != NULL &&
+        (node->kind != LB_YAML_SCALAR || !is_in(node->text, words))) {
+        fault_near(faults, node->line, node->column, key,
+                   node->kind == LB_YAML_SCALAR ? node->text : "",
+                   "is not one of those it may be", words);
+    }
+}
+
+static void check_duration(const struct lb_yaml *map,
+                           const char *key,
+                           bool is_needed,
+                           struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(map, key);
+    int64_t ms;
+
+    if (node == NULL) {
+        if (is_needed) {
+            lb_config_fault(faults, map->line, map->column, key,
+                            "is missing; a duration such as 5m");
+        }
+    } else if (node->kind != LB_YAML_SCALAR ||
+               !lb_config_parse_duration(node->text, &ms) ||
+               (is_needed && ms == 0)) {
+        lb_config_fault(faults, node->line, node->column, key,
+                        "must be a duration such as 30s, 15m or 1d");
+    }
+}
+
+static void check_number(const struct lb_yaml *map,
+                         const char *key,
+                         bool is_needed,
+                         struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(map, key);
+    char *end = NULL;
+
+    if (node == NULL) {
+        if (is_needed) {
+            lb_config_fault(faults, map->line, map->column, key,
+                            "is missing; a number");
+        }
+        return;
+    }
+    if (node->kind != LB_YAML_SCALAR || node->text[0] == '\0' ||
+        strtod(node->text, &end) < 0 || *end != '\0') {
+        lb_config_fault(faults, node->line, node->column, key,
+                        "must be a number, 0 or more");
+    }
+}
+
+/* Names of dimensions, in a list or alone. */
+static void check_fields(const struct lb_yaml *map,
+                         const char *key,
+                         struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(map, key);
+    const struct lb_yaml *item = node == NULL                 ? NULL
+                                 : node->kind == LB_YAML_LIST ? node->child
+                                                              : node;
+
+    for (; item != NULL;
+         item = node->kind == LB_YAML_LIST ? item->next : NULL) {
+        if (item->kind != LB_YAML_SCALAR ||
+            (!is_in(item->text, match_keys) &&
+             strncmp(item->text, "prop:", 5) != 0)) {
+            fault_near(faults, item->line, item->column, key,
+                       item->kind == LB_YAML_SCALAR ? item->text : "",
+                       "is no dimension", match_keys);
+        }
+    }
+}
+
+static void check_match(const struct lb_yaml *rule,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *match = lb_yaml_find(rule, "match");
+
+    if (match == NULL) {
+        return;
+    }
+    if (match->kind != LB_YAML_MAP) {
+        lb_config_fault(
+            faults, match->line, match->column, "match",
+            "must hold dimensions and values, such as { type: lead }");
+        return;
+    }
+    for (const struct lb_yaml *node = match->child; node != NULL;
+         node = node->next) {
+        if (!is_in(node->key, match_keys) &&
+            strncmp(node->key, "prop:", 5) != 0) {
+            fault_near(faults, node->key_line, node->key_column, "match",
+                       node->key, "is no dimension", match_keys);
+        }
+        if (node->kind == LB_YAML_MAP) {
+            lb_config_fault(faults, node->line, node->column, node->key,
+                            "must be a value or a list of values");
+        }
+    }
+}
+
+static bool
+is_defined(const struct lb_yaml *root, const char *section, const char *id)
+{
+    const struct lb_yaml *list = lb_yaml_find(root, section);
+
+    for (const struct lb_yaml *item = list == NULL ? NULL : list->child;
+         item != NULL; item = item->next) {
+        const struct lb_yaml *name = lb_yaml_find(item, "id");
+
+        if (name != NULL && name->text != NULL && strcmp(name->text, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_notify(const struct lb_yaml *rule,
+                         const struct lb_yaml *root,
+                         struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(rule, "notify");
+    const struct lb_yaml *item = node == NULL                 ? NULL
+                                 : node->kind == LB_YAML_LIST ? node->child
+                                                              : node;
+
+    for (; item != NULL;
+         item = node->kind == LB_YAML_LIST ? item->next : NULL) {
+        if (item->kind != LB_YAML_SCALAR ||
+            !is_defined(root, "destinations", item->text)) {
+            lb_config_fault(
+                faults, item->line, item->column, "notify",
+                "there is no destination \"%.40s\"; add it under destinations:",
+                item->kind == LB_YAML_SCALAR ? item->text : "");
+        }
+    }
+}
+
+static void check_keys(const struct lb_yaml *map,
+                       const char *const *keys,
+                       const char *const *more,
+                       const char *what,
+                       struct lb_config_faults *faults)
+{
+    for (const struct lb_yaml *node = map->child; node != NULL;
+         node = node->next) {
+        if (is_in(node->key, keys) ||
+            (more != NULL && is_in(node->key, more))) {
+            continue;
+        }
+        if (is_in(node->key, later_keys)) {
+            lb_config_fault(faults, node->key_line, node->key_column, node->key,
+                            "is not in this version of linkbell; leave it out");
+        } else {
+            const char *near =
+                lb_yaml_suggest(node->key, more == NULL ? keys : more);
+
+            near = near == NULL ? lb_yaml_suggest(node->key, keys) : near;
+            lb_config_fault(faults, node->key_line, node->key_column, node->key,
+                            near == NULL ? "is no key of %s"
+                                         : "is no key of %s; did you mean %s?",
+                            what, near == NULL ? "" : near);
+        }
+    }
+}
+
+void rule_check(const struct lb_yaml *rule,
+                const struct lb_yaml *root,
+                struct lb_config_faults *faults)
+{
+    const struct lb_yaml *kind = lb_yaml_find(rule, "kind");
+    const char *const *more = NULL;
+
+    if (kind == NULL || kind->kind != LB_YAML_SCALAR) {
+        lb_config_fault(faults, rule->line, rule->column, "kind",
+                        "is missing: event, first_seen or threshold");
+        return;
+    }
+    if (is_in(kind->text, later_kinds)) {
+        lb_config_fault(faults, kind->line, kind->column, "kind",
+                        "%s is not in this version of linkbell, which has "
+                        "event, first_seen and threshold",
+                        kind->text);
+        return;
+    }
+    check_word(rule, "kind", kinds, faults);
+    if (strcmp(kind->text, "first_seen") == 0) {
+        more = first_seen_keys;
+        check_duration(rule, "learn", false, faults);
+        check_duration(rule, "again_after", false, faults);
+        check_fields(rule, "key", faults);
+        if (lb_yaml_find(rule, "key") == NULL) {
+            lb_config_fault(faults, rule->line, rule->column, "key",
+                            "is missing: the dimensions whose values are new, "
+                            "such as [utm_campaign]");
+        }
+    } else if (strcmp(kind->text, "threshold") == 0) {
+        more = threshold_keys;
+        check_word(rule, "metric", metrics, faults);
+        check_duration(rule, "window", true, faults);
+        check_number(rule, "above", true, faults);
+        check_number(rule, "clear", false, faults);
+    }
+    check_keys(rule, common_keys, more, "this kind of rule", faults);
+    check_duration(rule, "cooldown", false, faults);
+    check_number(rule, "max_per_day", false, faults);
+    check_word(rule, "severity", severities, faults);
+    check_fields(rule, "per", faults);
+    check_match(rule, faults);
+    check_notify(rule, root, faults);
+}
+
+bool rule_check_begins_anew(const cJSON *before, const cJSON *after)
+{
+    static const char *const keys[] = {"kind", "match", "metric",
+                                       "per",  "key",   "window"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const cJSON *a = cJSON_GetObjectItemCaseSensitive(before, keys[i]);
+        const cJSON *b = cJSON_GetObjectItemCaseSensitive(after, keys[i]);
+
+        if ((a == NULL) != (b == NULL) ||
+            (a != NULL && !cJSON_Compare(a, b, true))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *const destination_types[] = {"slack", "webhook", NULL};
+static const char *const destination_keys[] = {
+    "id",          "type",         "url",      "url_env",     "url_file",
+    "secrets_env", "secrets_file", "unsigned", "headers_env", "timeout",
+    "rate",        "concurrency",  "retry",    "max_age",     "max_waiting",
+    "contact",     "min_severity", "enabled",  "mention",     NULL};
+
+static bool is_http(const char *url)
+{
+    return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
+}
+
+static void check_place(const struct lb_yaml *destination,
+                        bool is_secret,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *url = lb_yaml_find(destination, "url");
+    bool has_other = lb_yaml_find(destination, "url_env") != NULL ||
+                     lb_yaml_find(destination, "url_file") != NULL;
+
+    if (url != NULL && is_secret) {
+        lb_config_fault(
+            faults, url->key_line, url->key_column, "url",
+            "is a secret of this type; give it by url_env or url_file");
+    } else if (url == NULL && !has_other) {
+        lb_config_fault(faults, destination->line, destination->column,
+                        is_secret ? "url_env" : "url", "is missing");
+    } else if (url != NULL &&
+               (url->kind != LB_YAML_SCALAR || !is_http(url->text) ||
+                strpbrk(url->text, "@#\\ \t") != NULL)) {
+        lb_config_fault(
+            faults, url->line, url->column, "url",
+            "must be an http or https URL without user info and fragment");
+    }
+}
+
+void rule_check_destination(const struct lb_yaml *destination,
+                            const struct lb_yaml *root,
+                            struct lb_config_faults *faults)
+{
+    const struct lb_yaml *type = lb_yaml_find(destination, "type");
+    const struct lb_yaml *is_unsigned = lb_yaml_find(destination, "unsigned");
+    bool is_webhook;
+
+    (void)root;
+    if (type == NULL || type->kind != LB_YAML_SCALAR ||
+        !is_in(type->text, destination_types)) {
+        lb_config_fault(faults, type == NULL ? destination->line : type->line,
+                        type == NULL ? destination->column : type->column,
+                        "type", "must be slack or webhook in this version");
+        return;
+    }
+    is_webhook = strcmp(type->text, "webhook") == 0;
+    check_keys(destination, destination_keys, NULL, "a destination", faults);
+    check_place(destination, !is_webhook, faults);
+    check_duration(destination, "timeout", false, faults);
+    check_duration(destination, "max_age", false, faults);
+    if (is_webhook && lb_yaml_find(destination, "secrets_env") == NULL &&
+        lb_yaml_find(destination, "secrets_file") == NULL &&
+        (is_unsigned == NULL || is_unsigned->text == NULL ||
+         strcmp(is_unsigned->text, "true") != 0)) {
+        lb_config_fault(faults, destination->line, destination->column,
+                        "secrets_env",
+                        "is missing; name the variable that holds the secret, "
+                        "or say unsigned: true");
+    }
+}
+
+void rule_check_source(const struct lb_yaml *source,
+                       const struct lb_yaml *root,
+                       struct lb_config_faults *faults)
+{
+    (void)root;
+    lb_config_fault(faults, source->line, source->column, "sources",
+                    "inbound webhooks are not in this version of linkbell; "
+                    "leave the section out");
+}
