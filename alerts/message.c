@@ -1,0 +1,377 @@
+/* message.c - what an alert says. */
+#include "alerts/message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#define SUMMARY_BYTES 600
+
+static void add_text(struct lb_buf *out, const char *key, const char *text)
+{
+    if (text != NULL) {
+        lb_json_add_key(out, key);
+        lb_json_add_plain_string(out, text);
+    }
+}
+
+static void add_utm(struct lb_buf *out, const struct entry *entry)
+{
+    static const char *const keys[] = {"source", "medium", "campaign", "term",
+                                       "content"};
+    bool has_any = false;
+
+    for (int i = 0; i < 5; i++) {
+        has_any = has_any || entry->text[ENTRY_TEXT_UTM_SOURCE + i] != NULL;
+    }
+    if (!has_any) {
+        return;
+    }
+    lb_json_add_key(out, "utm");
+    lb_buf_add_char(out, '{');
+    for (int i = 0; i < 5; i++) {
+        add_text(out, keys[i], entry->text[ENTRY_TEXT_UTM_SOURCE + i]);
+    }
+    lb_buf_add_char(out, '}');
+}
+
+static void add_contact(struct lb_buf *out, const struct entry *entry)
+{
+    static const char *const keys[ENTRY_CONTACT_COUNT] = {"email", "name",
+                                                          "message", "phone"};
+    bool has_any = false;
+
+    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+        has_any = has_any || entry->contact[i] != NULL;
+    }
+    if (!has_any) {
+        return;
+    }
+    lb_json_add_key(out, "contact");
+    lb_buf_add_char(out, '{');
+    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+        add_text(out, keys[i], entry->contact[i]);
+    }
+    lb_buf_add_char(out, '}');
+}
+
+void message_event(const struct entry *entry,
+                   const char *site,
+                   struct lb_buf *out)
+{
+    static const struct {
+        const char *key;
+        enum entry_text text;
+    } rows[] = {
+        {"name", ENTRY_TEXT_NAME},         {"link", ENTRY_TEXT_LINK},
+        {"host", ENTRY_TEXT_HOST},         {"page", ENTRY_TEXT_PAGE},
+        {"referrer", ENTRY_TEXT_REFERRER}, {"source", ENTRY_TEXT_SOURCE},
+        {"channel", ENTRY_TEXT_CHANNEL}};
+    static const struct {
+        const char *key;
+        enum entry_text text;
+    } places[] = {{"click_id", ENTRY_TEXT_CLICK_ID},
+                  {"country", ENTRY_TEXT_COUNTRY},
+                  {"region", ENTRY_TEXT_REGION},
+                  {"city", ENTRY_TEXT_CITY},
+                  {"device", ENTRY_TEXT_DEVICE},
+                  {"browser", ENTRY_TEXT_BROWSER},
+                  {"browser_version", ENTRY_TEXT_BROWSER_VERSION},
+                  {"os", ENTRY_TEXT_OS},
+                  {"os_version", ENTRY_TEXT_OS_VERSION}};
+
+    lb_buf_add_char(out, '{');
+    add_text(out, "id", entry->text[ENTRY_TEXT_ID]);
+    add_text(out, "type", entry_type_name(entry->type));
+    add_text(out, "site", site);
+    lb_json_add_key(out, "ts");
+    lb_json_add_time(out, entry->ts_at_ms);
+    lb_json_add_key(out, "received");
+    lb_json_add_time(out, entry->received_at_ms);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        add_text(out, rows[i].key, entry->text[rows[i].text]);
+    }
+    add_utm(out, entry);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        add_text(out, places[i].key, entry->text[places[i].text]);
+    }
+    lb_buf_printf(out, ",\"qr\":%s,\"double_tap\":%s",
+                  entry->is_qr ? "true" : "false",
+                  entry->is_double_tap ? "true" : "false");
+    if (entry->has_amount) {
+        lb_buf_add_text(out, ",\"value\":{\"amount\":");
+        lb_json_add_double(out, (double)entry->amount_hundredths / 100, 2);
+        add_text(out, "currency", entry->text[ENTRY_TEXT_CURRENCY]);
+        lb_buf_add_char(out, '}');
+    }
+    add_contact(out, entry);
+    lb_buf_add_text(out, ",\"props\":");
+    lb_buf_add_text(out, entry->text[ENTRY_TEXT_PROPS] == NULL
+                             ? "{}"
+                             : entry->text[ENTRY_TEXT_PROPS]);
+    lb_buf_add_char(out, '}');
+}
+
+/* --- summaries
+ * ------------------------------------------------------------------- */
+
+static void duration_words(int64_t ms, char *out, size_t out_bytes)
+{
+    static const struct {
+        int64_t ms;
+        const char *word;
+    } units[] = {{LB_MS_PER_DAY, "day"},
+                 {LB_MS_PER_HOUR, "hour"},
+                 {LB_MS_PER_MIN, "minute"},
+                 {LB_MS_PER_S, "second"}};
+
+    for (size_t i = 0; i < 4; i++) {
+        if (ms >= units[i].ms && ms % units[i].ms == 0) {
+            (void)snprintf(out, out_bytes, "%" PRId64 " %s%s", ms / units[i].ms,
+                           units[i].word, ms == units[i].ms ? "" : "s");
+            return;
+        }
+    }
+    (void)snprintf(out, out_bytes, "%" PRId64 " ms", ms);
+}
+
+static const char *link_title(const struct message_alert *alert)
+{
+    const char *slug = alert->entry->text[ENTRY_TEXT_LINK];
+    const struct catalog_link *link =
+        slug == NULL ? NULL : catalog_link_find(alert->site, slug);
+
+    return link != NULL && link->title[0] != '\0' ? link->title : slug;
+}
+
+static void summarise_event(const struct message_alert *alert,
+                            struct lb_buf *out)
+{
+    const struct entry *entry = alert->entry;
+    const char *campaign = entry->text[ENTRY_TEXT_UTM_CAMPAIGN];
+    const char *who = entry->contact[ENTRY_CONTACT_NAME];
+
+    switch (entry->type) {
+    case ENTRY_LEAD:
+        lb_buf_printf(out, "New lead on %s", alert->site->id);
+        break;
+    case ENTRY_CLICK:
+        lb_buf_printf(out, "Click on %s on %s",
+                      link_title(alert) == NULL ? "a link" : link_title(alert),
+                      alert->site->id);
+        break;
+    case ENTRY_CONVERSION:
+        lb_buf_printf(out, "Conversion%s%s on %s",
+                      entry->text[ENTRY_TEXT_NAME] == NULL ? "" : " ",
+                      entry->text[ENTRY_TEXT_NAME] == NULL
+                          ? ""
+                          : entry->text[ENTRY_TEXT_NAME],
+                      alert->site->id);
+        break;
+    case ENTRY_VIEW:
+        lb_buf_printf(out, "Visit of %s", alert->site->id);
+        break;
+    }
+    if (who != NULL) {
+        lb_buf_printf(out, ": %s", who);
+    }
+    if (campaign != NULL) {
+        lb_buf_printf(out, "%s campaign %s", who == NULL ? ":" : ",", campaign);
+    } else if (entry->text[ENTRY_TEXT_SOURCE] != NULL &&
+               strcmp(entry->text[ENTRY_TEXT_SOURCE], "Direct / None") != 0) {
+        lb_buf_printf(out, "%s from %s", who == NULL ? ":" : ",",
+                      entry->text[ENTRY_TEXT_SOURCE]);
+    }
+}
+
+static void summarise_first_seen(const struct message_alert *alert,
+                                 struct lb_buf *out)
+{
+    cJSON *group = cJSON_Parse(alert->group);
+    const cJSON *item;
+    const char *separator = "";
+
+    lb_buf_printf(out, "First %s on %s from ",
+                  entry_type_name(alert->entry->type), alert->site->id);
+    cJSON_ArrayForEach (item, group) {
+        if (cJSON_IsString(item)) {
+            lb_buf_printf(out, "%s%s %s", separator, item->string,
+                          item->valuestring);
+            separator = ", ";
+        }
+    }
+    cJSON_Delete(group);
+}
+
+static void summarise_threshold(const struct message_alert *alert,
+                                struct lb_buf *out)
+{
+    const struct rule *rule = alert->rule;
+    double unit = rule->metric == RULE_VALUE ? 100 : 1;
+    char window[48];
+
+    duration_words(rule->window_ms, window, sizeof(window));
+    lb_json_add_double(out, (double)alert->value / unit, 2);
+    lb_buf_printf(out, " %s on ", rule_metric_name(rule->metric));
+    if (strstr(alert->group, "\"link\"") != NULL && link_title(alert) != NULL) {
+        lb_buf_printf(out, "%s (%s)", link_title(alert), alert->site->id);
+    } else {
+        lb_buf_add_text(out, alert->site->id);
+    }
+    lb_buf_printf(out, " in %s, more than ", window);
+    lb_json_add_double(out, rule->above, 2);
+}
+
+static void add_summary(const struct message_alert *alert, struct lb_buf *out)
+{
+    struct lb_buf text;
+
+    lb_buf_init(&text, MESSAGE_BYTES);
+    switch (alert->rule->kind) {
+    case RULE_EVENT:
+        summarise_event(alert, &text);
+        break;
+    case RULE_FIRST_SEEN:
+        summarise_first_seen(alert, &text);
+        break;
+    case RULE_THRESHOLD:
+        summarise_threshold(alert, &text);
+        break;
+    }
+    if (text.len > SUMMARY_BYTES) {
+        text.data[lb_text_cut(text.data, text.len, SUMMARY_BYTES)] = '\0';
+    }
+    lb_json_add_plain_string(out, lb_buf_text(&text));
+    lb_buf_deinit(&text);
+}
+
+/* --- links
+ * ------------------------------------------------------------------------ */
+
+/* The filter that the rule's match and the group make, as far as queries know
+ * them. */
+static void add_filter(const struct message_alert *alert, struct lb_buf *url)
+{
+    struct lb_buf filter;
+    cJSON *group = cJSON_Parse(alert->group);
+    const cJSON *item;
+
+    lb_buf_init(&filter, MESSAGE_BYTES);
+    cJSON_ArrayForEach (item, group) {
+        if (strcmp(item->string, "visitor") != 0) {
+            lb_buf_printf(&filter, "%s%s == ", filter.len == 0 ? "" : " and ",
+                          item->string);
+            if (cJSON_IsString(item)) {
+                lb_json_add_plain_string(&filter, item->valuestring);
+            } else {
+                lb_buf_add_text(&filter, "null");
+            }
+        }
+    }
+    for (size_t i = 0; i < alert->rule->match_count; i++) {
+        const struct rule_match *match = &alert->rule->matches[i];
+
+        if (strcmp(match->field, "type") == 0 ||
+            strcmp(match->field, "intent") == 0 ||
+            strchr(match->globs[0], '*') != NULL) {
+            continue;
+        }
+        lb_buf_printf(&filter, "%s%s == [", filter.len == 0 ? "" : " and ",
+                      match->field);
+        for (size_t j = 0; j < match->glob_count; j++) {
+            lb_buf_add_text(&filter, j == 0 ? "" : ", ");
+            lb_json_add_plain_string(&filter, match->globs[j]);
+        }
+        lb_buf_add_char(&filter, ']');
+    }
+    if (filter.len > 0) {
+        lb_buf_add_text(url, "&filter=");
+        lb_text_percent_encode(url, lb_buf_text(&filter));
+    }
+    cJSON_Delete(group);
+    lb_buf_deinit(&filter);
+}
+
+static void add_links(const struct message_alert *alert, struct lb_buf *out)
+{
+    bool is_window = alert->rule->kind == RULE_THRESHOLD;
+    char from[LB_CLOCK_TEXT_BYTES];
+    char to[LB_CLOCK_TEXT_BYTES];
+    char day[LB_ZONE_DAY_BYTES];
+    struct lb_buf url;
+
+    lb_buf_init(&url, MESSAGE_BYTES);
+    lb_zone_format_day(
+        lb_zone_local_day(alert->site->zone, alert->entry->ts_at_ms), day);
+    lb_clock_format(alert->window_from_ms, from);
+    lb_clock_format(alert->window_to_ms, to);
+    lb_buf_printf(&url, "%s/v1/stats?site=", alert->public_url);
+    lb_text_percent_encode(&url, alert->site->id);
+    lb_buf_printf(&url, "&metrics=%s&from=%s",
+                  is_window ? rule_metric_name(alert->rule->metric)
+                            : "views,clicks,leads",
+                  is_window ? from : day);
+    if (is_window) {
+        lb_buf_printf(&url, "&to=%s", to);
+    }
+    add_filter(alert, &url);
+    add_text(out, "stats_url", lb_buf_text(&url));
+    lb_buf_clear(&url);
+    lb_buf_printf(&url, "%s/?site=", alert->public_url);
+    lb_text_percent_encode(&url, alert->site->id);
+    lb_buf_printf(&url, "&from=%s", day);
+    add_text(out, "dashboard_url", lb_buf_text(&url));
+    lb_buf_deinit(&url);
+}
+
+void message_data(const struct message_alert *alert, struct lb_buf *out)
+{
+    const struct rule *rule = alert->rule;
+
+    lb_buf_add_char(out, '{');
+    add_text(out, "alert", alert->id);
+    add_text(out, "rule", rule->id);
+    add_text(out, "kind", rule_kind_name(rule->kind));
+    add_text(out, "severity", rule->severity);
+    add_text(out, "site", alert->site->id);
+    lb_buf_add_text(out, ",\"group\":");
+    lb_buf_add_text(out, alert->group);
+    if (rule->kind == RULE_THRESHOLD) {
+        add_text(out, "metric", rule_metric_name(rule->metric));
+        lb_buf_add_text(out, ",\"value\":");
+        lb_json_add_double(
+            out, (double)alert->value / (rule->metric == RULE_VALUE ? 100 : 1),
+            2);
+        lb_buf_add_text(out, ",\"window\":{\"from\":");
+        lb_json_add_time(out, alert->window_from_ms);
+        lb_buf_add_text(out, ",\"to\":");
+        lb_json_add_time(out, alert->window_to_ms);
+        lb_buf_add_char(out, '}');
+    }
+    lb_buf_add_text(out, ",\"coverage\":\"complete\",\"summary\":");
+    add_summary(alert, out);
+    add_links(alert, out);
+    lb_buf_add_text(out, ",\"event\":");
+    if (rule->kind == RULE_THRESHOLD) {
+        lb_buf_add_text(out, "null");
+    } else {
+        message_event(alert->entry, alert->site->id, out);
+    }
+    lb_buf_add_char(out, '}');
+}
+
+void message_body(const char *type,
+                  int64_t at_ms,
+                  const char *data,
+                  struct lb_buf *out)
+{
+    lb_buf_printf(out, "{\"type\":\"%s\",\"timestamp\":", type);
+    lb_json_add_time(out, at_ms);
+    lb_buf_add_text(out, ",\"data\":");
+    lb_buf_add_text(out, data);
+    lb_buf_add_char(out, '}');
+}
