@@ -1,0 +1,64 @@
+/* outbox_store.h - messages on their way out, in the database. */
+#ifndef LINKBELL_ALERTS_OUTBOX_STORE_H
+#define LINKBELL_ALERTS_OUTBOX_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sql/db.h"
+
+#define OUTBOX_ID_BYTES 24
+#define OUTBOX_NAME_BYTES 96
+
+struct outbox_delivery {
+    char id[OUTBOX_ID_BYTES];
+    char message[OUTBOX_NAME_BYTES];
+    char destination[OUTBOX_NAME_BYTES];
+    char *body; /* owned */
+    int64_t created_at_ms;
+    int64_t attempts;
+};
+
+/* Deliveries due at now, in order of commit, at most max; each body is to be
+ * freed. *next_due_out: when the next one is due, INT64_MAX when none waits. */
+LB_MUST_CHECK enum lb_err outbox_read_due(struct db *db,
+                                          int64_t now_ms,
+                                          struct outbox_delivery *out,
+                                          size_t max,
+                                          size_t *count_out,
+                                          int64_t *next_due_out,
+                                          struct lb_error *err);
+
+/* Writer thread, inside jobs. */
+LB_MUST_CHECK enum lb_err outbox_reset_sending(struct db *db,
+                                               struct lb_error *err);
+LB_MUST_CHECK enum lb_err
+outbox_set_sending(struct db *db, const char *id, struct lb_error *err);
+
+struct outbox_attempt {
+    const char *delivery;
+    int64_t number;
+    int64_t started_at_ms;
+    int64_t ms;
+    int64_t dns_ms;
+    int64_t connect_ms;
+    int64_t tls_ms;
+    int64_t first_byte_ms;
+    const char *address;
+    const char *outcome;
+    int status;        /* 0: none */
+    const char *error; /* NULL: none */
+    int64_t request_bytes;
+    const char *excerpt; /* NULL: none */
+};
+LB_MUST_CHECK enum lb_err outbox_finish(struct db *db,
+                                        const struct outbox_attempt *attempt,
+                                        const char *state,
+                                        const char *reason,
+                                        int64_t due_at_ms,
+                                        struct lb_error *err);
+
+#endif

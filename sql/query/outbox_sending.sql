@@ -1,0 +1,2 @@
+-- outbox_sending: ?1 id; no columns; outbox_store.c
+UPDATE outbox SET state = 'sending' WHERE id = ?1 AND state = 'waiting'
