@@ -1,0 +1,174 @@
+/* alerts_store.c - lists of alerts and deliveries as JSON. */
+#include "alerts/alerts_store.h"
+
+#include <sqlite3.h>
+#include <string.h>
+
+#include "base/json.h"
+
+static const char *text_at(sqlite3_stmt *stmt, int column)
+{
+    return (const char *)sqlite3_column_text(stmt, column);
+}
+
+static enum lb_err add_deliveries(struct db *db,
+                                  const char *message,
+                                  struct lb_buf *out,
+                                  struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_DELIVERIES_OF);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, message);
+    }
+    lb_buf_add_text(out, ",\"deliveries\":[");
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        lb_json_add_comma(out);
+        lb_buf_add_text(out, "{\"id\":");
+        lb_json_add_string(out, text_at(stmt, 0));
+        lb_buf_add_text(out, ",\"destination\":");
+        lb_json_add_string(out, text_at(stmt, 1));
+        lb_buf_add_text(out, ",\"state\":");
+        lb_json_add_string(out, text_at(stmt, 2));
+        lb_buf_add_char(out, '}');
+    }
+    lb_buf_add_char(out, ']');
+    return rc;
+}
+
+/* The keys of an alert in their order; what the kind has not is null. */
+static void add_data(struct lb_buf *out, const cJSON *data)
+{
+    static const char *const keys[] = {
+        "rule",        "kind",      "severity",      "site",
+        "group",       "metric",    "value",         "expected",
+        "probability", "window",    "contributors",  "coverage",
+        "summary",     "stats_url", "dashboard_url", "event"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        lb_json_add_key(out, keys[i]);
+        lb_json_add_item(out, cJSON_GetObjectItemCaseSensitive(data, keys[i]));
+    }
+}
+
+static void bind_question(sqlite3_stmt *stmt,
+                          const struct alerts_store_question *question,
+                          const char *fourth)
+{
+    if (stmt == NULL) {
+        return;
+    }
+    db_bind_text(stmt, 1, question->site);
+    db_bind_text(stmt, 2, question->rule);
+    db_bind_text(stmt, 3, question->state);
+    db_bind_text(stmt, 4, fourth);
+    (void)sqlite3_bind_int64(stmt, 5, question->from_at_ms);
+    (void)sqlite3_bind_int64(stmt, 6, question->to_at_ms);
+    (void)sqlite3_bind_int64(stmt, 7, question->before_number);
+}
+
+static void
+end_list(struct lb_buf *out, int64_t count, int64_t limit, int64_t last_number)
+{
+    if (count > limit) {
+        lb_buf_printf(out, "],\"next\":\"%lld\"}", (long long)last_number);
+    } else {
+        lb_buf_add_text(out, "],\"next\":null}");
+    }
+}
+
+enum lb_err
+alerts_store_list_alerts(struct db *db,
+                         const struct alerts_store_question *question,
+                         struct lb_buf *out,
+                         struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_LIST);
+    int64_t last_number = 0;
+    int64_t count = 0;
+    bool has_row = false;
+    enum lb_err rc;
+
+    bind_question(stmt, question, question->severity);
+    lb_buf_add_text(out, "{\"data\":[");
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        cJSON *data;
+
+        if (!question->may_site(question->ctx, text_at(stmt, 6))) {
+            continue;
+        }
+        if (++count > question->limit) {
+            (void)sqlite3_reset(stmt);
+            break;
+        }
+        last_number = sqlite3_column_int64(stmt, 0);
+        data = cJSON_Parse(text_at(stmt, 5));
+        lb_json_add_comma(out);
+        lb_buf_add_text(out, "{\"id\":");
+        lb_json_add_string(out, text_at(stmt, 1));
+        add_data(out, data);
+        lb_buf_add_text(out, ",\"fired\":");
+        lb_json_add_time(out, sqlite3_column_int64(stmt, 2));
+        lb_buf_add_text(out, ",\"resolved\":null,\"acked\":null,\"state\":");
+        lb_json_add_string(out, text_at(stmt, 3));
+        lb_buf_add_text(out, ",\"held_back\":");
+        lb_json_add_string(out, text_at(stmt, 4));
+        rc = add_deliveries(db, text_at(stmt, 1), out, err);
+        lb_buf_add_char(out, '}');
+        cJSON_Delete(data);
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(stmt);
+            return rc;
+        }
+    }
+    end_list(out, count, question->limit, last_number);
+    return rc;
+}
+
+enum lb_err
+alerts_store_list_deliveries(struct db *db,
+                             const struct alerts_store_question *question,
+                             struct lb_buf *out,
+                             struct lb_error *err)
+{
+    static const char *const texts[] = {"id",   "message",     "type", "rule",
+                                        "site", "destination", "state"};
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_DELIVERIES);
+    int64_t last_number = 0;
+    int64_t count = 0;
+    bool has_row = false;
+    enum lb_err rc;
+
+    bind_question(stmt, question, question->destination);
+    lb_buf_add_text(out, "{\"data\":[");
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        if (!question->may_site(question->ctx, text_at(stmt, 5))) {
+            continue;
+        }
+        if (++count > question->limit) {
+            (void)sqlite3_reset(stmt);
+            break;
+        }
+        last_number = sqlite3_column_int64(stmt, 0);
+        lb_json_add_comma(out);
+        lb_buf_add_char(out, '{');
+        for (int i = 0; i < 7; i++) {
+            lb_json_add_key(out, texts[i]);
+            lb_json_add_string(out, text_at(stmt, 1 + i));
+        }
+        lb_buf_add_text(out, ",\"created\":");
+        lb_json_add_time(out, sqlite3_column_int64(stmt, 8));
+        lb_buf_add_text(out, ",\"due\":");
+        lb_json_add_time(out, sqlite3_column_int64(stmt, 9));
+        lb_buf_printf(out, ",\"attempts\":%lld,\"reason\":",
+                      (long long)sqlite3_column_int64(stmt, 10));
+        lb_json_add_string(out, text_at(stmt, 11));
+        lb_buf_add_text(out, ",\"remote_id\":");
+        lb_json_add_string(out, text_at(stmt, 12));
+        lb_buf_add_char(out, '}');
+    }
+    end_list(out, count, question->limit, last_number);
+    return rc;
+}

@@ -1,0 +1,39 @@
+/* alerts_store.h - lists of alerts and deliveries as JSON, newest first. */
+#ifndef LINKBELL_ALERTS_ALERTS_STORE_H
+#define LINKBELL_ALERTS_ALERTS_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sql/db.h"
+
+struct alerts_store_question {
+    const char *site; /* NULL: any */
+    const char *rule;
+    const char *state;
+    const char *severity;    /* of alerts */
+    const char *destination; /* of deliveries */
+    int64_t from_at_ms;
+    int64_t to_at_ms;
+    int64_t before_number; /* of the page before; INT64_MAX: the first page */
+    int64_t limit;
+    /* Whether the asker may see a site. */
+    bool (*may_site)(void *ctx, const char *site);
+    void *ctx;
+};
+
+/* Appends {"data":[...],"next":...}. */
+LB_MUST_CHECK enum lb_err
+alerts_store_list_alerts(struct db *db,
+                         const struct alerts_store_question *question,
+                         struct lb_buf *out,
+                         struct lb_error *err);
+LB_MUST_CHECK enum lb_err
+alerts_store_list_deliveries(struct db *db,
+                             const struct alerts_store_question *question,
+                             struct lb_buf *out,
+                             struct lb_error *err);
+
+#endif

@@ -1,0 +1,51 @@
+/* deliver_curl.h - libcurl's multi interface on the loop: one transfer is one
+ * attempt. */
+#ifndef LINKBELL_ALERTS_DELIVER_CURL_H
+#define LINKBELL_ALERTS_DELIVER_CURL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/err.h"
+
+struct deliver_curl;
+
+struct deliver_curl_result {
+    int status;        /* 0: no answer */
+    const char *error; /* stable code, NULL on an answer */
+    char address[64];
+    int64_t ms;
+    int64_t dns_ms;
+    int64_t connect_ms;
+    int64_t tls_ms;
+    int64_t first_byte_ms;
+    int64_t retry_after_s; /* 0: none */
+    const char *excerpt;   /* of the answer; borrowed for the call */
+};
+
+typedef void (*deliver_curl_fn)(void *ctx,
+                                const struct deliver_curl_result *result);
+
+LB_MUST_CHECK enum lb_err deliver_curl_new(uv_loop_t *loop,
+                                           const struct lb_config *config,
+                                           struct deliver_curl **curl_out,
+                                           struct lb_error *err);
+/* Closes its handles and drops what is under way without calling back. */
+void deliver_curl_stop(struct deliver_curl *curl);
+void deliver_curl_free(struct deliver_curl *curl); /* after the loop ran */
+
+/* POSTs body to url with header lines (each ended by a newline).  On an error
+ * done is never called. */
+LB_MUST_CHECK enum lb_err deliver_curl_post(struct deliver_curl *curl,
+                                            const char *url,
+                                            const struct lb_buf *headers,
+                                            const struct lb_buf *body,
+                                            int64_t timeout_ms,
+                                            deliver_curl_fn done,
+                                            void *ctx,
+                                            struct lb_error *err);
+
+#endif
