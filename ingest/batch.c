@@ -8,8 +8,9 @@
 #include "base/json.h"
 #include "base/metrics.h"
 
-#define ARENA_FACTOR 40 /* an event's tree and texts take more than its bytes  \
-                         */
+#define ARENA_FACTOR                                                           \
+    40 /* an event's tree and texts take more than its bytes                   \
+        */
 #define ARENA_LEAST ((size_t)1024 * 1024)
 
 void batch_init(struct batch *batch)

@@ -1,0 +1,861 @@
+/* main.c - composition root: reads the settings, builds the modules, runs the
+ * loop, undoes it in reverse; and hands the command line's verbs to where they
+ * live. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "aggregate/export_api.h"
+#include "aggregate/export_command.h"
+#include "aggregate/query_command.h"
+#include "aggregate/rollup_store.h"
+#include "aggregate/stats_api.h"
+#include "aggregate/verify.h"
+#include "alerts/alerts_api.h"
+#include "alerts/deliver.h"
+#include "alerts/engine.h"
+#include "alerts/listen.h"
+#include "alerts/rule_check.h"
+#include "base/cli.h"
+#include "base/client.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/http_request.h"
+#include "base/http_respond.h"
+#include "base/http_server.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "ingest/import_command.h"
+#include "ingest/ingest_api.h"
+#include "sql/apply.h"
+#include "sql/auth.h"
+#include "sql/cursor.h"
+#include "sql/dict.h"
+#include "sql/token.h"
+
+#define GROUP_EVENTS 20000 /* of one transaction */
+#define READER_THREADS 2
+#define PARSER_THREADS 1
+#define SPARE_FILES 32
+#define LAG_MAX_MS (60 * LB_MS_PER_S)
+#define SOCKET_NAME "linkbell.sock"
+#define PATH_BYTES 4200
+
+extern const char linkbell_man_page[];
+
+static const struct apply_kind kinds[] = {
+    {"rules", "rule", CATALOG_RULE, rule_check, rule_check_begins_anew},
+    {"destinations", "destination", CATALOG_DESTINATION, rule_check_destination,
+     NULL},
+    {"sources", "source", CATALOG_SOURCE, rule_check_source, NULL},
+};
+static const struct apply_kinds all_kinds = {kinds,
+                                             sizeof(kinds) / sizeof(kinds[0])};
+
+/* Everything that runs, in the order in which it is built. */
+struct service {
+    uv_loop_t loop;
+    struct lb_config config;
+    const char *config_path; /* NULL: none */
+    const char *data_dir;
+    const char *listen; /* --listen; NULL: the setting */
+    bool is_embedded; /* for a verb: the local socket alone, nothing goes out */
+    struct writer *writer;
+    struct cursor *cursor;
+    struct catalog_holder *holder;
+    struct dict *dict;
+    struct visitors *visitors;
+    struct source_table *sources;
+    struct event_store *store;
+    struct rollup_store *rollups;
+    struct engine *engine;
+    struct pool *readers;
+    struct pool *parsers;
+    struct deliver *deliver;
+    struct lb_http_server *http;
+    struct auth *auth;
+    struct ingest_api *ingest;
+    struct stats_api *stats;
+    struct export_api *exports;
+    struct verify_api *verify;
+    struct alerts_api *alerts;
+    struct token_api *tokens;
+    struct apply_api *apply;
+    struct apply_target target;
+    uv_signal_t signals[3];
+    uv_async_t stop; /* of an embedded service */
+    bool is_draining;
+    bool has_failed;
+    char socket_path[PATH_BYTES];
+    struct lb_metric *connections;
+};
+
+/* --- small routes
+ * ------------------------------------------------------------------ */
+
+static void handle_health(struct lb_http_request *request, void *ctx)
+{
+    (void)ctx;
+    lb_http_respond(request, 200, "application/json", "{\"status\":\"ok\"}",
+                    15);
+}
+
+static bool is_loopback(const struct lb_http_request *request)
+{
+    const struct sockaddr *peer = lb_http_request_peer(request);
+
+    if (lb_http_request_is_local(request)) {
+        return true;
+    }
+    if (peer->sa_family == AF_INET) {
+        return (ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr) >>
+                24) == 127;
+    }
+    return IN6_IS_ADDR_LOOPBACK(
+        &((const struct sockaddr_in6 *)peer)->sin6_addr);
+}
+
+static void handle_ready(struct lb_http_request *request, void *ctx)
+{
+    struct service *service = ctx;
+    struct writer_status status;
+    int64_t lag_ms = lb_clock_wall_ms() - cursor_as_of_ms(service->cursor);
+    bool is_behind = lag_ms > LAG_MAX_MS;
+    bool is_ready;
+    struct lb_buf body;
+
+    writer_get_status(service->writer, &status);
+    is_ready = !status.is_failing && !status.is_disk_full && !is_behind;
+    lb_buf_init(&body, 4096);
+    lb_buf_printf(&body, "{\"status\":\"%s\"", is_ready ? "ok" : "not_ready");
+    if (is_loopback(request)) {
+        lb_buf_printf(
+            &body,
+            ",\"checks\":{\"database\":\"%s\",\"disk\":\"%s\",\"rollup\":\"%"
+            "s\",\"geo\":\"missing\",\"destinations\":{}}",
+            status.is_failing && !status.is_disk_full ? "failing" : "ok",
+            status.is_disk_full ? "full" : "ok",
+            is_behind                  ? "behind"
+            : status.is_derive_failing ? "failing"
+                                       : "ok");
+    }
+    lb_buf_add_char(&body, '}');
+    lb_http_respond_json(request, is_ready ? 200 : 503, &body);
+    lb_buf_deinit(&body);
+}
+
+static void check_metrics(struct lb_http_request *request, void *ctx)
+{
+    struct service *service = ctx;
+
+    if (!is_loopback(request)) {
+        (void)auth_check(service->auth, request, CATALOG_SCOPE_ADMIN, false);
+    }
+}
+
+static void handle_metrics(struct lb_http_request *request, void *ctx)
+{
+    struct service *service = ctx;
+    struct lb_buf body;
+
+    lb_metrics_set(service->connections,
+                   (int64_t)lb_http_server_connection_count(service->http));
+    lb_buf_init(&body, (size_t)16 * 1024 * 1024);
+    lb_metrics_write(&body);
+    lb_http_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8",
+                    lb_buf_text(&body), body.len);
+    lb_buf_deinit(&body);
+}
+
+static void on_answered(void *ctx,
+                        const char *method,
+                        const char *route,
+                        int status,
+                        size_t bytes,
+                        int64_t duration_ns)
+{
+    char labels[128];
+
+    (void)ctx;
+    (void)snprintf(labels, sizeof(labels), "route=\"%s\",status=\"%d\"", route,
+                   status);
+    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
+                                  "linkbell_http_requests_total",
+                                  "Requests by route and status.", labels),
+                   1);
+    (void)snprintf(labels, sizeof(labels), "route=\"%s\"", route);
+    lb_metrics_observe_ns(
+        lb_metrics_histogram("linkbell_http_seconds",
+                             "Time from a request's first byte to its answer.",
+                             labels, true),
+        duration_ns);
+    lb_log(LB_LOG_DEBUG, "request",
+           "method=%s route=%s status=%d bytes=%zu ms=%lld", method, route,
+           status, bytes, (long long)(duration_ns / 1000000));
+}
+
+static void on_limit(void *ctx, const char *limit)
+{
+    (void)ctx;
+    lb_metrics_limit_hit(limit);
+}
+
+/* --- building
+ * ---------------------------------------------------------------------- */
+
+static struct writer_limits writer_limits_of(const struct lb_config *config)
+{
+    return (struct writer_limits){
+        (size_t)config->queue_events, (size_t)config->queue_bytes, GROUP_EVENTS,
+        config->disk_reserve_bytes, config->max_db_bytes};
+}
+
+static enum lb_err build_store(struct service *service, struct lb_error *err)
+{
+    const struct lb_config *config = &service->config;
+    struct writer_limits limits = writer_limits_of(config);
+    struct event_store_limits window = {(size_t)config->dedupe_ids,
+                                        config->dedupe_window_ms,
+                                        config->double_tap_window_ms};
+    struct cursor_consumer consumer;
+    enum lb_err rc = writer_new(&service->loop, service->data_dir, &limits,
+                                &service->writer, err);
+
+    rc = rc == LB_OK ? dict_new(service->writer, &service->dict, err) : rc;
+    rc = rc == LB_OK ? visitor_new(service->writer, &service->visitors, err)
+                     : rc;
+    rc = rc == LB_OK ? cursor_new(service->writer, &service->cursor, err) : rc;
+    rc = rc == LB_OK
+             ? catalog_holder_new(service->writer, &service->holder, err)
+             : rc;
+    rc = rc == LB_OK
+             ? event_store_new(service->writer, service->cursor, service->dict,
+                               service->visitors, &window, &service->store, err)
+             : rc;
+    rc = rc == LB_OK ? rollup_store_new(service->holder, &service->rollups, err)
+                     : rc;
+    rc = rc == LB_OK
+             ? engine_new(service->holder, config, &service->engine, err)
+             : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    visitor_set_period(
+        service->visitors,
+        strcmp(config->visitor_period, "week") == 0    ? VISITOR_WEEK
+        : strcmp(config->visitor_period, "month") == 0 ? VISITOR_MONTH
+                                                       : VISITOR_DAY);
+    consumer = rollup_store_consumer(service->rollups);
+    cursor_add_consumer(service->cursor, &consumer);
+    consumer = engine_consumer(service->engine);
+    cursor_add_consumer(service->cursor, &consumer);
+    service->sources = source_table_new();
+    return service->sources == NULL
+               ? lb_err_set(err, LB_ENOMEM, "out of memory")
+               : LB_OK;
+}
+
+static struct lb_http_server_limits
+http_limits_of(const struct lb_config *config)
+{
+    return (struct lb_http_server_limits){(size_t)config->request_line_bytes,
+                                          (size_t)config->header_bytes,
+                                          (size_t)config->header_count,
+                                          config->header_timeout_ms,
+                                          config->body_timeout_ms,
+                                          config->idle_timeout_ms,
+                                          config->write_timeout_ms,
+                                          (size_t)config->body_bytes,
+                                          (size_t)config->connections,
+                                          (size_t)config->connections_per_ip,
+                                          (size_t)config->pipeline,
+                                          (size_t)config->inflight_bytes};
+}
+
+static enum lb_err build_routes(struct service *service, struct lb_error *err)
+{
+    struct lb_config *config = &service->config;
+    struct ingest_parts parts = {
+        service->writer,  service->auth,    service->store,  service->visitors,
+        service->sources, service->parsers, service->readers};
+    const struct lb_http_route routes[] = {
+        {"GET", "/healthz", NULL, handle_health, service, 0},
+        {"GET", "/readyz", NULL, handle_ready, service, 0},
+        {"GET", "/metrics", check_metrics, handle_metrics, service, 0},
+    };
+    enum lb_err rc =
+        ingest_api_new(service->http, &parts, config, &service->ingest, err);
+
+    rc = rc == LB_OK
+             ? stats_api_new(service->http, service->auth, service->readers,
+                             service->cursor, config, &service->stats, err)
+             : rc;
+    rc = rc == LB_OK ? export_api_new(service->http, service->auth,
+                                      service->readers, service->writer,
+                                      service->cursor, &service->exports, err)
+                     : rc;
+    rc = rc == LB_OK
+             ? verify_api_new(service->http, service->auth, service->readers,
+                              service->writer, &service->verify, err)
+             : rc;
+    rc = rc == LB_OK ? alerts_api_new(service->http, service->auth,
+                                      service->readers, &service->alerts, err)
+                     : rc;
+    rc = rc == LB_OK
+             ? token_api_new(service->http, service->auth, service->writer,
+                             service->holder, &service->tokens, err)
+             : rc;
+    rc = rc == LB_OK ? apply_api_new(service->http, service->writer,
+                                     &service->target, &service->apply, err)
+                     : rc;
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
+         i++) {
+        rc = lb_http_server_add_route(service->http, &routes[i], err);
+    }
+    return rc;
+}
+
+static enum lb_err build(struct service *service, struct lb_error *err)
+{
+    struct lb_http_server_limits limits = http_limits_of(&service->config);
+    struct lb_http_server_hooks hooks = {service, on_answered, on_limit};
+    enum lb_err rc = build_store(service, err);
+
+    service->target =
+        (struct apply_target){service->holder, service->cursor, &all_kinds};
+    service->connections = lb_metrics_get(
+        LB_METRIC_GAUGE, "linkbell_connections", "Open connections.", "");
+    lb_metrics_set(lb_metrics_get(LB_METRIC_GAUGE, "linkbell_build_info",
+                                  "The running version.",
+                                  "version=\"" LINKBELL_VERSION "\""),
+                   1);
+    rc = rc == LB_OK ? pool_new(&service->loop, service->data_dir,
+                                READER_THREADS, &service->readers, err)
+                     : rc;
+    rc = rc == LB_OK ? pool_new(&service->loop, NULL, PARSER_THREADS,
+                                &service->parsers, err)
+                     : rc;
+    rc = rc == LB_OK
+             ? auth_new(service->writer, service->holder, &service->auth, err)
+             : rc;
+    rc = rc == LB_OK ? lb_http_server_new(&service->loop, &limits, &hooks,
+                                          &service->http, err)
+                     : rc;
+    rc = rc == LB_OK ? build_routes(service, err) : rc;
+    if (rc == LB_OK && !service->is_embedded) {
+        rc = deliver_new(&service->loop, service->writer, service->readers,
+                         service->holder, &service->config, &service->deliver,
+                         err);
+        if (rc == LB_OK) {
+            engine_set_wake(service->engine, deliver_wake, service->deliver);
+        }
+    }
+    return rc == LB_OK ? writer_start(service->writer, err) : rc;
+}
+
+/* --- the end
+ * ------------------------------------------------------------------------ */
+
+static void on_drained(void *ctx)
+{
+    struct service *service = ctx;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!service->is_embedded) {
+            uv_close((uv_handle_t *)&service->signals[i], NULL);
+        }
+    }
+    if (service->is_embedded) {
+        uv_close((uv_handle_t *)&service->stop, NULL);
+    }
+    if (service->deliver != NULL) {
+        deliver_stop(service->deliver);
+    }
+    pool_stop(service->readers);
+    pool_stop(service->parsers);
+    writer_stop(service->writer);
+    (void)unlink(service->socket_path);
+}
+
+static void drain(struct service *service)
+{
+    if (!service->is_draining) {
+        service->is_draining = true;
+        if (!service->is_embedded) {
+            lb_log(LB_LOG_INFO, "draining", "timeout_ms=%lld",
+                   (long long)service->config.shutdown_timeout_ms);
+        }
+        lb_http_server_drain(service->http, service->config.shutdown_timeout_ms,
+                             on_drained, service);
+    }
+}
+
+static void demolish(struct service *service)
+{
+    deliver_free(service->deliver);
+    apply_api_free(service->apply);
+    token_api_free(service->tokens);
+    alerts_api_free(service->alerts);
+    verify_api_free(service->verify);
+    export_api_free(service->exports);
+    stats_api_free(service->stats);
+    ingest_api_free(service->ingest);
+    lb_http_server_free(service->http);
+    auth_free(service->auth);
+    pool_free(service->parsers);
+    pool_free(service->readers);
+    engine_free(service->engine);
+    rollup_store_free(service->rollups);
+    event_store_free(service->store);
+    source_table_free(service->sources);
+    visitor_free(service->visitors);
+    dict_free(service->dict);
+    catalog_holder_free(service->holder);
+    cursor_free(service->cursor);
+    writer_free(service->writer);
+    lb_config_deinit(&service->config);
+}
+
+/* --- configuration
+ * ------------------------------------------------------------------- */
+
+static enum lb_err read_config(const char *path,
+                               struct lb_config *config,
+                               struct lb_yaml **root_out,
+                               struct lb_error *err)
+{
+    struct lb_config_faults faults;
+    enum lb_err rc = lb_config_init(config, err);
+
+    *root_out = NULL;
+    if (rc != LB_OK || path == NULL) {
+        return rc;
+    }
+    rc = lb_config_load_file(path, root_out, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    lb_config_faults_init(&faults);
+    lb_config_read(config, *root_out, &faults);
+    apply_check(*root_out, &all_kinds, &faults);
+    if (faults.count > 0) {
+        const char *line = lb_buf_text(&faults.lines);
+
+        while (*line != '\0') {
+            size_t len = strcspn(line, "\n");
+
+            (void)fprintf(stderr, "%s:%.*s\n", path, (int)len, line);
+            line += len + 1;
+        }
+        rc = lb_err_set(err, LB_EINVAL,
+                        "%s has %zu fault%s; nothing of it was applied", path,
+                        faults.count, faults.count == 1 ? "" : "s");
+    }
+    lb_config_faults_deinit(&faults);
+    return rc;
+}
+
+static void on_reloaded(void *ctx,
+                        enum lb_err rc,
+                        const char *report,
+                        const struct lb_error *err)
+{
+    (void)ctx;
+    if (rc == LB_OK) {
+        lb_log(LB_LOG_INFO, "reloaded", "changes=%s",
+               report[0] == '\0' ? "none" : "applied");
+    } else {
+        lb_log(LB_LOG_ERROR, "reload_failed", "text=\"%s\"", err->text);
+    }
+}
+
+static void reload(struct service *service)
+{
+    struct lb_config config;
+    struct lb_yaml *root = NULL;
+    struct lb_error err = {LB_OK, ""};
+    struct lb_http_server_limits http;
+    struct writer_limits limits;
+
+    if (read_config(service->config_path, &config, &root, &err) != LB_OK) {
+        lb_log(LB_LOG_ERROR, "reload_failed",
+               "text=\"%s\" hint=\"the old configuration stays\"", err.text);
+        lb_config_deinit(&config);
+        lb_yaml_free(root);
+        return;
+    }
+    lb_config_deinit(&service->config);
+    service->config = config;
+    http = http_limits_of(&config);
+    limits = writer_limits_of(&config);
+    lb_http_server_set_limits(service->http, &http);
+    writer_set_limits(service->writer, &limits);
+    ingest_api_set_config(service->ingest, &service->config);
+    stats_api_set_config(service->stats, &service->config);
+    if (root == NULL || apply_submit(service->writer, &service->target, root,
+                                     on_reloaded, service, &err) != LB_OK) {
+        lb_log(LB_LOG_INFO, "reloaded", "changes=none");
+    }
+    lb_yaml_free(root);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    if (number == SIGHUP) {
+        reload(handle->data);
+    } else {
+        drain(handle->data);
+    }
+}
+
+/* --- serve
+ * ----------------------------------------------------------------------------
+ */
+
+static void split_listen(const char *listen, char host[64], int *port_out)
+{
+    const char *colon = strrchr(listen, ':');
+    size_t len = colon == NULL ? strlen(listen) : (size_t)(colon - listen);
+
+    if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
+        listen++;
+        len -= 2;
+    }
+    (void)snprintf(host, 64, "%.*s", (int)(len < 63 ? len : 63), listen);
+    *port_out = colon == NULL ? 8787 : (int)strtol(colon + 1, NULL, 10);
+}
+
+static void start_listening(struct service *service)
+{
+    const char *text =
+        service->listen != NULL ? service->listen : service->config.listen;
+    struct lb_error err = {LB_OK, ""};
+    char host[64];
+    int port = 0;
+    bool is_v6;
+
+    split_listen(text, host, &port);
+    if (lb_http_server_listen(service->http, host, port, &port, &err) !=
+            LB_OK ||
+        lb_http_server_listen_local(service->http, service->socket_path,
+                                    &err) != LB_OK) {
+        (void)fprintf(stderr, "linkbell serve: %s\n", err.text);
+        service->has_failed = true;
+        drain(service);
+        return;
+    }
+    is_v6 = strchr(host, ':') != NULL;
+    if (strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0) {
+        lb_log(LB_LOG_WARN, "open_address",
+               "listen=%s hint=\"anybody who reaches this address can talk to "
+               "linkbell without TLS; put a proxy in front\"",
+               host);
+    }
+    lb_log(LB_LOG_INFO, "listening", "host=%s port=%d version=%s", host, port,
+           LINKBELL_VERSION);
+    (void)printf("listening on http://%s%s%s:%d\n", is_v6 ? "[" : "", host,
+                 is_v6 ? "]" : "", port);
+    (void)fflush(stdout);
+}
+
+static void on_applied(void *ctx,
+                       enum lb_err rc,
+                       const char *report,
+                       const struct lb_error *err)
+{
+    struct service *service = ctx;
+
+    (void)report;
+    if (rc != LB_OK) {
+        (void)fprintf(stderr, "linkbell serve: %s\n", err->text);
+        service->has_failed = true;
+        drain(service);
+        return;
+    }
+    start_listening(service);
+}
+
+static void raise_file_limit(struct lb_config *config)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur != RLIM_INFINITY &&
+        config->connections > (int64_t)limit.rlim_cur - SPARE_FILES) {
+        config->connections = (int64_t)limit.rlim_cur - SPARE_FILES < 8
+                                  ? 8
+                                  : (int64_t)limit.rlim_cur - SPARE_FILES;
+        lb_log(LB_LOG_WARN, "connections_lowered",
+               "connections=%lld hint=\"the system allows this process no more "
+               "open files\"",
+               (long long)config->connections);
+    }
+}
+
+static void prepare_process(void)
+{
+    struct rlimit none = {0, 0};
+
+    (void)umask(S_IRWXG | S_IRWXO);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static enum lb_err find_data_dir(struct service *service, struct lb_error *err)
+{
+    if (service->data_dir == NULL) {
+        service->data_dir = service->config.data_dir;
+    }
+    if (strlen(service->data_dir) + sizeof(SOCKET_NAME) + 2 >
+        sizeof(service->socket_path)) {
+        return lb_err_set(err, LB_EINVAL,
+                          "the data directory's name is too long");
+    }
+    (void)snprintf(service->socket_path, sizeof(service->socket_path), "%s/%s",
+                   service->data_dir, SOCKET_NAME);
+    return LB_OK;
+}
+
+static int run_serve(struct service *service, struct lb_yaml *root)
+{
+    static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
+    struct lb_error err = {LB_OK, ""};
+
+    if (build(service, &err) != LB_OK) {
+        (void)fprintf(stderr, "linkbell serve: %s\n", err.text);
+        lb_yaml_free(root);
+        return LB_CLI_FAILED; /* the process ends; nothing runs that needs an
+                                 undoing */
+    }
+    for (size_t i = 0; i < 3; i++) {
+        (void)uv_signal_init(&service->loop, &service->signals[i]);
+        service->signals[i].data = service;
+        (void)uv_signal_start(&service->signals[i], on_signal, numbers[i]);
+    }
+    if (root == NULL) {
+        start_listening(service);
+    } else if (apply_submit(service->writer, &service->target, root, on_applied,
+                            service, &err) != LB_OK) {
+        on_applied(service, err.code, "", &err);
+    }
+    lb_yaml_free(root);
+    (void)uv_run(&service->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&service->loop);
+    demolish(service);
+    return service->has_failed ? LB_CLI_FAILED : LB_CLI_OK;
+}
+
+static int serve_command(struct lb_cli *cli, int argc, char **argv)
+{
+    static struct service service;
+    const struct lb_cli_option options[] = {{"listen", "HOST:PORT",
+                                             "instead of server.listen",
+                                             &service.listen, NULL}};
+    struct lb_yaml *root = NULL;
+    struct lb_error err = {LB_OK, ""};
+    size_t words = 0;
+    int exit_code;
+
+    cli->data_dir = NULL;
+    exit_code = lb_cli_parse(
+        cli, argc, argv,
+        "serve [-c linkbell.yaml] [--listen HOST:PORT] [--data-dir DIR]",
+        options, 1, NULL, 0, &words);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    service.config_path = cli->config_path;
+    service.data_dir = cli->data_dir;
+    if (read_config(cli->config_path, &service.config, &root, &err) != LB_OK ||
+        find_data_dir(&service, &err) != LB_OK) {
+        (void)fprintf(stderr, "linkbell serve: %s\n", err.text);
+        lb_yaml_free(root);
+        lb_config_deinit(&service.config);
+        return LB_CLI_FAILED;
+    }
+    raise_file_limit(&service.config);
+    (void)uv_loop_init(&service.loop);
+    return run_serve(&service, root);
+}
+
+/* --- a service inside a verb
+ * ------------------------------------------------------------ */
+
+static struct service embedded;
+static pthread_t embedded_thread;
+static bool is_embedded_running;
+
+static void on_stop(uv_async_t *async)
+{
+    drain(async->data);
+}
+
+static void *run_embedded(void *arg)
+{
+    struct service *service = arg;
+
+    (void)uv_run(&service->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static void stop_embedded(void)
+{
+    if (is_embedded_running) {
+        (void)uv_async_send(&embedded.stop);
+        (void)pthread_join(embedded_thread, NULL);
+        (void)uv_loop_close(&embedded.loop);
+        demolish(&embedded);
+        is_embedded_running = false;
+    }
+}
+
+static const char *socket_path(struct lb_cli *cli, struct lb_error *err)
+{
+    struct lb_yaml *root = NULL;
+
+    if (is_embedded_running) {
+        return embedded.socket_path;
+    }
+    if (embedded.socket_path[0] == '\0') {
+        embedded.is_embedded = true;
+        embedded.data_dir = cli->data_dir;
+        if (read_config(cli->config_path, &embedded.config, &root, err) !=
+                LB_OK ||
+            find_data_dir(&embedded, err) != LB_OK) {
+            lb_yaml_free(root);
+            return NULL;
+        }
+        lb_yaml_free(root);
+    }
+    if (lb_client_is_served(embedded.socket_path)) {
+        return embedded.socket_path;
+    }
+    lb_log_set_level(LB_LOG_WARN);
+    (void)uv_loop_init(&embedded.loop);
+    if (build(&embedded, err) != LB_OK ||
+        lb_http_server_listen_local(embedded.http, embedded.socket_path, err) !=
+            LB_OK) {
+        return NULL;
+    }
+    (void)uv_async_init(&embedded.loop, &embedded.stop, on_stop);
+    embedded.stop.data = &embedded;
+    if (pthread_create(&embedded_thread, NULL, run_embedded, &embedded) != 0) {
+        (void)lb_err_set(err, LB_ENOMEM, "no thread to be had");
+        return NULL;
+    }
+    is_embedded_running = true;
+    return embedded.socket_path;
+}
+
+/* --- verbs
+ * --------------------------------------------------------------------------------
+ */
+
+static int man_command(struct lb_cli *cli, int argc, char **argv)
+{
+    size_t words = 0;
+    int exit_code =
+        lb_cli_parse(cli, argc, argv, "man", NULL, 0, NULL, 0, &words);
+
+    if (exit_code < 0) {
+        (void)fputs(linkbell_man_page, stdout);
+        exit_code = LB_CLI_OK;
+    }
+    return exit_code;
+}
+
+static int apply_verb(struct lb_cli *cli, int argc, char **argv)
+{
+    return apply_command(cli, &all_kinds, argc, argv);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct lb_cli *cli, int argc, char **argv);
+    const char *help;
+} verbs[] = {
+    {"serve", serve_command, "the service"},
+    {"apply", apply_verb,
+     "make sites, links, rules and destinations match a file"},
+    {"import", import_command, "load clicks in bulk"},
+    {"query", query_command, "ask the numbers"},
+    {"export", export_command, "events and stats as files"},
+    {"token", token_command, "create, list and revoke tokens"},
+    {"verify", verify_command, "add the rollups up against the log"},
+    {"rebuild", rebuild_command, "derive the rollups anew"},
+    {"listen", listen_command, "a local receiver for trying destinations"},
+    {"man", man_command, "the manual page"},
+};
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static int print_usage(FILE *out, int exit_code)
+{
+    (void)fprintf(out, "usage: linkbell COMMAND [options]\n\n");
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    }
+    (void)fprintf(
+        out,
+        "\n  linkbell COMMAND --help tells more; --version, --help-config\n");
+    return exit_code;
+}
+
+static int print_settings(void)
+{
+    struct lb_buf help;
+
+    lb_buf_init(&help, (size_t)256 * 1024);
+    lb_config_help(&help);
+    (void)fputs(lb_buf_text(&help), stdout);
+    lb_buf_deinit(&help);
+    return LB_CLI_OK;
+}
+
+static int run_verb(int argc, char **argv)
+{
+    const char *no_color = getenv(
+        "NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread so far */
+    struct lb_cli cli = {.verb = argv[1], .socket_path = socket_path};
+
+    cli.is_terminal =
+        isatty(STDOUT_FILENO) != 0 && (no_color == NULL || no_color[0] == '\0');
+    cli.is_stderr_terminal = isatty(STDERR_FILENO) != 0;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            int exit_code = verbs[i].run(&cli, argc - 1, argv + 1);
+
+            stop_embedded();
+            return exit_code;
+        }
+    }
+    (void)fprintf(stderr, "linkbell: there is no command %s\n\n", argv[1]);
+    return print_usage(stderr, LB_CLI_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    prepare_process();
+    if (argc < 2) {
+        return print_usage(stderr, LB_CLI_USAGE);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("linkbell %s\n", LINKBELL_VERSION);
+        return LB_CLI_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0) {
+        return print_usage(stdout, LB_CLI_OK);
+    }
+    return strcmp(argv[1], "--help-config") == 0 ? print_settings()
+                                                 : run_verb(argc, argv);
+}
