@@ -210,6 +210,8 @@ class Forms(Ingest):
 
 
 class Counting(Ingest):
+    config = CONFIG + "privacy: { keep_contact: [email, name] }\n"
+
     def test_a_known_id_counts_once(self):
         event = dict(VIEW, id="once")
         before = self.bell.metric("linkbell_duplicates_total")
@@ -416,8 +418,6 @@ class Import(Ingest):
     def test_a_session_needs_a_name(self):
         self.check_error(self.local("/v1/import", lines(VIEW)), 400, "bad_request")
 
-
-del Ingest
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
