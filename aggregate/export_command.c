@@ -19,7 +19,7 @@ static int stream(struct lb_cli *cli, const struct export_files_order *order)
 {
     struct lb_buf answer;
     struct lb_buf path;
-    struct lb_error err;
+    struct lb_error err = {LB_EIO, "the output can't be written"};
     struct lb_client_request request = {.method = "GET", .on_body = to_stdout};
     const char *socket_path = cli->socket_path(cli, &err);
     int status = 0;

@@ -40,6 +40,10 @@ lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena)
 {
     cJSON *json;
 
+    if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
+        bytes += 3;
+        len -= 3;
+    }
     (void)pthread_once(&hooks_once, install_hooks);
     current_arena = arena;
     json = cJSON_ParseWithLength(bytes, len);
@@ -235,7 +239,7 @@ void lb_json_add_double(struct lb_buf *buf, double value, int decimals)
     }
     n = snprintf(text, sizeof(text), "%.*f", decimals, value);
     if (n < 0 || (size_t)n >= sizeof(text)) {
-        lb_buf_printf(buf, "%.15g", value);
+        lb_buf_printf(buf, "%.17g", value);
         return;
     }
     len = (size_t)n;

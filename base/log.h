@@ -21,7 +21,7 @@ void lb_log(enum lb_log_level level, const char *event, const char *fmt, ...)
     LB_PRINTF(3, 4);
 
 /* Writes text so that it is one value: as it is when it has only plain
- * characters, else in double quotes with \xNN, \n, \" and \\.  Returns out,
+ * characters, else in double quotes with \xNN, \" and \\.  Returns out,
  * which is cut to out_bytes. */
 const char *lb_log_quote(const char *text, char *out, size_t out_bytes);
 

@@ -121,6 +121,31 @@ clock_start_s(const struct lb_zone *zone, int64_t grain_s, int64_t at_s)
     return after; /* the label began when the clock jumped into it */
 }
 
+/* Where the first bucket after the one of start_s begins; a later one holds
+ * at_s.  Around a change of the clock it may be shorter than its grain. */
+static int64_t search_next(const struct lb_zone *zone,
+                           int64_t grain_s,
+                           int64_t start_s,
+                           int64_t at_s)
+{
+    int64_t before = start_s;
+
+    if (clock_start_s(zone, grain_s, at_s) == at_s &&
+        offset_at_s(zone, start_s) == offset_at_s(zone, at_s)) {
+        return at_s;
+    }
+    while (at_s - before > 1) {
+        int64_t middle = before + (at_s - before) / 2;
+
+        if (clock_start_s(zone, grain_s, middle) > start_s) {
+            at_s = middle;
+        } else {
+            before = middle;
+        }
+    }
+    return at_s;
+}
+
 int64_t lb_zone_day_floor(enum lb_zone_grain grain, int64_t day)
 {
     int64_t year;
@@ -167,11 +192,10 @@ int64_t lb_zone_bucket_next_ms(const struct lb_zone *zone,
     if (grain == LB_ZONE_15M || grain == LB_ZONE_HOUR) {
         int64_t at_s = start / LB_MS_PER_S + step;
 
-        while ((next = clock_start_s(zone, step, at_s) * LB_MS_PER_S) <=
-               start) {
+        while (clock_start_s(zone, step, at_s) * LB_MS_PER_S <= start) {
             at_s += S_PER_15M;
         }
-        return next;
+        return search_next(zone, step, start / LB_MS_PER_S, at_s) * LB_MS_PER_S;
     }
     day = lb_zone_day_floor(grain, lb_zone_local_day(zone, start));
     day += grain == LB_ZONE_DAY ? 1 : grain == LB_ZONE_WEEK ? 7 : 32;

@@ -19,13 +19,16 @@ static const enum entry_text texts[TEXTS] = {
 struct tap {
     int64_t link;
     int64_t ts_ms;
+    int64_t received_ms;
 };
 
 struct pair_state {
     int64_t received_ms; /* when last touched */
     int64_t touched_seq;
     int64_t last_ts_ms;
+    int64_t last_received_ms; /* of the event at last_ts_ms */
     int64_t last_view_ms;
+    int64_t view_received_ms;
     bool has_view;
     struct tap taps[TAPS];
     int64_t dict[NUMBERS];
@@ -176,6 +179,12 @@ static bool is_same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* What was received longer ago than the window is forgotten. */
+static bool is_recent(const struct entry *entry, int64_t received_ms)
+{
+    return entry->received_at_ms - received_ms <= DECIDE_WINDOW_MS;
+}
+
 static bool is_double_tap(const struct decide *decide,
                           const struct pair *pair,
                           const struct entry *entry)
@@ -183,7 +192,8 @@ static bool is_double_tap(const struct decide *decide,
     for (size_t i = 0; i < TAPS && entry->type == ENTRY_CLICK; i++) {
         const struct tap *tap = &pair->state.taps[i];
 
-        if (tap->ts_ms != 0 && tap->link == entry->dict[ENTRY_DICT_LINK] &&
+        if (tap->ts_ms != 0 && is_recent(entry, tap->received_ms) &&
+            tap->link == entry->dict[ENTRY_DICT_LINK] &&
             distance(tap->ts_ms, entry->ts_at_ms) < decide->double_tap_ms) {
             return true;
         }
@@ -217,6 +227,9 @@ void decide_event(struct decide *decide,
     bool is_repeat;
 
     *from_out = NULL;
+    entry->is_double_tap = false;
+    entry->is_orphan = false;
+    entry->is_visit_start = false;
     if (entry->visitor == 0) {
         return;
     }
@@ -225,13 +238,15 @@ void decide_event(struct decide *decide,
     if (pair == NULL) {
         return;
     }
-    if (entry->is_orphan && pair->state.has_view) {
+    if (entry->is_orphan && pair->state.has_view &&
+        is_recent(entry, pair->state.view_received_ms)) {
         int64_t since_ms = entry->ts_at_ms - pair->state.last_view_ms;
 
         entry->is_orphan = since_ms < 0 || since_ms > DECIDE_WINDOW_MS;
     }
     entry->is_double_tap = is_double_tap(decide, pair, entry);
     is_near =
+        is_recent(entry, pair->state.last_received_ms) &&
         distance(pair->state.last_ts_ms, entry->ts_at_ms) <= DECIDE_WINDOW_MS;
     is_repeat = own == DECIDE_OWN_REFERRER &&
                 is_same_text(text_of(&pair->state, 0),
@@ -338,8 +353,10 @@ static void keep_tap(struct pair_state *state, const struct entry *entry)
         }
         oldest = tap->ts_ms < oldest->ts_ms ? tap : oldest;
     }
-    if (entry->ts_at_ms >= oldest->ts_ms) {
-        *oldest = (struct tap){entry->dict[ENTRY_DICT_LINK], entry->ts_at_ms};
+    if (entry->ts_at_ms >= oldest->ts_ms ||
+        !is_recent(entry, oldest->received_ms)) {
+        *oldest = (struct tap){entry->dict[ENTRY_DICT_LINK], entry->ts_at_ms,
+                               entry->received_at_ms};
     }
 }
 
@@ -422,15 +439,19 @@ enum lb_err decide_remember(struct decide *decide, const struct entry *entry)
     state->received_ms = entry->received_at_ms;
     state->touched_seq = entry->seq;
     if (entry->type == ENTRY_VIEW &&
-        (!state->has_view || entry->ts_at_ms >= state->last_view_ms)) {
+        (!state->has_view || !is_recent(entry, state->view_received_ms) ||
+         entry->ts_at_ms >= state->last_view_ms)) {
         state->has_view = true;
         state->last_view_ms = entry->ts_at_ms;
+        state->view_received_ms = entry->received_at_ms;
     }
     if (entry->type == ENTRY_CLICK && !entry->is_double_tap) {
         keep_tap(state, entry);
     }
-    if (entry->ts_at_ms >= state->last_ts_ms) {
+    if (entry->ts_at_ms >= state->last_ts_ms ||
+        !is_recent(entry, state->last_received_ms)) {
         state->last_ts_ms = entry->ts_at_ms;
+        state->last_received_ms = entry->received_at_ms;
         for (size_t i = 0; i < NUMBERS; i++) {
             state->dict[i] = entry->dict[numbers[i]];
         }

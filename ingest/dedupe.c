@@ -167,7 +167,12 @@ dedupe_add(struct dedupe *dedupe, uint64_t hash, int64_t received_at_ms)
         return LB_ENOMEM;
     }
     chunk_of(dedupe, dedupe->last)->hashes[dedupe->last % CHUNK_IDS] = hash;
-    chunk_of(dedupe, dedupe->last)->received_at_ms = received_at_ms;
+    /* The chunk's time is its newest id's; one with an older time ages nobody.
+     */
+    if (dedupe->last % CHUNK_IDS == 0 ||
+        chunk_of(dedupe, dedupe->last)->received_at_ms < received_at_ms) {
+        chunk_of(dedupe, dedupe->last)->received_at_ms = received_at_ms;
+    }
     dedupe->slots[find_slot(dedupe, hash)] = slot_value(dedupe->last);
     dedupe->last++;
     return LB_OK;

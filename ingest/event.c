@@ -165,7 +165,7 @@ static bool sort_fields(struct reading *reading, const cJSON *json)
         int id = find_field(item->string);
 
         if (id < 0) {
-            return fail(reading, "unknown_field", "event",
+            return fail(reading, "unknown_field", item->string,
                         "\"%.60s\" is no field of an event; see the list in "
                         "the documentation",
                         item->string);
@@ -382,7 +382,7 @@ static bool read_utm_object(struct reading *reading, struct utm *utm)
             key++;
         }
         if (key == UTM_KEY_COUNT) {
-            return fail(reading, "unknown_field", "utm",
+            return fail(reading, "unknown_field", item->string,
                         "\"%.60s\" is no key of utm; they are source, medium, "
                         "campaign, term, content",
                         item->string);
@@ -505,7 +505,7 @@ static bool read_value(struct reading *reading)
 
         if (slot == NULL) {
             return fail(
-                reading, "unknown_field", "value",
+                reading, "unknown_field", item->string,
                 "\"%.60s\" is no key of value; they are amount and currency",
                 item->string);
         }
@@ -565,7 +565,7 @@ static bool read_contact(struct reading *reading)
             field++;
         }
         if (field == ENTRY_CONTACT_COUNT) {
-            return fail(reading, "unknown_field", "contact",
+            return fail(reading, "unknown_field", item->string,
                         "\"%.60s\" is no key of contact; they are email, name, "
                         "message, phone",
                         item->string);

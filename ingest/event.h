@@ -20,6 +20,7 @@
 
 #define EVENT_ID_BYTES 64
 #define EVENT_PROPS 30
+#define EVENT_OWN_TEXTS 9
 #define EVENT_LATE_MS (INT64_C(72) * 3600000)
 #define EVENT_FUTURE_MS (INT64_C(10) * 60000)
 
@@ -30,6 +31,10 @@ struct event {
     enum decide_own own;
     struct visitor_salt *salt; /* NULL: no visitor */
     uint64_t visitor_hash;
+    /* The texts that inheritance may replace, as they were read: an append that
+     * was undone begins from them again. */
+    bool is_own_kept;
+    const char *own_texts[EVENT_OWN_TEXTS];
 };
 
 /* What all events of a request share.  Read-only while events are read. */

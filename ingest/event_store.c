@@ -362,6 +362,23 @@ static enum lb_err intern_all(struct event_store *store,
     return rc;
 }
 
+static void restore_own(struct event *event)
+{
+    static const enum entry_text texts[EVENT_OWN_TEXTS] = {
+        ENTRY_TEXT_SOURCE,     ENTRY_TEXT_CHANNEL,      ENTRY_TEXT_UTM_SOURCE,
+        ENTRY_TEXT_UTM_MEDIUM, ENTRY_TEXT_UTM_CAMPAIGN, ENTRY_TEXT_REFERRER,
+        ENTRY_TEXT_UTM_TERM,   ENTRY_TEXT_UTM_CONTENT,  ENTRY_TEXT_CLICK_ID};
+
+    for (int i = 0; i < EVENT_OWN_TEXTS; i++) {
+        if (event->is_own_kept) {
+            event->entry.text[texts[i]] = event->own_texts[i];
+        } else {
+            event->own_texts[i] = event->entry.text[texts[i]];
+        }
+    }
+    event->is_own_kept = true;
+}
+
 static enum lb_err append_one(struct event_store *store,
                               struct db *db,
                               struct event *event,
@@ -373,6 +390,7 @@ static enum lb_err append_one(struct event_store *store,
     struct entry *entry = &event->entry;
     enum lb_err rc = LB_OK;
 
+    restore_own(event);
     if (event->salt != NULL) {
         rc = visitor_number(store->visitors, db, event->salt,
                             event->visitor_hash, &entry->visitor, err);

@@ -291,7 +291,8 @@ static void after_parse(struct ingest_request *request)
         lb_http_respond_error(
             request->http, 429, "rate_limited",
             "This token sends more events a second than limits.rate.", NULL);
-    } else if (request->batch.event_count == 0 && !request->is_last) {
+    } else if (request->batch.event_count == 0 && !request->is_last &&
+               request->key[0] == '\0') {
         respond_batch(request);
     } else {
         request->job.run = run_append;

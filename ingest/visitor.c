@@ -23,6 +23,9 @@ struct visitors {
         *buckets[BUCKETS]; /* by lock: the lists; salts are owned */
     _Atomic int period;
     struct visitor_store *store; /* owned; the writer thread's */
+    struct visitor_salt
+        *retired; /* owned; freed at the chore after next: events that
+                   * were read before may still wait */
 };
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0,    0,
@@ -122,7 +125,12 @@ struct visitor_salt *visitor_salt_of(struct visitors *visitors,
         (enum visitor_period)atomic_load(&visitors->period);
     int64_t day = period_start(period, lb_zone_local_day(site->zone, ts_at_ms));
     struct visitor_salt *salt;
+    int64_t end_ms = lb_zone_day_start_ms(site->zone, period_end(period, day));
 
+    /* An import into a period that is still open uses its salt. */
+    if (import[0] != '\0' && lb_clock_wall_ms() < end_ms + GRACE_MS) {
+        import = "";
+    }
     (void)pthread_mutex_lock(&visitors->lock);
     salt = find(visitors, site->number, day, import);
     if (salt == NULL) {
@@ -133,8 +141,6 @@ struct visitor_salt *visitor_salt_of(struct visitors *visitors,
             salt = NULL;
         }
         if (salt != NULL) {
-            int64_t end_ms =
-                lb_zone_day_start_ms(site->zone, period_end(period, day));
             int64_t now_ms = lb_clock_wall_ms();
 
             salt->site = site->number;
@@ -256,8 +262,8 @@ static bool expire_chore(void *ctx, struct db *db)
     struct visitors *visitors = ctx;
     struct lb_error err;
 
-    visitor_store_retire(visitors->store,
-                         take(visitors, NULL, lb_clock_wall_ms()));
+    visitor_store_retire(visitors->store, visitors->retired);
+    visitors->retired = take(visitors, NULL, lb_clock_wall_ms());
     if (visitor_store_expire(db, lb_clock_wall_ms(), &err) != LB_OK) {
         lb_log_limited(LB_LOG_WARN, "salts_expire", "text=\"%s\"", err.text);
     }
@@ -303,6 +309,7 @@ void visitor_free(struct visitors *visitors)
     if (visitors == NULL) {
         return;
     }
+    visitor_store_retire(visitors->store, visitors->retired);
     visitor_store_retire(visitors->store, take(visitors, NULL, INT64_MAX));
     visitor_store_free(visitors->store);
     (void)pthread_mutex_destroy(&visitors->lock);

@@ -380,8 +380,19 @@ enum lb_err db_commit(struct db *db, struct lb_error *err)
     return run_text(db, "COMMIT", err);
 }
 
+/* A statement that still stands on a row would keep its snapshot open. */
+static void reset_all(struct db *db)
+{
+    for (size_t i = 0; i < SQL_QUERY_COUNT; i++) {
+        if (db->stmts[i] != NULL && sqlite3_stmt_busy(db->stmts[i]) != 0) {
+            (void)sqlite3_reset(db->stmts[i]);
+        }
+    }
+}
+
 void db_rollback(struct db *db)
 {
+    reset_all(db);
     if (db->handle != NULL && sqlite3_get_autocommit(db->handle) == 0) {
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     }

@@ -117,12 +117,12 @@ static int64_t site_bit(int64_t site)
 
 static int64_t site_set(const int64_t *sites, size_t count)
 {
-    int64_t set = 0;
+    int64_t set = sites == NULL ? INT64_MAX : 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; sites != NULL && i < count; i++) {
         set |= site_bit(sites[i]);
     }
-    return sites == NULL ? INT64_MAX : set;
+    return set;
 }
 
 static enum lb_err note_block(struct db *db,
@@ -219,8 +219,9 @@ struct log_reader {
     struct run *runs; /* owned */
     size_t run_count;
     size_t next_run;
-    sqlite3_stmt *events; /* the statement of the run under way; NULL: none */
-    sqlite3_stmt *others; /* NULL: none or at its end */
+    sqlite3_stmt *events;  /* the statement of the run under way; NULL: none */
+    sqlite3_stmt *others;  /* NULL: none or at its end */
+    sqlite3_stmt *contact; /* on the row of the entry given last; NULL: none */
     struct entry event;
     struct entry other;
     bool has_event; /* event holds one that was not given yet */
@@ -331,6 +332,7 @@ void log_reader_close(struct log_reader *reader)
     }
     (void)sqlite3_reset(reader->events);
     (void)sqlite3_reset(reader->others);
+    (void)sqlite3_reset(reader->contact);
     free(reader->runs);
     free(reader);
 }
@@ -387,6 +389,7 @@ static enum lb_err read_contact(struct log_reader *reader,
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, entry->seq);
     }
+    reader->contact = stmt;
     rc = db_next(reader->db, stmt, &has_row, err);
     /* The row stays current until the statement's next use: at the next lead.
      */

@@ -18,7 +18,7 @@ KILLS = int(os.environ.get("LINKBELL_KILLS", "50"))
 SEED = int(os.environ.get("LINKBELL_SEED", str(int(time.time()))))
 SENDERS = 3
 BATCH = 40
-LEAD_EVERY = 40
+LEAD_EVERY = 400
 
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
@@ -51,7 +51,7 @@ class Sender(threading.Thread):
             lines.append(json.dumps({
                 "type": kind, "site": "alice.bio", "id": f"s{self.number}-{n}",
                 "visitor": f"v{n % 500}", "link": "shop",
-                "url": f"https://alice.bio/?utm_campaign=c{self.number}-{n // 200}"}))
+                "url": f"https://alice.bio/?utm_campaign=c{self.number}-{n // 2000}"}))
         return "\n".join(lines).encode()
 
     def run(self):
@@ -156,7 +156,8 @@ class Kill(unittest.TestCase):
         got = [alert["id"] for alert in alerts]
         self.assertEqual(len(got), len(set(got)))
         self.assertEqual(set(got), want)
-        wait_for(lambda: len({b["data"]["alert"] for b in receiver.bodies()}) >= len(want),
+        wait_for(lambda: not bell.get("/v1/deliveries?state=waiting&limit=1").json["data"]
+                 and not bell.get("/v1/deliveries?state=sending&limit=1").json["data"],
                  "all messages", 120)
         self.assertEqual({b["data"]["alert"] for b in receiver.bodies()}, want)
         for at, path, headers, body in receiver.received:

@@ -1,0 +1,504 @@
+/* test_event_store.c - appending on the writer's thread: duplicates, and memory
+ * that follows commits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "ingest/event_store.h"
+#include "sql/log_store.h"
+#include "tests/support/ingest_world.h"
+
+#define NOW_MS INGEST_WORLD_NOW_MS
+#define EVENTS 16
+#define VIEW(id)                                                               \
+    "{\"type\":\"view\",\"site\":\"alice.bio\",\"visitor\":\"v\",\"id\":\"" id \
+    "\""
+#define CLICK(id)                                                              \
+    "{\"type\":\"click\",\"site\":\"alice.bio\",\"visitor\":\"v\",\"id\":"     \
+    "\"" id "\",\"link\":\"shop\""
+
+/* A request: its events in an arena of their own, appended by one job. */
+struct request {
+    struct ingest_world *world;
+    struct lb_arena *arena;
+    struct event *events[EVENTS];
+    bool is_duplicate[EVENTS];
+    size_t count;
+    struct event_session *session;
+    bool is_failing; /* after the append */
+};
+
+static void request_init(struct request *request, struct ingest_world *world)
+{
+    memset(request, 0, sizeof(*request));
+    request->world = world;
+    request->arena = lb_arena_new((size_t)1 << 20);
+    assert_non_null(request->arena);
+}
+
+static void request_deinit(struct request *request)
+{
+    lb_arena_free(request->arena);
+}
+
+static void request_add(struct request *request, const char *text)
+{
+    struct event_context context;
+    struct lb_json_fault json_fault;
+    struct event_fault fault;
+    struct event *event = lb_arena_calloc(request->arena, sizeof(struct event));
+    cJSON *json = NULL;
+
+    assert_true(request->count < EVENTS);
+    ingest_world_context(request->world, &context);
+    if (request->session != NULL) {
+        context.import = "one";
+        context.is_any_age = true;
+        context.is_silent = true;
+    }
+    assert_int_equal(lb_json_parse(text, strlen(text), 32, request->arena,
+                                   &json, &json_fault),
+                     LB_OK);
+    if (!event_read(&context, json, request->arena, event, &fault)) {
+        fail_msg("%s: %s", text, fault.message);
+    }
+    request->events[request->count++] = event;
+}
+
+static enum lb_err append(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct request *request = ctx;
+    enum lb_err rc = event_store_append(
+        request->world->store, db, request->events, request->count,
+        request->session, request->is_duplicate, err);
+
+    return rc == LB_OK && request->is_failing
+               ? lb_err_set(err, LB_EINTERNAL, "on purpose")
+               : rc;
+}
+
+/* One event in a request of its own; true when it was a duplicate. */
+static bool
+send_one(struct ingest_world *world, const char *text, struct entry *entry_out)
+{
+    struct request request;
+    bool is_duplicate;
+
+    request_init(&request, world);
+    request_add(&request, text);
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    is_duplicate = request.is_duplicate[0];
+    if (entry_out != NULL) {
+        *entry_out = request.events[0]->entry;
+        memset(entry_out->text, 0, sizeof(entry_out->text));
+    }
+    request_deinit(&request);
+    return is_duplicate;
+}
+
+/* What the log holds of one event, as a line. */
+struct listing {
+    char lines[EVENTS][160];
+    size_t count;
+};
+
+static enum lb_err list(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct log_range range = {.upto_seq = INT64_MAX,
+                              .from_at_ms = INT64_MIN,
+                              .to_at_ms = INT64_MAX,
+                              .has_texts = true};
+    struct dict_cache *cache = dict_cache_new();
+    struct listing *listing = ctx;
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    enum lb_err rc = log_reader_open(db, cache, &range, &reader, err);
+
+    listing->count = 0;
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
+           entry != NULL) {
+        assert_true(listing->count < EVENTS);
+        (void)snprintf(
+            listing->lines[listing->count++], sizeof(listing->lines[0]),
+            "%s %s source=%s term=%s visitor=%d%s%s%s",
+            entry_type_name(entry->type), entry->text[ENTRY_TEXT_ID],
+            entry->text[ENTRY_TEXT_SOURCE],
+            entry->text[ENTRY_TEXT_UTM_TERM] == NULL
+                ? "-"
+                : entry->text[ENTRY_TEXT_UTM_TERM],
+            (int)entry->visitor, entry->is_visit_start ? " start" : "",
+            entry->is_orphan ? " orphan" : "",
+            entry->is_double_tap ? " tap" : "");
+    }
+    log_reader_close(reader);
+    dict_cache_free(cache);
+    return rc;
+}
+
+static void assert_log(struct ingest_world *world, const char *const *wanted)
+{
+    struct listing listing;
+    size_t i = 0;
+
+    assert_int_equal(ingest_world_run(world, list, &listing), LB_OK);
+    for (i = 0; wanted[i] != NULL && i < listing.count; i++) {
+        assert_string_equal(listing.lines[i], wanted[i]);
+    }
+    assert_int_equal(listing.count, i);
+    assert_null(wanted[i]);
+}
+
+static int set_up(void **state)
+{
+    struct ingest_world *world = calloc(1, sizeof(*world));
+
+    assert_non_null(world);
+    lb_clock_fake_wall(NOW_MS);
+    ingest_world_open(world, ":memory:");
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    ingest_world_close(*state);
+    free(*state);
+    lb_clock_fake_wall(-1);
+    return 0;
+}
+
+static void a_repeat_within_a_request_and_after_it_is_a_duplicate(void **state)
+{
+    struct ingest_world *world = *state;
+    struct request request;
+    static const char *const wanted[] = {
+        "view a source=Direct / None term=- visitor=1 start",
+        "view b source=Direct / None term=- visitor=1", NULL};
+
+    request_init(&request, world);
+    request_add(&request, VIEW("a") "}");
+    request_add(&request, VIEW("b") "}");
+    request_add(&request, VIEW("a") "}");
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    assert_false(request.is_duplicate[0]);
+    assert_false(request.is_duplicate[1]);
+    assert_true(request.is_duplicate[2]);
+    request_deinit(&request);
+    assert_true(send_one(world, VIEW("b") "}", NULL));
+    assert_log(world, wanted);
+}
+
+/* After a full disk the client repeats; it must not be told "duplicate". */
+static void a_request_that_failed_is_taken_when_it_is_repeated(void **state)
+{
+    struct ingest_world *world = *state;
+    struct request request;
+    static const char *const wanted[] = {
+        "view a source=news term=Ab visitor=1 start",
+        "click c source=news term=Ab visitor=1", NULL};
+
+    request_init(&request, world);
+    request_add(&request,
+                VIEW("a") ",\"utm\":{\"source\":\"news\",\"term\":\"Ab\"}}");
+    request_add(&request, CLICK("c") "}");
+    request.is_failing = true;
+    assert_int_equal(ingest_world_run(world, append, &request), LB_EINTERNAL);
+    request_deinit(&request);
+    request_init(&request, world);
+    request_add(&request,
+                VIEW("a") ",\"utm\":{\"source\":\"news\",\"term\":\"Ab\"}}");
+    request_add(&request, CLICK("c") "}");
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    assert_false(request.is_duplicate[0]);
+    assert_false(request.is_duplicate[1]);
+    request_deinit(&request);
+    assert_log(world, wanted);
+}
+
+struct append_job {
+    struct writer_job job; /* first */
+    struct request request;
+    enum lb_err rc;
+};
+
+static enum lb_err
+run_append_job(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    return append(&((struct append_job *)(void *)job)->request, db, err);
+}
+
+static void done_append_job(struct writer_job *job,
+                            enum lb_err rc,
+                            const struct lb_error *err)
+{
+    (void)err;
+    ((struct append_job *)(void *)job)->rc = rc;
+}
+
+static void queue(struct ingest_world *world, struct append_job *job)
+{
+    job->job = (struct writer_job){.run = run_append_job,
+                                   .done = done_append_job,
+                                   .event_count = job->request.count,
+                                   .bytes = 100,
+                                   .is_append = true};
+    assert_int_equal(writer_submit(world->writer, &job->job), LB_OK);
+}
+
+/* Requests gather while the writer works; the fault of one is not another's. */
+static void one_bad_job_of_a_group_harms_no_other(void **state)
+{
+    struct ingest_world *world = *state;
+    struct append_job first = {.rc = LB_EINTERNAL};
+    struct append_job second = {.rc = LB_OK};
+    struct append_job third = {.rc = LB_EINTERNAL};
+    struct lb_error err;
+    static const char *const wanted[] = {
+        "view a source=news term=Ab visitor=1 start",
+        "click c source=news term=Ab visitor=1",
+        "click e source=news term=Ab visitor=1 tap",
+        "click w source=Direct / None term=- visitor=2 start orphan", NULL};
+
+    request_init(&first.request, world);
+    request_add(&first.request,
+                VIEW("a") ",\"utm\":{\"source\":\"news\",\"term\":\"Ab\"}}");
+    request_add(&first.request, CLICK("c") "}");
+    request_init(&second.request, world);
+    request_add(&second.request,
+                VIEW("d") ",\"utm\":{\"source\":\"gone\",\"term\":\"Cd\"}}");
+    request_add(&second.request,
+                "{\"type\":\"view\",\"site\":\"alice.bio\",\"visitor\":\"w\","
+                "\"utm\":{\"source\":\"gone\",\"term\":\"Cd\"}}");
+    request_add(&second.request,
+                "{\"type\":\"click\",\"site\":\"alice.bio\",\"visitor\":\"w\","
+                "\"link\":\"shop\"}");
+    second.request.is_failing = true;
+    request_init(&third.request, world);
+    request_add(&third.request, CLICK("e") "}");
+    request_add(&third.request,
+                "{\"type\":\"click\",\"site\":\"alice.bio\",\"visitor\":\"w\","
+                "\"id\":\"w\",\"link\":\"shop\"}");
+    queue(world, &first);
+    queue(world, &second);
+    queue(world, &third);
+    assert_int_equal(writer_start(world->writer, &err), LB_OK);
+    world->is_started = true;
+    assert_log(world, wanted);
+    assert_int_equal(first.rc, LB_OK);
+    assert_int_equal(second.rc, LB_EINTERNAL);
+    assert_int_equal(third.rc, LB_OK);
+    request_deinit(&first.request);
+    request_deinit(&second.request);
+    request_deinit(&third.request);
+}
+
+static void an_import_decides_by_itself(void **state)
+{
+    struct ingest_world *world = *state;
+    struct event_session *session = event_session_new(10000);
+    struct request request;
+    struct entry live;
+
+    assert_non_null(session);
+    (void)send_one(world, VIEW("live") ",\"utm\":{\"source\":\"news\"}}", NULL);
+    request_init(&request, world);
+    request.session = session;
+    request_add(&request,
+                "{\"type\":\"click\",\"site\":\"alice.bio\",\"visitor\":\"v\","
+                "\"id\":\"old\",\"link\":\"x\",\"ts\":1795510799000}");
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    assert_true(request.events[0]->entry.is_orphan);
+    assert_true(request.events[0]->entry.is_silent);
+    assert_int_equal(request.events[0]->entry.received_at_ms,
+                     INT64_C(1795510799000));
+    request_deinit(&request);
+    (void)send_one(world, CLICK("c") "}", &live);
+    assert_false(live.is_orphan);
+    event_session_free(session);
+}
+
+static void
+an_import_skips_what_it_was_told_of_and_what_it_appended(void **state)
+{
+    struct ingest_world *world = *state;
+    struct event_session *session = event_session_new(10000);
+    struct request request;
+
+    request_init(&request, world);
+    request.session = session;
+    request_add(&request, VIEW("told") ",\"ts\":1500000000000}");
+    request_add(&request, VIEW("new") ",\"ts\":1500000000000}");
+    request_add(&request, VIEW("new") ",\"ts\":1500000000000}");
+    assert_int_equal(
+        event_session_know(session, request.events[0]->entry.id_hash), LB_OK);
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    assert_true(request.is_duplicate[0]);
+    assert_false(request.is_duplicate[1]);
+    assert_true(request.is_duplicate[2]);
+    request_deinit(&request);
+    event_session_free(session);
+}
+
+struct scan {
+    uint64_t sorted[3];
+    bool is_known[3];
+};
+
+static enum lb_err scan_ids(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct scan *scan = ctx;
+
+    return event_store_scan_ids(db, scan->sorted, 3, scan->is_known, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void one_pass_over_the_log_finds_its_ids(void **state)
+{
+    struct ingest_world *world = *state;
+    int64_t site = ingest_world_site(world, "alice.bio")->number;
+    const uint8_t *key = event_store_id_key(world->store);
+    struct scan scan = {.sorted = {event_id_hash(key, site, "a"),
+                                   event_id_hash(key, site, "never"),
+                                   event_id_hash(key, site, "b")}};
+    uint64_t never = scan.sorted[1];
+
+    qsort(scan.sorted, 3, sizeof(scan.sorted[0]), by_value);
+    (void)send_one(world, VIEW("a") "}", NULL);
+    (void)send_one(world, VIEW("b") "}", NULL);
+    assert_int_equal(ingest_world_run(world, scan_ids, &scan), LB_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(scan.is_known[i], scan.sorted[i] != never);
+    }
+}
+
+struct keeping {
+    struct event_answer answer;
+    bool is_same;
+    char *text;
+    enum lb_err found;
+};
+
+static enum lb_err keep(void *ctx, struct db *db, struct lb_error *err)
+{
+    return event_store_keep_answer(db, &((struct keeping *)ctx)->answer, err);
+}
+
+static enum lb_err look(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct keeping *keeping = ctx;
+
+    keeping->found = event_store_find_answer(
+        db, &keeping->answer, &keeping->is_same, &keeping->text, err);
+    return LB_OK;
+}
+
+static void an_answer_is_kept_for_24_hours_for_its_token_and_body(void **state)
+{
+    struct ingest_world *world = *state;
+    struct keeping keeping = {
+        .answer = {"tk_1", "/v1/events", "key", {1}, 202, "{}"}};
+
+    assert_int_equal(ingest_world_run(world, look, &keeping), LB_OK);
+    assert_int_equal(keeping.found, LB_OK);
+    assert_int_equal(ingest_world_run(world, keep, &keeping), LB_OK);
+    keeping.answer.status = 0;
+    assert_int_equal(ingest_world_run(world, look, &keeping), LB_OK);
+    assert_int_equal(keeping.found, LB_EEXIST);
+    assert_true(keeping.is_same);
+    assert_int_equal(keeping.answer.status, 202);
+    assert_string_equal(keeping.text, "{}");
+    free(keeping.text);
+    keeping.answer.body_hash[0] = 2;
+    assert_int_equal(ingest_world_run(world, look, &keeping), LB_OK);
+    assert_false(keeping.is_same);
+    free(keeping.text);
+    keeping.answer.token = "tk_2";
+    assert_int_equal(ingest_world_run(world, look, &keeping), LB_OK);
+    assert_int_equal(keeping.found, LB_OK);
+    keeping.answer.token = "tk_1";
+    lb_clock_fake_wall(NOW_MS + LB_MS_PER_DAY + 1);
+    assert_int_equal(ingest_world_run(world, look, &keeping), LB_OK);
+    assert_int_equal(keeping.found, LB_OK);
+}
+
+static void remove_dir(const char *dir)
+{
+    static const char *const names[] = {"linkbell.db", "linkbell.db-wal",
+                                        "linkbell.db-shm", "linkbell.lock"};
+    char path[128];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+static void a_restart_knows_ids_and_the_last_half_hour(void **state)
+{
+    char dir[] = "/tmp/linkbell-event-XXXXXX";
+    struct ingest_world world;
+    static const char *const wanted[] = {
+        "view a source=news term=Ab visitor=1 start",
+        "click c source=news term=Ab visitor=1",
+        "click d source=news term=Ab visitor=1 tap",
+        "click e source=Direct / None term=- visitor=1 start orphan", NULL};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    ingest_world_open(&world, dir);
+    (void)send_one(&world,
+                   VIEW("a") ",\"utm\":{\"source\":\"news\",\"term\":\"Ab\"}}",
+                   NULL);
+    (void)send_one(&world, CLICK("c") "}", NULL);
+    ingest_world_close(&world);
+
+    lb_clock_fake_wall(NOW_MS + 5000);
+    ingest_world_open(&world, dir);
+    assert_true(send_one(&world, VIEW("a") "}", NULL));
+    assert_false(send_one(&world, CLICK("d") "}", NULL));
+    ingest_world_close(&world);
+
+    lb_clock_fake_wall(NOW_MS + LB_MS_PER_HOUR);
+    ingest_world_open(&world, dir);
+    assert_true(send_one(&world, CLICK("d") "}", NULL));
+    assert_false(send_one(&world, CLICK("e") "}", NULL));
+    assert_log(&world, wanted);
+    ingest_world_close(&world);
+    remove_dir(dir);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_repeat_within_a_request_and_after_it_is_a_duplicate),
+        TEST(a_request_that_failed_is_taken_when_it_is_repeated),
+        TEST(one_bad_job_of_a_group_harms_no_other),
+        TEST(an_import_decides_by_itself),
+        TEST(an_import_skips_what_it_was_told_of_and_what_it_appended),
+        TEST(one_pass_over_the_log_finds_its_ids),
+        TEST(an_answer_is_kept_for_24_hours_for_its_token_and_body),
+        TEST(a_restart_knows_ids_and_the_last_half_hour),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
