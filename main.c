@@ -1,14 +1,11 @@
 /* main.c - composition root: reads the settings, builds the modules, runs the
  * loop, undoes it in reverse; and hands the command line's verbs to where they
  * live. */
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -27,24 +24,21 @@
 #include "base/client.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/http_request.h"
-#include "base/http_respond.h"
 #include "base/http_server.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "base/process.h"
 #include "ingest/import_command.h"
 #include "ingest/ingest_api.h"
 #include "sql/apply.h"
 #include "sql/auth.h"
 #include "sql/cursor.h"
 #include "sql/dict.h"
+#include "sql/health.h"
 #include "sql/token.h"
 
 #define GROUP_EVENTS 20000 /* of one transaction */
 #define READER_THREADS 2
 #define PARSER_THREADS 1
-#define SPARE_FILES 32
-#define LAG_MAX_MS (60 * LB_MS_PER_S)
 #define SOCKET_NAME "linkbell.sock"
 #define PATH_BYTES 4200
 
@@ -94,118 +88,8 @@ struct service {
     bool is_draining;
     bool has_failed;
     char socket_path[PATH_BYTES];
-    struct lb_metric *connections;
+    struct health_api *health;
 };
-
-/* --- small routes
- * ------------------------------------------------------------------ */
-
-static void handle_health(struct lb_http_request *request, void *ctx)
-{
-    (void)ctx;
-    lb_http_respond(request, 200, "application/json", "{\"status\":\"ok\"}",
-                    15);
-}
-
-static bool is_loopback(const struct lb_http_request *request)
-{
-    const struct sockaddr *peer = lb_http_request_peer(request);
-
-    if (lb_http_request_is_local(request)) {
-        return true;
-    }
-    if (peer->sa_family == AF_INET) {
-        return (ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr) >>
-                24) == 127;
-    }
-    return IN6_IS_ADDR_LOOPBACK(
-        &((const struct sockaddr_in6 *)peer)->sin6_addr);
-}
-
-static void handle_ready(struct lb_http_request *request, void *ctx)
-{
-    struct service *service = ctx;
-    struct writer_status status;
-    int64_t lag_ms = lb_clock_wall_ms() - cursor_as_of_ms(service->cursor);
-    bool is_behind = lag_ms > LAG_MAX_MS;
-    bool is_ready;
-    struct lb_buf body;
-
-    writer_get_status(service->writer, &status);
-    is_ready = !status.is_failing && !status.is_disk_full && !is_behind;
-    lb_buf_init(&body, 4096);
-    lb_buf_printf(&body, "{\"status\":\"%s\"", is_ready ? "ok" : "not_ready");
-    if (is_loopback(request)) {
-        lb_buf_printf(
-            &body,
-            ",\"checks\":{\"database\":\"%s\",\"disk\":\"%s\",\"rollup\":\"%"
-            "s\",\"geo\":\"missing\",\"destinations\":{}}",
-            status.is_failing && !status.is_disk_full ? "failing" : "ok",
-            status.is_disk_full ? "full" : "ok",
-            is_behind                  ? "behind"
-            : status.is_derive_failing ? "failing"
-                                       : "ok");
-    }
-    lb_buf_add_char(&body, '}');
-    lb_http_respond_json(request, is_ready ? 200 : 503, &body);
-    lb_buf_deinit(&body);
-}
-
-static void check_metrics(struct lb_http_request *request, void *ctx)
-{
-    struct service *service = ctx;
-
-    if (!is_loopback(request)) {
-        (void)auth_check(service->auth, request, CATALOG_SCOPE_ADMIN, false);
-    }
-}
-
-static void handle_metrics(struct lb_http_request *request, void *ctx)
-{
-    struct service *service = ctx;
-    struct lb_buf body;
-
-    lb_metrics_set(service->connections,
-                   (int64_t)lb_http_server_connection_count(service->http));
-    lb_buf_init(&body, (size_t)16 * 1024 * 1024);
-    lb_metrics_write(&body);
-    lb_http_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8",
-                    lb_buf_text(&body), body.len);
-    lb_buf_deinit(&body);
-}
-
-static void on_answered(void *ctx,
-                        const char *method,
-                        const char *route,
-                        int status,
-                        size_t bytes,
-                        int64_t duration_ns)
-{
-    char labels[128];
-
-    (void)ctx;
-    (void)snprintf(labels, sizeof(labels), "route=\"%s\",status=\"%d\"", route,
-                   status);
-    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
-                                  "linkbell_http_requests_total",
-                                  "Requests by route and status.", labels),
-                   1);
-    (void)snprintf(labels, sizeof(labels), "route=\"%s\"", route);
-    lb_metrics_observe_ns(
-        lb_metrics_histogram("linkbell_http_seconds",
-                             "Time from a request's first byte to its answer.",
-                             labels, true),
-        duration_ns);
-    lb_log(LB_LOG_DEBUG, "request",
-           "method=%s route=%s status=%d bytes=%zu ms=%lld", method, route,
-           status, bytes, (long long)(duration_ns / 1000000));
-}
-
-static void on_limit(void *ctx, const char *limit)
-{
-    (void)ctx;
-    lb_metrics_limit_hit(limit);
-}
 
 /* --- building
  * ---------------------------------------------------------------------- */
@@ -285,11 +169,6 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     struct ingest_parts parts = {
         service->writer,  service->auth,    service->store,  service->visitors,
         service->sources, service->parsers, service->readers};
-    const struct lb_http_route routes[] = {
-        {"GET", "/healthz", NULL, handle_health, service, 0},
-        {"GET", "/readyz", NULL, handle_ready, service, 0},
-        {"GET", "/metrics", check_metrics, handle_metrics, service, 0},
-    };
     enum lb_err rc =
         ingest_api_new(service->http, &parts, config, &service->ingest, err);
 
@@ -315,27 +194,21 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     rc = rc == LB_OK ? apply_api_new(service->http, service->writer,
                                      &service->target, &service->apply, err)
                      : rc;
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
-         i++) {
-        rc = lb_http_server_add_route(service->http, &routes[i], err);
-    }
+    rc = rc == LB_OK
+             ? health_api_new(service->http, service->auth, service->writer,
+                              service->cursor, &service->health, err)
+             : rc;
     return rc;
 }
 
 static enum lb_err build(struct service *service, struct lb_error *err)
 {
     struct lb_http_server_limits limits = http_limits_of(&service->config);
-    struct lb_http_server_hooks hooks = {service, on_answered, on_limit};
+    struct lb_http_server_hooks hooks = health_hooks();
     enum lb_err rc = build_store(service, err);
 
     service->target =
         (struct apply_target){service->holder, service->cursor, &all_kinds};
-    service->connections = lb_metrics_get(
-        LB_METRIC_GAUGE, "linkbell_connections", "Open connections.", "");
-    lb_metrics_set(lb_metrics_get(LB_METRIC_GAUGE, "linkbell_build_info",
-                                  "The running version.",
-                                  "version=\"" LINKBELL_VERSION "\""),
-                   1);
     rc = rc == LB_OK ? pool_new(&service->loop, service->data_dir,
                                 READER_THREADS, &service->readers, err)
                      : rc;
@@ -400,6 +273,7 @@ static void drain(struct service *service)
 static void demolish(struct service *service)
 {
     deliver_free(service->deliver);
+    health_api_free(service->health);
     apply_api_free(service->apply);
     token_api_free(service->tokens);
     alerts_api_free(service->alerts);
@@ -426,42 +300,6 @@ static void demolish(struct service *service)
 /* --- configuration
  * ------------------------------------------------------------------- */
 
-static enum lb_err read_config(const char *path,
-                               struct lb_config *config,
-                               struct lb_yaml **root_out,
-                               struct lb_error *err)
-{
-    struct lb_config_faults faults;
-    enum lb_err rc = lb_config_init(config, err);
-
-    *root_out = NULL;
-    if (rc != LB_OK || path == NULL) {
-        return rc;
-    }
-    rc = lb_config_load_file(path, root_out, err);
-    if (rc != LB_OK) {
-        return rc;
-    }
-    lb_config_faults_init(&faults);
-    lb_config_read(config, *root_out, &faults);
-    apply_check(*root_out, &all_kinds, &faults);
-    if (faults.count > 0) {
-        const char *line = lb_buf_text(&faults.lines);
-
-        while (*line != '\0') {
-            size_t len = strcspn(line, "\n");
-
-            (void)fprintf(stderr, "%s:%.*s\n", path, (int)len, line);
-            line += len + 1;
-        }
-        rc = lb_err_set(err, LB_EINVAL,
-                        "%s has %zu fault%s; nothing of it was applied", path,
-                        faults.count, faults.count == 1 ? "" : "s");
-    }
-    lb_config_faults_deinit(&faults);
-    return rc;
-}
-
 static void on_reloaded(void *ctx,
                         enum lb_err rc,
                         const char *report,
@@ -484,7 +322,8 @@ static void reload(struct service *service)
     struct lb_http_server_limits http;
     struct writer_limits limits;
 
-    if (read_config(service->config_path, &config, &root, &err) != LB_OK) {
+    if (apply_load(service->config_path, &all_kinds, &config, &root, &err) !=
+        LB_OK) {
         lb_log(LB_LOG_ERROR, "reload_failed",
                "text=\"%s\" hint=\"the old configuration stays\"", err.text);
         lb_config_deinit(&config);
@@ -582,36 +421,6 @@ static void on_applied(void *ctx,
     start_listening(service);
 }
 
-static void raise_file_limit(struct lb_config *config)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
-    }
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur != RLIM_INFINITY &&
-        config->connections > (int64_t)limit.rlim_cur - SPARE_FILES) {
-        config->connections = (int64_t)limit.rlim_cur - SPARE_FILES < 8
-                                  ? 8
-                                  : (int64_t)limit.rlim_cur - SPARE_FILES;
-        lb_log(LB_LOG_WARN, "connections_lowered",
-               "connections=%lld hint=\"the system allows this process no more "
-               "open files\"",
-               (long long)config->connections);
-    }
-}
-
-static void prepare_process(void)
-{
-    struct rlimit none = {0, 0};
-
-    (void)umask(S_IRWXG | S_IRWXO);
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)signal(SIGPIPE, SIG_IGN);
-}
-
 static enum lb_err find_data_dir(struct service *service, struct lb_error *err)
 {
     if (service->data_dir == NULL) {
@@ -677,14 +486,16 @@ static int serve_command(struct lb_cli *cli, int argc, char **argv)
     }
     service.config_path = cli->config_path;
     service.data_dir = cli->data_dir;
-    if (read_config(cli->config_path, &service.config, &root, &err) != LB_OK ||
+    if (apply_load(cli->config_path, &all_kinds, &service.config, &root,
+                   &err) != LB_OK ||
         find_data_dir(&service, &err) != LB_OK) {
         (void)fprintf(stderr, "linkbell serve: %s\n", err.text);
         lb_yaml_free(root);
         lb_config_deinit(&service.config);
         return LB_CLI_FAILED;
     }
-    raise_file_limit(&service.config);
+    service.config.connections =
+        lb_process_raise_files(service.config.connections);
     (void)uv_loop_init(&service.loop);
     return run_serve(&service, root);
 }
@@ -730,8 +541,8 @@ static const char *socket_path(struct lb_cli *cli, struct lb_error *err)
     if (embedded.socket_path[0] == '\0') {
         embedded.is_embedded = true;
         embedded.data_dir = cli->data_dir;
-        if (read_config(cli->config_path, &embedded.config, &root, err) !=
-                LB_OK ||
+        if (apply_load(cli->config_path, &all_kinds, &embedded.config, &root,
+                       err) != LB_OK ||
             find_data_dir(&embedded, err) != LB_OK) {
             lb_yaml_free(root);
             return NULL;
@@ -845,7 +656,7 @@ static int run_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    prepare_process();
+    lb_process_prepare();
     if (argc < 2) {
         return print_usage(stderr, LB_CLI_USAGE);
     }

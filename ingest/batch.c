@@ -145,6 +145,13 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         reject(batch, &fault, event);
         return;
     }
+    if (!is_checked && len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
+        fault.code = "bad_json";
+        (void)snprintf(fault.message, sizeof(fault.message),
+                       "a byte order mark inside the body");
+        reject(batch, &fault, event);
+        return;
+    }
     if (!is_checked && lb_json_check(bytes, len, work->limits->json_depth,
                                      &json_fault) != LB_OK) {
         fault.code = "bad_json";
@@ -229,6 +236,11 @@ static void read_document(struct work *work, const char *body, size_t len)
     const char *at = skip_space(body, end);
 
     if (at == end) {
+        return;
+    }
+    if (*at == '\xef') {
+        fail(work->batch, 400, "bad_json",
+             "A second byte order mark stands at line 1, column 1.");
         return;
     }
     if (lb_json_check(body, len, work->limits->json_depth, &fault) != LB_OK) {

@@ -34,6 +34,15 @@ void apply_check(const struct lb_yaml *root,
                  const struct apply_kinds *kinds,
                  struct lb_config_faults *faults);
 
+/* Reads the settings and checks the whole file; faults go to standard error,
+ * line by line.  path NULL: the defaults.  lb_config_deinit() config and free
+ * *root_out in any case. */
+LB_MUST_CHECK enum lb_err apply_load(const char *path,
+                                     const struct apply_kinds *kinds,
+                                     struct lb_config *config,
+                                     struct lb_yaml **root_out,
+                                     struct lb_error *err);
+
 /* Inside a job: applies a checked file, given as JSON (lb_yaml_to_json of its
  * root). Appends one line a change to report; a changed configuration becomes a
  * log entry. */

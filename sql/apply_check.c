@@ -1,5 +1,6 @@
 /* apply_check.c - the faults of a file's sites and links, and of its other
  * sections. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -245,4 +246,41 @@ void apply_check(const struct lb_yaml *root,
     for (size_t i = 0; i < kinds->count; i++) {
         check_section(root, &kinds->kinds[i], faults);
     }
+}
+
+enum lb_err apply_load(const char *path,
+                       const struct apply_kinds *kinds,
+                       struct lb_config *config,
+                       struct lb_yaml **root_out,
+                       struct lb_error *err)
+{
+    struct lb_config_faults faults;
+    enum lb_err rc = lb_config_init(config, err);
+
+    *root_out = NULL;
+    if (rc != LB_OK || path == NULL) {
+        return rc;
+    }
+    rc = lb_config_load_file(path, root_out, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    lb_config_faults_init(&faults);
+    lb_config_read(config, *root_out, &faults);
+    apply_check(*root_out, kinds, &faults);
+    if (faults.count > 0) {
+        const char *line = lb_buf_text(&faults.lines);
+
+        while (*line != '\0') {
+            size_t len = strcspn(line, "\n");
+
+            (void)fprintf(stderr, "%s:%.*s\n", path, (int)len, line);
+            line += len + 1;
+        }
+        rc = lb_err_set(err, LB_EINVAL,
+                        "%s has %zu fault%s; nothing of it was applied", path,
+                        faults.count, faults.count == 1 ? "" : "s");
+    }
+    lb_config_faults_deinit(&faults);
+    return rc;
 }

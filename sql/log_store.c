@@ -461,12 +461,12 @@ static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
         bool has_row = false;
 
         if (reader->events == NULL) {
-            struct run *run = &reader->runs[reader->next_run];
+            const struct run *run;
 
             if (reader->next_run >= reader->run_count) {
                 return LB_OK;
             }
-            reader->next_run++;
+            run = &reader->runs[reader->next_run++];
             reader->events =
                 db_stmt(reader->db, reader->range.has_texts ? SQL_LOG_EVENTS
                                                             : SQL_LOG_NUMBERS);

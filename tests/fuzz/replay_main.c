@@ -1,5 +1,5 @@
-/* replay_main.c - runs a fuzz target over every file of a corpus folder, for builds
- * without libFuzzer. */
+/* replay_main.c - runs a fuzz target over every file of a corpus folder, for
+ * builds without libFuzzer. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

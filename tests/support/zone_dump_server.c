@@ -1,8 +1,8 @@
 /* zone_dump_server.c - answers questions about time zones, a line each, so that
  * another implementation can be compared with ours:
  *     Europe/Paris offset MS | local_day MS | day_start DAY | format MS
- *     Europe/Paris start GRAIN MS | next GRAIN MS   (GRAIN 0 to 4, as in zone.h)
- * One line of answer for each, "error" where the question is none. */
+ *     Europe/Paris start GRAIN MS | next GRAIN MS   (GRAIN 0 to 4, as in
+ * zone.h) One line of answer for each, "error" where the question is none. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

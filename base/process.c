@@ -1,0 +1,43 @@
+/* process.c - what the process asks of the system at its start. */
+#include "base/process.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+#define SPARE_FILES 32
+#define LEAST_CONNECTIONS 8
+
+void lb_process_prepare(void)
+{
+    struct rlimit none = {0, 0};
+
+    (void)umask(S_IRWXG | S_IRWXO);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+int64_t lb_process_raise_files(int64_t wanted)
+{
+    struct rlimit limit;
+    int64_t most;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return wanted;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    most = limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+    most = most - SPARE_FILES < LEAST_CONNECTIONS ? LEAST_CONNECTIONS
+                                                  : most - SPARE_FILES;
+    if (wanted <= most) {
+        return wanted;
+    }
+    lb_log(LB_LOG_WARN, "connections_lowered",
+           "connections=%lld hint=\"the system allows this process no more "
+           "open files\"",
+           (long long)most);
+    return most;
+}

@@ -1,0 +1,24 @@
+/* health.h - /healthz, /readyz and /metrics, and the counting of requests. */
+#ifndef LINKBELL_SQL_HEALTH_H
+#define LINKBELL_SQL_HEALTH_H
+
+#include "base/http_server.h"
+#include "sql/auth.h"
+#include "sql/cursor.h"
+#include "sql/writer.h"
+
+struct health_api;
+
+LB_MUST_CHECK enum lb_err health_api_new(struct lb_http_server *server,
+                                         struct auth *auth,
+                                         struct writer *writer,
+                                         struct cursor *cursor,
+                                         struct health_api **api_out,
+                                         struct lb_error *err);
+void health_api_free(struct health_api *api);
+
+/* Counts answers and limits that were met: what main.c gives the HTTP server.
+ */
+struct lb_http_server_hooks health_hooks(void);
+
+#endif
