@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import struct
+import threading
 import time
 import unittest
 
@@ -389,6 +390,131 @@ limits: { events_per_request: 5, event_bytes: 2KiB, body_bytes: 64KiB, body_infl
         self.assertGreaterEqual(int(refused[0].headers["Retry-After"]), 1)
         self.assertEqual({answer.status for answer in answers}, {202, 429})
         self.assertEqual(self.bell.get("/healthz", token=False).status, 200)
+
+
+class Together(Ingest):
+    def at_once(self, count, send):
+        answers = [None] * count
+        gate = threading.Barrier(count)
+
+        def run(number):
+            gate.wait()
+            answers[number] = send(number)
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        self.assertNotIn(None, answers)
+        return answers
+
+    def test_one_id_from_many_connections_counts_once(self):
+        for round_number in range(10):
+            event = json.dumps(dict(VIEW, id=f"race-{round_number}"))
+            answers = self.at_once(12, lambda _, event=event: self.post(event))
+            self.assertEqual({answer.status for answer in answers}, {202})
+            self.assertEqual(sum(answer.json["accepted"] for answer in answers), 1)
+            self.assertEqual(sum(answer.json["duplicates"] for answer in answers), 11)
+
+    def test_one_key_from_many_connections_is_worked_on_once(self):
+        for round_number in range(10):
+            before = self.bell.totals()["views"]
+            body = json.dumps([VIEW, VIEW])
+            answers = self.at_once(12, lambda _, n=round_number: self.post(body, Idempotency_Key=f"race-{n}"))
+            for answer in answers:
+                if answer.status == 409:
+                    self.check_error(answer, 409, "in_progress")
+                else:
+                    self.check_counts(answer, 2, 0, 0)
+            self.assertEqual(self.bell.totals()["views"] - before, 2)
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        head = (f"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Authorization: Bearer {self.bell.token}\r\n").encode()
+        large = json.dumps([VIEW] * 2000).encode()
+        bodies = [json.dumps([VIEW] * 3).encode(), large, b"[]", json.dumps(VIEW).encode()]
+        with socket.create_connection(("127.0.0.1", self.bell.port), 30) as sock:
+            for body in bodies:
+                sock.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            reader = sock.makefile("rb")
+            for status, count in ((202, 3), (202, 2000), (400, None), (202, 1)):
+                answer = http.client.HTTPResponse(sock)
+                answer.fp = reader
+                answer.begin()
+                got = json.loads(answer.fp.read(int(answer.headers["Content-Length"])))
+                self.assertEqual((answer.status, got.get("accepted")), (status, count))
+
+    def test_a_request_that_is_not_whole_stores_nothing(self):
+        before = self.bell.totals()["views"]
+        body = json.dumps([VIEW] * 3).encode()
+        with socket.create_connection(("127.0.0.1", self.bell.port), 30) as sock:
+            sock.sendall(f"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                         f"Authorization: Bearer {self.bell.token}\r\n"
+                         f"Content-Length: {len(body) + 10}\r\n\r\n".encode() + body)
+        self.bell.send(VIEW)
+        self.assertEqual(self.bell.totals()["views"] - before, 1)
+
+    def test_a_peer_that_closed_its_side_gets_its_answer(self):
+        body = json.dumps(VIEW).encode()
+        with socket.create_connection(("127.0.0.1", self.bell.port), 30) as sock:
+            sock.sendall(f"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                         f"Authorization: Bearer {self.bell.token}\r\n"
+                         f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            sock.shutdown(socket.SHUT_WR)
+            self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 202 "))
+
+
+class Pressure(Ingest):
+    config = CONFIG + "limits: { queue_events: 100, max_db_bytes: 1MiB }\n"
+
+    def test_1_a_queue_that_is_full_is_503_with_retry_after(self):
+        before = self.bell.totals()["views"]
+        answer = self.post(json.dumps([VIEW] * 101))
+        self.check_error(answer, 503, "overloaded")
+        self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+        self.assertEqual(self.bell.totals()["views"], before)
+        self.assertGreaterEqual(self.bell.metric("linkbell_limit_hits_total", '{limit="queue_events"}'), 1)
+        self.check_counts(self.post(json.dumps([VIEW] * 100)), 100, 0, 0)
+
+    def test_2_a_database_that_reached_its_size_is_503_and_keeps_what_it_has(self):
+        event = dict(VIEW, props={f"k{n}": "x" * 500 for n in range(30)})
+        sent, answer = 100, None
+        for _ in range(200):
+            answer = self.post(json.dumps([event] * 5))
+            if answer.status != 202:
+                break
+            sent += 5
+        self.check_error(answer, 503, "disk_full")
+        self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+        self.assertEqual(self.bell.totals()["views"], sent)
+        self.assertEqual(self.bell.get("/readyz", token=False).status, 503)
+        self.assertEqual(self.bell.get("/healthz", token=False).status, 200)
+
+
+class Privacy(Ingest):
+    config = CONFIG + "privacy: { keep_contact: [email] }\n"
+
+    def test_address_agent_and_visitor_are_in_no_file(self):
+        secrets = ["198.51.100.77", "MarkerAgent/7.1", "visitor-marker-9", "message-marker", "phone-marker",
+                   "gclid-marker", "203.0.113.99"]
+        self.bell.send(dict(VIEW, ip=secrets[0], user_agent=secrets[1], url="/?gclid=" + secrets[5]),
+                       dict(VIEW, visitor=secrets[2], type="lead",
+                            contact={"email": "kept@b.example", "message": secrets[3], "phone": secrets[4]}))
+        self.bell.post("/v1/events", VIEW, headers={"X-Forwarded-For": secrets[6], "User-Agent": secrets[1]})
+        self.post(json.dumps(dict(VIEW, ip=secrets[0] + "x", user_agent=secrets[1], type="wrong")))
+        self.post(json.dumps(dict(VIEW, ip=secrets[0], user_agent=secrets[1]))[:-1])
+        held = b"".join(path.read_bytes() for path in self.bell.data.iterdir() if path.is_file())
+        held += self.bell.log.read_bytes()
+        for secret in secrets:
+            self.assertNotIn(secret.encode(), held)
+        self.assertIn(b"kept@b.example", held)
+        self.assertNotIn(b"kept@b.example", self.bell.log.read_bytes())
+        self.assertNotIn(self.bell.token.encode(), held)
+
+    def test_files_are_the_owners_alone(self):
+        self.assertEqual(self.bell.data.stat().st_mode & 0o777, 0o700)
+        for path in self.bell.data.iterdir():
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
 
 
 class Import(Ingest):
