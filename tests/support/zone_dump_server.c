@@ -4,7 +4,9 @@
  *     Europe/Paris start GRAIN MS | next GRAIN MS   (GRAIN 0 to 4, as in
  * zone.h) One line of answer for each, "error" where the question is none. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/zone.h"
@@ -13,9 +15,10 @@ static void
 answer_about(const struct lb_zone *zone, const char *what, const char *numbers)
 {
     char text[LB_ZONE_TEXT_BYTES];
-    int64_t first = 0;
-    int64_t second = 0;
-    int count = sscanf(numbers, "%" SCNd64 " %" SCNd64, &first, &second);
+    char *end = NULL;
+    int64_t first = strtoll(numbers, &end, 10);
+    bool has_second = *end == ' ';
+    int64_t second = has_second ? strtoll(end, NULL, 10) : 0;
 
     if (strcmp(what, "offset") == 0) {
         (void)printf("%" PRId64 "\n", lb_zone_offset_s(zone, first));
@@ -26,11 +29,11 @@ answer_about(const struct lb_zone *zone, const char *what, const char *numbers)
     } else if (strcmp(what, "format") == 0) {
         lb_zone_format(zone, first, text);
         (void)printf("%s\n", text);
-    } else if (strcmp(what, "start") == 0 && count == 2) {
+    } else if (strcmp(what, "start") == 0 && has_second) {
         (void)printf(
             "%" PRId64 "\n",
             lb_zone_bucket_start_ms(zone, (enum lb_zone_grain)first, second));
-    } else if (strcmp(what, "next") == 0 && count == 2) {
+    } else if (strcmp(what, "next") == 0 && has_second) {
         (void)printf(
             "%" PRId64 "\n",
             lb_zone_bucket_next_ms(zone, (enum lb_zone_grain)first, second));

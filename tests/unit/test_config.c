@@ -66,6 +66,12 @@ static void the_defaults_are_those_of_the_manual(void **state)
     assert_string_equal(config->utm_case, "lower");
     assert_int_equal(config->burst_per_minute, 60);
     assert_int_equal(config->double_tap_window_ms, 10000);
+}
+
+static void the_default_limits_are_those_of_the_manual(void **state)
+{
+    const struct lb_config *config = &((const struct fixture *)*state)->config;
+
     assert_int_equal(config->request_line_bytes, 8192);
     assert_int_equal(config->header_bytes, 32768);
     assert_int_equal(config->header_count, 100);
@@ -93,6 +99,12 @@ static void the_defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config->max_db_bytes, 0);
     assert_int_equal(config->disk_reserve_bytes, 64 << 20);
     assert_int_equal(config->query_timeout_ms, 30000);
+}
+
+static void the_default_delivery_is_that_of_the_manual(void **state)
+{
+    const struct lb_config *config = &((const struct fixture *)*state)->config;
+
     assert_int_equal(config->max_in_flight, 256);
     assert_true(config->keep_delivered_ms == 30 * LB_MS_PER_DAY);
     assert_true(config->keep_dead_ms == 90 * LB_MS_PER_DAY);
@@ -225,11 +237,12 @@ static void a_fault_leaves_its_setting_and_the_rest_is_read(void **state)
 static void a_text_past_its_room_is_refused(void **state)
 {
     struct fixture *fixture = *state;
+    char address[LB_CONFIG_TEXT_BYTES + 1];
     char text[LB_CONFIG_TEXT_BYTES + 100];
 
-    memset(text, 'x', sizeof(text));
-    memcpy(text, "server: { public_url: ", 22);
-    memcpy(text + sizeof(text) - 4, " }\n", 4);
+    memset(address, 'x', sizeof(address));
+    address[sizeof(address) - 1] = '\0';
+    (void)snprintf(text, sizeof(text), "server: { public_url: %s }\n", address);
     (void)read_text(fixture, text);
 
     assert_int_equal(fixture->faults.count, 1);
@@ -423,6 +436,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_defaults_are_those_of_the_manual),
+        TEST(the_default_limits_are_those_of_the_manual),
+        TEST(the_default_delivery_is_that_of_the_manual),
         TEST(a_file_is_read_over_the_defaults),
         TEST(each_fault_has_place_name_and_what_would_do),
         TEST(a_fault_leaves_its_setting_and_the_rest_is_read),

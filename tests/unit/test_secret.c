@@ -68,8 +68,8 @@ static void hmac_gives_the_digests_of_rfc_4231(void **state)
         struct lb_secret_hmac hmac;
 
         memset(key, cases[i].key_byte, sizeof(key));
-        if (cases[i].key_byte < 0) {
-            memcpy(key, "Jefe", 4);
+        for (size_t j = 0; j < 4 && cases[i].key_byte < 0; j++) {
+            key[j] = (uint8_t) "Jefe"[j];
         }
         memset(filler, 0xdd, sizeof(filler));
         lb_secret_hmac_init(&hmac, key, cases[i].key_len);
