@@ -13,7 +13,8 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 
-#define READ_MOST 128      /* deliveries read at once */
+#define READ_MOST 512      /* deliveries read at once */
+#define READ_EACH 8        /* of one destination */
 #define IN_FLIGHT_EACH 4   /* attempts at one destination at the same time */
 #define LOOK_AGAIN_MS 1000 /* when messages wait for a free place */
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
@@ -60,6 +61,7 @@ struct attempt {
 struct read_job {
     struct pool_job job; /* first */
     struct deliver *deliver;
+    struct catalog *catalog; /* owned reference */
     struct outbox_delivery rows[READ_MOST];
     size_t count;
     int64_t next_due_at_ms;
@@ -351,13 +353,35 @@ static bool start_attempt(struct deliver *deliver, struct outbox_delivery *row)
     return true;
 }
 
+/* A few of each destination, so that none can hide another. */
 static void run_read(struct pool_job *job, struct db *db)
 {
     struct read_job *read = (struct read_job *)job;
+    size_t destinations =
+        catalog_object_count(read->catalog, CATALOG_DESTINATION);
+    int64_t now_ms = lb_clock_wall_ms();
     struct lb_error err;
 
-    read->rc = outbox_read_due(db, lb_clock_wall_ms(), read->rows, READ_MOST,
-                               &read->count, &read->next_due_at_ms, &err);
+    for (size_t i = 0; i < destinations && read->rc == LB_OK &&
+                       read->count + READ_EACH <= READ_MOST;
+         i++) {
+        const struct catalog_object *object =
+            catalog_object_at(read->catalog, CATALOG_DESTINATION, i);
+        int64_t next_due_ms = INT64_MAX;
+        size_t count = 0;
+
+        if (cJSON_IsFalse(
+                cJSON_GetObjectItemCaseSensitive(object->body, "enabled"))) {
+            continue;
+        }
+        read->rc =
+            outbox_read_due(db, object->id, now_ms, read->rows + read->count,
+                            READ_EACH, &count, &next_due_ms, &err);
+        read->count += count;
+        read->next_due_at_ms = next_due_ms < read->next_due_at_ms
+                                   ? next_due_ms
+                                   : read->next_due_at_ms;
+    }
 }
 
 static void
@@ -384,15 +408,17 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
         }
         free(row->body);
     }
+    if (is_waiting && (wait_ms <= 0 || wait_ms > UNREADY_MS)) {
+        wait_ms = UNREADY_MS;
+    }
     if (rc != LB_OK || read->rc != LB_OK) {
         look_after(deliver, LOOK_AGAIN_MS);
     } else if (deliver->is_asked_again) {
         start_reading(deliver);
     } else if (wait_ms > 0) {
         look_after(deliver, wait_ms);
-    } else if (is_waiting && deliver->attempt_count == 0) {
-        look_after(deliver, UNREADY_MS);
     }
+    catalog_unref(read->catalog);
     free(read);
 }
 
@@ -412,6 +438,7 @@ static void start_reading(struct deliver *deliver)
     deliver->is_reading = true;
     deliver->is_asked_again = false;
     read->deliver = deliver;
+    read->catalog = catalog_current(deliver->holder);
     read->next_due_at_ms = INT64_MAX;
     read->job.run = run_read;
     read->job.done = done_read;

@@ -19,7 +19,8 @@
 #define GROUPS_MAX                                                             \
     100000 /* windows held, all rules together; then all begin anew */
 #define GROUP_BYTES 8192
-#define SEEN_AGAIN_MS LB_MS_PER_HOUR /* last_seen is that exact */
+#define SEEN_AGAIN_MS LB_MS_PER_HOUR /* last_seen is that exact at worst */
+#define SEEN_AGAIN_SHARE 16          /* and to this part of again_after */
 #define CLOCK_BACK_MS (10 * LB_MS_PER_S)
 
 /* The sliding window of a threshold rule's site and group. */
@@ -45,6 +46,7 @@ struct engine {
     size_t group_count;
     bool is_loaded; /* the windows hold what the log says */
     int64_t now_ms; /* receive time of the last entry */
+    int64_t committed_now_ms;
     bool has_queued;
     bool is_quiet; /* filling windows: nothing fires */
 };
@@ -251,6 +253,14 @@ static enum lb_err raise_alert(const struct decision *decision)
 /* --- kinds
  * ------------------------------------------------------------------------- */
 
+/* How far last_seen may lag behind, so that not every event writes. */
+static int64_t exactness_ms(const struct rule *rule)
+{
+    int64_t share_ms = rule->again_after_ms / SEEN_AGAIN_SHARE;
+
+    return share_ms < SEEN_AGAIN_MS ? share_ms : SEEN_AGAIN_MS;
+}
+
 static enum lb_err decide_first_seen(const struct decision *decision)
 {
     const struct rule *rule = decision->rule;
@@ -269,9 +279,8 @@ static enum lb_err decide_first_seen(const struct decision *decision)
     is_new = last_seen_ms == 0 ||
              (rule->again_after_ms > 0 &&
               entry->received_at_ms - last_seen_ms > rule->again_after_ms);
-    if (last_seen_ms == 0 ||
-        (rule->again_after_ms > 0 &&
-         entry->received_at_ms - last_seen_ms > SEEN_AGAIN_MS)) {
+    if (is_new || (rule->again_after_ms > 0 &&
+                   entry->received_at_ms - last_seen_ms > exactness_ms(rule))) {
         rc = alert_store_put_seen(decision->db, rule->number, entry->site,
                                   digest, entry->received_at_ms, decision->err);
     }
@@ -551,7 +560,8 @@ refresh(struct engine *engine, struct db *db, int64_t seq, struct lb_error *err)
         bool is_ready = false;
 
         rc = alert_store_is_ready(db, engine->rules[i].number, &is_ready, err);
-        if (rc == LB_OK && !is_ready) {
+        /* One that is off learns when it is switched on. */
+        if (rc == LB_OK && !is_ready && engine->rules[i].is_enabled) {
             if (engine->rules[i].kind == RULE_FIRST_SEEN) {
                 rc = show_log(engine, db, &engine->rules[i], INT64_MIN, seq - 1,
                               err);
@@ -619,6 +629,7 @@ static void committed(void *ctx)
         engine->wake(engine->wake_ctx);
     }
     engine->has_queued = false;
+    engine->committed_now_ms = engine->now_ms;
 }
 
 /* Rare: the windows are read from the log again. */
@@ -627,6 +638,7 @@ static void rolled_back(void *ctx)
     struct engine *engine = ctx;
 
     engine->has_queued = false;
+    engine->now_ms = engine->committed_now_ms;
     if (engine->group_count > 0) {
         clear_groups(engine);
     }

@@ -252,6 +252,29 @@ static void add_summary(const struct message_alert *alert, struct lb_buf *out)
 /* --- links
  * ------------------------------------------------------------------------ */
 
+static bool has_glob(const struct rule_match *match)
+{
+    for (size_t i = 0; i < match->glob_count; i++) {
+        if (strchr(match->globs[i], '*') != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_traffic(const struct rule *rule, struct lb_buf *url)
+{
+    for (int i = 0; i < ENTRY_TRAFFIC_COUNT; i++) {
+        if (rule->traffic == 1u << i && i != ENTRY_HUMAN) {
+            lb_buf_printf(url, "&traffic=%s",
+                          entry_traffic_name((enum entry_traffic)i));
+        }
+    }
+    if ((rule->traffic & (rule->traffic - 1)) != 0) {
+        lb_buf_add_text(url, "&traffic=all");
+    }
+}
+
 /* The filter that the rule's match and the group make, as far as queries know
  * them. */
 static void add_filter(const struct message_alert *alert, struct lb_buf *url)
@@ -276,8 +299,7 @@ static void add_filter(const struct message_alert *alert, struct lb_buf *url)
         const struct rule_match *match = &alert->rule->matches[i];
 
         if (strcmp(match->field, "type") == 0 ||
-            strcmp(match->field, "intent") == 0 ||
-            strchr(match->globs[0], '*') != NULL) {
+            strcmp(match->field, "intent") == 0 || has_glob(match)) {
             continue;
         }
         lb_buf_printf(&filter, "%s%s == [", filter.len == 0 ? "" : " and ",
@@ -318,6 +340,7 @@ static void add_links(const struct message_alert *alert, struct lb_buf *out)
     if (is_window) {
         lb_buf_printf(&url, "&to=%s", to);
     }
+    add_traffic(alert->rule, &url);
     add_filter(alert, &url);
     add_text(out, "stats_url", lb_buf_text(&url));
     lb_buf_clear(&url);

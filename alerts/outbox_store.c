@@ -5,14 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum lb_err
-read_next_due(struct db *db, int64_t *next_due_out, struct lb_error *err)
+static enum lb_err read_next_due(struct db *db,
+                                 const char *destination,
+                                 int64_t now_ms,
+                                 int64_t *next_due_out,
+                                 struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_NEXT_DUE);
     bool has_row = false;
-    enum lb_err rc = db_next(db, stmt, &has_row, err);
+    enum lb_err rc;
 
     *next_due_out = INT64_MAX;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, now_ms);
+        db_bind_text(stmt, 2, destination);
+    }
+    rc = db_next(db, stmt, &has_row, err);
     if (has_row) {
         if (sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
             *next_due_out = sqlite3_column_int64(stmt, 0);
@@ -23,6 +31,7 @@ read_next_due(struct db *db, int64_t *next_due_out, struct lb_error *err)
 }
 
 enum lb_err outbox_read_due(struct db *db,
+                            const char *destination,
                             int64_t now_ms,
                             struct outbox_delivery *out,
                             size_t max,
@@ -38,6 +47,7 @@ enum lb_err outbox_read_due(struct db *db,
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, now_ms);
         (void)sqlite3_bind_int64(stmt, 2, (int64_t)max);
+        db_bind_text(stmt, 3, destination);
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
         struct outbox_delivery *row = &out[*count_out];
@@ -52,11 +62,11 @@ enum lb_err outbox_read_due(struct db *db,
         row->body = strdup(body == NULL ? "" : body);
         row->created_at_ms = sqlite3_column_int64(stmt, 4);
         row->attempts = sqlite3_column_int64(stmt, 5);
-        if (row->body != NULL && *count_out < max) {
-            (*count_out)++;
-        }
+        (*count_out)++;
     }
-    return rc == LB_OK ? read_next_due(db, next_due_out, err) : rc;
+    return rc == LB_OK
+               ? read_next_due(db, destination, now_ms, next_due_out, err)
+               : rc;
 }
 
 enum lb_err outbox_reset_sending(struct db *db, struct lb_error *err)

@@ -22,9 +22,11 @@ struct outbox_delivery {
     int64_t attempts;
 };
 
-/* Deliveries due at now, in order of commit, at most max; each body is to be
- * freed. *next_due_out: when the next one is due, INT64_MAX when none waits. */
+/* Deliveries of one destination that are due at now, in order, at most max;
+ * each body is to be freed.  *next_due_out: when a later one is due, INT64_MAX
+ * when none waits. */
 LB_MUST_CHECK enum lb_err outbox_read_due(struct db *db,
+                                          const char *destination,
                                           int64_t now_ms,
                                           struct outbox_delivery *out,
                                           size_t max,

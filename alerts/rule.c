@@ -35,19 +35,47 @@ static int find_word(const char *word, const char *const *words, size_t count)
     return -1;
 }
 
-/* A text or a list of texts. */
-static size_t read_list(const cJSON *item, const char **out)
+/* A value as text; numbers (utm_term: 2026) are kept in the rule. */
+static const char *value_text(struct rule *rule, const cJSON *item)
+{
+    struct lb_buf text;
+    char *kept = rule->numbers + rule->numbers_used;
+
+    if (cJSON_IsString(item)) {
+        return item->valuestring;
+    }
+    if (cJSON_IsBool(item)) {
+        return cJSON_IsTrue(item) ? "true" : "false";
+    }
+    if (!cJSON_IsNumber(item)) {
+        return NULL;
+    }
+    lb_buf_init(&text, 64);
+    lb_json_add_item(&text, item);
+    if (rule->numbers_used + text.len + 1 > sizeof(rule->numbers)) {
+        kept = NULL;
+    } else {
+        memcpy(kept, lb_buf_text(&text), text.len + 1);
+        rule->numbers_used += text.len + 1;
+    }
+    lb_buf_deinit(&text);
+    return kept;
+}
+
+/* A value or a list of values, as texts. */
+static size_t read_list(struct rule *rule, const cJSON *item, const char **out)
 {
     size_t count = 0;
     const cJSON *child;
 
-    if (cJSON_IsString(item)) {
-        out[0] = item->valuestring;
-        return 1;
+    if (item != NULL && !cJSON_IsArray(item)) {
+        out[0] = value_text(rule, item);
+        return out[0] == NULL ? 0 : 1;
     }
     cJSON_ArrayForEach (child, item) {
-        if (cJSON_IsString(child) && count < RULE_LIST) {
-            out[count++] = child->valuestring;
+        if (count < RULE_LIST) {
+            out[count] = value_text(rule, child);
+            count += out[count] == NULL ? 0 : 1;
         }
     }
     return count;
@@ -68,7 +96,7 @@ static void read_matches(struct rule *rule, const cJSON *match)
         struct rule_match *row = &rule->matches[rule->match_count++];
 
         row->field = item->string;
-        row->glob_count = read_list(item, row->globs);
+        row->glob_count = read_list(rule, item, row->globs);
     }
 }
 
@@ -77,11 +105,11 @@ static int compare_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static unsigned read_traffic(const cJSON *body)
+static unsigned read_traffic(struct rule *rule, const cJSON *body)
 {
     const char *words[RULE_LIST];
-    size_t count =
-        read_list(cJSON_GetObjectItemCaseSensitive(body, "traffic"), words);
+    size_t count = read_list(
+        rule, cJSON_GetObjectItemCaseSensitive(body, "traffic"), words);
     unsigned bits = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -119,18 +147,18 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
     if (rule->severity == NULL) {
         rule->severity = rule->kind == RULE_THRESHOLD ? "warning" : "info";
     }
-    rule->traffic = read_traffic(body);
-    rule->site_count =
-        read_list(cJSON_GetObjectItemCaseSensitive(body, "sites"), rule->sites);
+    rule->traffic = read_traffic(rule, body);
+    rule->site_count = read_list(
+        rule, cJSON_GetObjectItemCaseSensitive(body, "sites"), rule->sites);
     read_matches(rule, cJSON_GetObjectItemCaseSensitive(body, "match"));
-    rule->per_count =
-        read_list(cJSON_GetObjectItemCaseSensitive(body, "per"), rule->per);
-    rule->key_count =
-        read_list(cJSON_GetObjectItemCaseSensitive(body, "key"), rule->key);
+    rule->per_count = read_list(
+        rule, cJSON_GetObjectItemCaseSensitive(body, "per"), rule->per);
+    rule->key_count = read_list(
+        rule, cJSON_GetObjectItemCaseSensitive(body, "key"), rule->key);
     qsort(rule->per, rule->per_count, sizeof(*rule->per), compare_text);
     qsort(rule->key, rule->key_count, sizeof(*rule->key), compare_text);
     rule->notify_count = read_list(
-        cJSON_GetObjectItemCaseSensitive(body, "notify"), rule->notify);
+        rule, cJSON_GetObjectItemCaseSensitive(body, "notify"), rule->notify);
     rule->cooldown_ms = read_duration(body, "cooldown");
     rule->learn_ms = read_duration(body, "learn");
     rule->again_after_ms = read_duration(body, "again_after");
@@ -179,16 +207,25 @@ prop_of(const struct entry *entry, const char *key, char *out, size_t out_bytes)
 {
     const char *props = entry->text[ENTRY_TEXT_PROPS];
     const char *text = NULL;
+    const cJSON *item;
     cJSON *json;
 
     if (props == NULL || strstr(props, key) == NULL) {
         return NULL;
     }
     json = lb_json_parse_checked(props, strlen(props), NULL);
-    text = lb_json_text(json, key);
-    if (text != NULL) {
-        (void)snprintf(out, out_bytes, "%s", text);
+    item = cJSON_GetObjectItemCaseSensitive(json, key);
+    if (cJSON_IsString(item)) {
+        (void)snprintf(out, out_bytes, "%s", item->valuestring);
         text = out;
+    } else if (cJSON_IsNumber(item) || cJSON_IsBool(item)) {
+        struct lb_buf value;
+
+        lb_buf_init(&value, 64);
+        lb_json_add_item(&value, item);
+        (void)snprintf(out, out_bytes, "%s", lb_buf_text(&value));
+        text = out;
+        lb_buf_deinit(&value);
     }
     cJSON_Delete(json);
     return text;
@@ -392,20 +429,24 @@ static void merge_oldest(struct rule_window *window)
     window->count--;
 }
 
-/* A visitor counts once, at the latest time. */
-static void drop_visitor(struct rule_window *window, int64_t visitor)
+/* A visitor counts once, at the latest time: takes the cell it has out and
+ * returns the later one of both times. */
+static int64_t
+drop_visitor(struct rule_window *window, int64_t visitor, int64_t ts_ms)
 {
     struct rule_cell *cells = window->cells + window->first;
 
     for (size_t i = 0; i < window->count; i++) {
         if (cells[i].visitor == visitor) {
+            ts_ms = cells[i].ts_ms > ts_ms ? cells[i].ts_ms : ts_ms;
             window->sum -= cells[i].weight;
             memmove(&cells[i], &cells[i + 1],
                     (window->count - i - 1) * sizeof(*cells));
             window->count--;
-            return;
+            break;
         }
     }
+    return ts_ms;
 }
 
 int64_t rule_window_add(struct rule_window *window,
@@ -426,7 +467,8 @@ int64_t rule_window_add(struct rule_window *window,
     if (rule->metric == RULE_VISITORS) {
         cell.visitor = entry->visitor ^ entry->visitor_day << 40;
         cell.weight = 1;
-        drop_visitor(window, cell.visitor);
+        ts_ms = drop_visitor(window, cell.visitor, ts_ms);
+        cell.ts_ms = ts_ms;
     }
     if (window->count >= RULE_WINDOW_CELLS && rule->metric != RULE_VISITORS) {
         merge_oldest(window);

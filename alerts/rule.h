@@ -61,6 +61,8 @@ struct rule {
     double above;
     double clear;
     int64_t created_at_ms;
+    char numbers[512]; /* texts of values that are numbers */
+    size_t numbers_used;
 };
 
 /* Reads a rule that rule_check() found well; texts are borrowed from body. */

@@ -231,6 +231,21 @@ static void check_keys(const struct lb_yaml *map,
     }
 }
 
+/* Over is at or below the limit, never above it. */
+static void check_clear(const struct lb_yaml *rule,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *above = lb_yaml_find(rule, "above");
+    const struct lb_yaml *clear = lb_yaml_find(rule, "clear");
+
+    if (above != NULL && clear != NULL && above->kind == LB_YAML_SCALAR &&
+        clear->kind == LB_YAML_SCALAR &&
+        strtod(clear->text, NULL) > strtod(above->text, NULL)) {
+        lb_config_fault(faults, clear->line, clear->column, "clear",
+                        "must not be more than above");
+    }
+}
+
 void rule_check(const struct lb_yaml *rule,
                 const struct lb_yaml *root,
                 struct lb_config_faults *faults)
@@ -264,6 +279,12 @@ void rule_check(const struct lb_yaml *rule,
     } else if (strcmp(kind->text, "threshold") == 0) {
         more = threshold_keys;
         check_word(rule, "metric", metrics, faults);
+        if (lb_yaml_find(rule, "metric") == NULL) {
+            lb_config_fault(faults, rule->line, rule->column, "metric",
+                            "is missing: views, clicks, clicks_raw, leads, "
+                            "conversions, visitors or value");
+        }
+        check_clear(rule, faults);
         check_duration(rule, "window", true, faults);
         check_number(rule, "above", true, faults);
         check_number(rule, "clear", false, faults);

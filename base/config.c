@@ -374,7 +374,7 @@ static void read_section(struct lb_config *config,
 
         (void)snprintf(path, sizeof(path), "%s%s%.60s", prefix,
                        prefix[0] == '\0' ? "" : ".", node->key);
-        setting = find_setting(path);
+        setting = strchr(node->key, '.') == NULL ? find_setting(path) : NULL;
         if (setting != NULL) {
             read_setting(config, setting, node, faults);
         } else if (has_settings_below(path) && node->kind == LB_YAML_MAP) {

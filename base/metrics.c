@@ -100,7 +100,8 @@ static struct lb_metric *get(const char *name,
     family = find_family(name, help, kind);
     if (family != NULL) {
         child = find_child(family, labels);
-        if (child == NULL && family->child_count >= LB_METRICS_CHILDREN) {
+        if (child == NULL && (family->child_count >= LB_METRICS_CHILDREN ||
+                              strlen(labels) >= LABEL_BYTES)) {
             labels = "other=\"true\"";
             child = find_child(family, labels);
         }

@@ -1,2 +1,2 @@
--- outbox_next_due: no parameters; due; outbox_store.c
-SELECT min(due) FROM outbox WHERE state = 'waiting'
+-- outbox_next_due: ?1 now, ?2 destination; due; outbox_store.c
+SELECT min(due) FROM outbox WHERE state = 'waiting' AND destination = ?2 AND due > ?1

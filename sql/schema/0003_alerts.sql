@@ -63,7 +63,7 @@ CREATE TABLE outbox (
     remote_id TEXT,
     UNIQUE (message, destination)
 ) STRICT;
-CREATE INDEX outbox_due ON outbox (destination, due) WHERE state IN ('waiting', 'sending');
+CREATE INDEX outbox_due ON outbox (destination, due) WHERE state = 'waiting';
 
 CREATE TABLE attempts (
     delivery TEXT NOT NULL,
