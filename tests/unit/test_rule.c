@@ -21,14 +21,14 @@ struct held_rule {
     struct rule rule;
 };
 
-static struct held_rule read_rule(const char *json)
+/* In place: a rule may point into itself. */
+static void read_rule(struct held_rule *held, const char *json)
 {
-    struct held_rule held = {cJSON_Parse(json), {0}};
     struct lb_error err;
 
-    assert_non_null(held.body);
-    assert_int_equal(rule_read(held.body, &held.rule, &err), LB_OK);
-    return held;
+    held->body = cJSON_Parse(json);
+    assert_non_null(held->body);
+    assert_int_equal(rule_read(held->body, &held->rule, &err), LB_OK);
 }
 
 static void drop_rule(struct held_rule *held)
@@ -75,8 +75,9 @@ static void what_is_not_set_has_its_default(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct held_rule held = read_rule(rows[i].json);
+        struct held_rule held;
 
+        read_rule(&held, rows[i].json);
         print_message("%s\n", rows[i].json);
         assert_true(held.rule.is_enabled);
         assert_string_equal(held.rule.severity, rows[i].severity);
@@ -93,15 +94,17 @@ static void what_is_not_set_has_its_default(void **state)
 
 static void every_key_is_read(void **state)
 {
-    struct held_rule held = read_rule(
-        "{\"id\":\"r\",\"kind\":\"threshold\",\"enabled\":false,"
-        "\"severity\":\"critical\",\"sites\":[\"alice.*\",\"bob.bio\"],"
-        "\"match\":{\"utm_medium\":[\"partner-*\",\"vip\"]},"
-        "\"per\":[\"link\",\"country\"],\"cooldown\":\"1h\",\"max_per_day\":3,"
-        "\"notify\":[\"sales\",\"crm\"],\"traffic\":[\"human\",\"bot\"],"
-        "\"metric\":\"value\",\"window\":\"15m\",\"above\":20.5,\"clear\":10}");
+    struct held_rule held;
     const struct rule *rule = &held.rule;
 
+    read_rule(
+        &held,
+        "{\"id\":\"r\",\"kind\":\"threshold\",\"enabled\":false,\"severity\":"
+        "\"critical\",\"sites\":[\"alice.*\",\"bob.bio\"],\"match\":{\"utm_"
+        "medium\":[\"partner-*\",\"vip\"]},\"per\":[\"link\",\"country\"],"
+        "\"cooldown\":\"1h\",\"max_per_day\":3,\"notify\":[\"sales\",\"crm\"],"
+        "\"traffic\":[\"human\",\"bot\"],\"metric\":\"value\",\"window\":"
+        "\"15m\",\"above\":20.5,\"clear\":10}");
     (void)state;
     assert_int_equal(rule->kind, RULE_THRESHOLD);
     assert_false(rule->is_enabled);
@@ -183,7 +186,7 @@ static void a_match_joins_keys_by_and_and_lists_by_or(void **state)
         print_message("%s\n", rows[i].match);
         (void)snprintf(json, sizeof(json),
                        "{\"id\":\"r\",\"kind\":\"event\",%s}", rows[i].match);
-        held = read_rule(json);
+        read_rule(&held, json);
         assert_int_equal(rule_matches(&held.rule, &entry, "alice.bio", "high"),
                          rows[i].is_match);
         drop_rule(&held);
@@ -214,7 +217,7 @@ static void numbers_and_truths_match_as_their_words(void **state)
         (void)snprintf(json, sizeof(json),
                        "{\"id\":\"r\",\"kind\":\"event\",\"match\":%s}",
                        rows[i].match);
-        held = read_rule(json);
+        read_rule(&held, json);
         assert_int_equal(rule_matches(&held.rule, &entry, "alice.bio", NULL),
                          rows[i].is_match);
         drop_rule(&held);
@@ -240,7 +243,7 @@ static void machines_match_only_rules_that_ask_for_them(void **state)
         (void)snprintf(json, sizeof(json),
                        "{\"id\":\"r\",\"kind\":\"event\",\"traffic\":%s}",
                        rows[i].traffic);
-        held = read_rule(json);
+        read_rule(&held, json);
         for (unsigned t = 0; t < ENTRY_TRAFFIC_COUNT; t++) {
             struct entry entry = make_event(ENTRY_VIEW);
 
@@ -289,7 +292,7 @@ static void a_group_is_json_with_keys_in_byte_order(void **state)
         entry.text[ENTRY_TEXT_NAME] = "Zo\xc3\xab \"x\" <a>";
         (void)snprintf(json, sizeof(json), "{\"id\":\"r\",%s}",
                        rows[i].members);
-        held = read_rule(json);
+        read_rule(&held, json);
         lb_buf_init(&out, 4096);
         has_group = rule_group(&held.rule, &entry, "alice.bio", &out);
         assert_int_equal(has_group, rows[i].group != NULL);
@@ -334,7 +337,8 @@ static void an_alert_id_is_a_hash_of_rule_site_group_and_occasion(void **state)
 /* --- windows
  * --------------------------------------------------------------------- */
 
-static struct held_rule metric_rule(const char *metric, const char *window)
+static void
+metric_rule(struct held_rule *held, const char *metric, const char *window)
 {
     char json[160];
 
@@ -342,7 +346,7 @@ static struct held_rule metric_rule(const char *metric, const char *window)
                    "{\"id\":\"r\",\"kind\":\"threshold\",\"metric\":\"%s\","
                    "\"window\":\"%s\",\"above\":1}",
                    metric, window);
-    return read_rule(json);
+    read_rule(held, json);
 }
 
 static void each_metric_counts_its_own(void **state)
@@ -359,8 +363,9 @@ static void each_metric_counts_its_own(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct held_rule held = metric_rule(rows[i].metric, "5m");
+        struct held_rule held;
 
+        metric_rule(&held, rows[i].metric, "5m");
         for (int j = 0; j < 5; j++) {
             struct entry entry = make_event(types[j]);
 
@@ -377,9 +382,10 @@ static void each_metric_counts_its_own(void **state)
 
 static void an_event_without_a_visitor_is_no_visitor(void **state)
 {
-    struct held_rule held = metric_rule("visitors", "5m");
+    struct held_rule held;
     struct entry entry = make_event(ENTRY_VIEW);
 
+    metric_rule(&held, "visitors", "5m");
     (void)state;
     entry.visitor = 0;
     assert_int_equal(rule_weight(&held.rule, &entry), 0);
@@ -400,9 +406,10 @@ static int64_t add_at(struct rule_window *window,
 
 static void a_window_holds_what_is_younger_than_its_length(void **state)
 {
-    struct held_rule held = metric_rule("clicks", "10s");
+    struct held_rule held;
     struct rule_window window = {0};
 
+    metric_rule(&held, "clicks", "10s");
     (void)state;
     assert_int_equal(add_at(&window, &held.rule, NOW_MS, NOW_MS), 1);
     assert_int_equal(add_at(&window, &held.rule, NOW_MS, NOW_MS), 2);
@@ -419,9 +426,10 @@ static void a_window_holds_what_is_younger_than_its_length(void **state)
 
 static void an_event_older_than_the_window_is_not_in_it(void **state)
 {
-    struct held_rule held = metric_rule("clicks", "10s");
+    struct held_rule held;
     struct rule_window window = {0};
 
+    metric_rule(&held, "clicks", "10s");
     (void)state;
     assert_int_equal(add_at(&window, &held.rule, NOW_MS - 10000, NOW_MS), 0);
     assert_int_equal(add_at(&window, &held.rule, NOW_MS - 9999, NOW_MS), 1);
@@ -432,9 +440,10 @@ static void an_event_older_than_the_window_is_not_in_it(void **state)
 
 static void a_time_ahead_of_now_counts_at_now(void **state)
 {
-    struct held_rule held = metric_rule("clicks", "10s");
+    struct held_rule held;
     struct rule_window window = {0};
 
+    metric_rule(&held, "clicks", "10s");
     (void)state;
     assert_int_equal(add_at(&window, &held.rule, NOW_MS + 600000, NOW_MS), 1);
     assert_int_equal(add_at(&window, &held.rule, NOW_MS + 9999, NOW_MS + 9999),
@@ -461,10 +470,11 @@ static int64_t visit(struct rule_window *window,
 
 static void a_visitor_counts_once_and_stays_while_it_comes(void **state)
 {
-    struct held_rule held = metric_rule("visitors", "10s");
+    struct held_rule held;
     struct rule_window window = {0};
     const struct rule *rule = &held.rule;
 
+    metric_rule(&held, "visitors", "10s");
     (void)state;
     assert_int_equal(visit(&window, rule, 1, NOW_MS, NOW_MS), 1);
     assert_int_equal(visit(&window, rule, 2, NOW_MS, NOW_MS), 2);
@@ -477,10 +487,11 @@ static void a_visitor_counts_once_and_stays_while_it_comes(void **state)
 
 static void a_late_event_does_not_make_a_visitor_leave_early(void **state)
 {
-    struct held_rule held = metric_rule("visitors", "10s");
+    struct held_rule held;
     struct rule_window window = {0};
     const struct rule *rule = &held.rule;
 
+    metric_rule(&held, "visitors", "10s");
     (void)state;
     assert_int_equal(visit(&window, rule, 1, NOW_MS, NOW_MS), 1);
     assert_int_equal(visit(&window, rule, 1, NOW_MS - 5000, NOW_MS), 1);
@@ -491,10 +502,11 @@ static void a_late_event_does_not_make_a_visitor_leave_early(void **state)
 
 static void visitors_of_two_periods_are_two(void **state)
 {
-    struct held_rule held = metric_rule("visitors", "10s");
+    struct held_rule held;
     struct rule_window window = {0};
     struct entry entry = make_event(ENTRY_VIEW);
 
+    metric_rule(&held, "visitors", "10s");
     (void)state;
     assert_int_equal(rule_window_add(&window, &held.rule, &entry, NOW_MS), 1);
     entry.visitor_day++;
@@ -546,11 +558,12 @@ static int64_t count_plainly(const struct seen_event *events,
 
 static void check_random(const char *metric, uint64_t seed)
 {
-    struct held_rule held = metric_rule(metric, "1m");
+    struct held_rule held;
     struct seen_event *events = calloc(RANDOM_EVENTS, sizeof(*events));
     struct rule_window window = {0};
     int64_t now_ms = NOW_MS;
 
+    metric_rule(&held, metric, "1m");
     assert_non_null(events);
     for (size_t i = 0; i < RANDOM_EVENTS; i++) {
         struct entry entry = make_event(ENTRY_CLICK);
@@ -591,9 +604,10 @@ static void a_window_agrees_with_counting_plainly(void **state)
 
 static void a_busy_window_stays_bounded_and_right_in_sum(void **state)
 {
-    struct held_rule held = metric_rule("clicks", "1m");
+    struct held_rule held;
     struct rule_window window = {0};
 
+    metric_rule(&held, "clicks", "1m");
     (void)state;
     for (int i = 0; i < 3 * RULE_WINDOW_CELLS; i++) {
         assert_int_equal(add_at(&window, &held.rule, NOW_MS + i, NOW_MS + i),
