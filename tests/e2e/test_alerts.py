@@ -231,6 +231,13 @@ class FirstSeen(unittest.TestCase):
                 self.assertEqual((data["kind"], data["severity"]), ("first_seen", "info"))
                 self.assertIn(data["event"]["utm"]["campaign"], data["summary"])
 
+    def test_a_flood_of_new_values_rings_a_hundred_times_a_day(self):
+        with World(self.RULE % "") as world:
+            world.bell.send(*[self.view(f"a{n}", f"c{n}") for n in range(105)])
+            self.assertEqual(len(world.fenced()), 100)
+            held = world.alerts("?state=held&limit=1000")
+            self.assertEqual([row["held_back"] for row in held], ["max_per_day"] * 5)
+
     def test_a_new_rule_knows_what_stands_in_the_log(self):
         with World(LEAD_RULE) as world:
             world.bell.send(self.view("a1", "spring"))
@@ -473,6 +480,25 @@ class Delivery(unittest.TestCase):
                 self.assertEqual(world.fenced(), [])
                 self.assertLess(time.monotonic() - start, 5)
                 release.set()
+
+    def test_a_stop_waits_briefly_for_what_is_under_way(self):
+        release = threading.Event()
+
+        def hang(number, path):
+            if number == 0:
+                release.wait(60)
+            return 200
+
+        with World(LEAD_RULE, hang) as world:
+            world.bell.send(event("lead", "l1"))
+            world.messages(1)
+            start = time.monotonic()
+            self.assertEqual(world.bell.stop(), 0)
+            self.assertLess(time.monotonic() - start, 15)
+            world.bell.start()
+            wait_for(lambda: world.bell.get("/v1/deliveries?state=delivered").json["data"], "the delivery")
+            self.assertEqual(len({body["data"]["alert"] for body in world.receiver.bodies()}), 1)
+            release.set()
 
     def test_no_private_address_is_called_unless_allowed(self):
         with Receiver() as other:
