@@ -17,6 +17,9 @@ void lb_process_prepare(void)
     (void)umask(S_IRWXG | S_IRWXO);
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(
+        SIGXFSZ,
+        SIG_IGN); /* a full quota is an error of write(), not the end */
 }
 
 int64_t lb_process_raise_files(int64_t wanted)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Files for this user alone, no core dumps, no SIGPIPE. */
+/* Files for this user alone, no core dumps, no signals for failed writes. */
 void lb_process_prepare(void);
 
 /* Raises the limit of open files to its hard limit and returns how many

@@ -1,0 +1,162 @@
+"""bench.py - what linkbell does, as ratios against nginx in the same run.
+
+    python3 tests/bench/bench.py [--seconds 15] [--batch-seconds 60]
+
+Single-event POST /v1/events, each acknowledged after its fsync, against nginx's `return 204`
+on the same POSTs, at 64 and 256 connections; NDJSON batches of 1,000 sustained; a lonely
+event; resident memory.  Everything is switched on: tokens, deduplication, inheritance,
+visitors, rollups, rules of three kinds.  The settings are the shipped ones."""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
+from harness import Linkbell, free_port, wait_for  # noqa: E402
+
+HERE = pathlib.Path(__file__).parent
+SITES = 20
+VISITORS = 50000
+CONFIG = """
+server: { listen: 127.0.0.1:0 }
+privacy: { keep_contact: [email] }
+sites:
+%s
+destinations:
+  - { id: hook, type: webhook, url: "https://hooks.invalid/x", unsigned: true, enabled: false }
+rules:
+  - { id: hot-lead, kind: event, match: { type: lead, utm_campaign: never }, notify: [hook] }
+  - { id: partner, kind: first_seen, match: { type: view, utm_medium: partner }, key: [utm_campaign], notify: [hook] }
+  - { id: flood, kind: threshold, metric: clicks, window: 1m, above: 1000000, per: [link], notify: [hook] }
+""" % "\n".join(f"  - {{ id: site-{n}.bio, timezone: Europe/Paris }}" for n in range(1, SITES + 1))
+
+NGINX = """
+worker_processes 1; daemon off; pid {dir}/pid; error_log {dir}/error.log crit;
+events {{ worker_connections 1024; }}
+http {{ access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy;
+  fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  keepalive_requests 100000000;
+  server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }} }}
+"""
+
+
+def wrk(port, connections, seconds, token):
+    done = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-s",
+                           str(HERE / "ingest.lua"), f"http://127.0.0.1:{port}", "--", token,
+                           str(SITES), str(VISITORS)], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return {row[0]: float(row[1]) for row in rows if len(row) == 2 and row[0] in ("p50_ms", "p99_ms", "rate", "bad")}
+
+
+def rss_mb(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return {key: int(text.split(f"Vm{key}:")[1].split()[0]) / 1024 for key in ("RSS", "HWM")}
+
+
+class Batches(threading.Thread):
+    """Sends NDJSON batches of 1,000 made beforehand; only ids change."""
+
+    def __init__(self, bell, number, until):
+        super().__init__()
+        self.bell, self.number, self.until = bell, number, until
+        self.sent = 0
+
+    def make(self):
+        lines = []
+        for n in range(1000):
+            kind = "lead" if n % 200 == 0 else "click" if n % 4 == 0 else "view"
+            lines.append(json.dumps({
+                "type": kind, "site": f"site-{n % SITES + 1}.bio", "id": f"@@@@@@@@{n:03d}",
+                "visitor": f"v{(n * 7919) % VISITORS}", "link": "book-call",
+                "url": f"https://site.bio/p{n % 50}?utm_source=newsletter&utm_medium=email&utm_campaign=c{n % 30}",
+                "referrer": "https://l.instagram.com/", "country": "FR", "props": {"plan": "pro"}}))
+        return "\n".join(lines).encode()
+
+    def run(self):
+        template = self.make()
+        connection = self.bell.connect()
+        headers = {"Content-Type": "application/x-ndjson"}
+        count = 0
+        while time.monotonic() < self.until:
+            mark = f"{self.number:02d}{count:06d}".encode()
+            answer = self.bell.post("/v1/events", template.replace(b"@@@@@@@@", mark),
+                                    headers=headers, connection=connection)
+            if answer.status == 503:
+                continue
+            got = answer.json
+            assert answer.status == 202 and got["accepted"] == 1000, answer
+            self.sent += 1000
+            count += 1
+
+
+def singles(bell, nginx_port, seconds):
+    for connections in (64, 256):
+        peer = wrk(nginx_port, connections, seconds, bell.token)
+        ours = wrk(bell.port, connections, seconds, bell.token)
+        print(f"single POSTs, {connections} connections: linkbell {ours['rate']:.0f}/s, nginx {peer['rate']:.0f}/s, "
+              f"ratio {ours['rate'] / peer['rate']:.2f}, p50 {ours['p50_ms']:.2f} ms, p99 {ours['p99_ms']:.2f} ms, "
+              f"refused {ours['bad']:.0f}, resident {rss_mb(bell.process.pid)['RSS']:.0f} MB")
+
+
+def batches(bell, seconds):
+    began = time.monotonic()
+    before = bell.metric("linkbell_dedupe_ids")
+    threads = [Batches(bell, n, began + seconds) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    worst = 0.0
+    while any(thread.is_alive() for thread in threads):
+        worst = max(worst, bell.metric("linkbell_rollup_lag_seconds"))
+        time.sleep(1)
+    sent = sum(thread.sent for thread in threads)
+    took = time.monotonic() - began
+    memory = rss_mb(bell.process.pid)
+    print(f"NDJSON batches of 1,000: {sent / took:.0f} events/s over {took:.0f} s, {sent} distinct ids "
+          f"({bell.metric('linkbell_dedupe_ids') - before:.0f} more remembered), {VISITORS} visitors, {SITES} sites, "
+          f"rollups at most {worst:.2f} s behind, resident {memory['RSS']:.0f} MB, peak {memory['HWM']:.0f} MB")
+
+
+def lonely(bell):
+    times = []
+    connection = bell.connect()
+    for n in range(200):
+        began = time.perf_counter()
+        bell.send({"type": "view", "site": "site-1.bio", "id": f"lonely-{n}"}, connection=connection)
+        times.append((time.perf_counter() - began) * 1000)
+    times.sort()
+    print(f"a lonely event: p50 {times[100]:.2f} ms, p99 {times[197]:.2f} ms")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--batch-seconds", type=int, default=60)
+    options = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix="linkbell-bench-")
+    port = free_port()
+    config = pathlib.Path(folder, "nginx.conf")
+    config.write_text(NGINX.format(dir=folder, port=port))
+    nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(config), "-p", folder])
+    try:
+        with Linkbell(CONFIG) as bell:
+            bell.ready()
+            wait_for(lambda: os.path.exists(f"{folder}/pid"), "nginx")
+            print(f"idle: resident {rss_mb(bell.process.pid)['RSS']:.0f} MB")
+            lonely(bell)
+            singles(bell, port, options.seconds)
+            batches(bell, options.batch_seconds)
+            lonely(bell)
+    finally:
+        nginx.terminate()
+        nginx.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
