@@ -135,7 +135,10 @@ prop_value(const char *key, const char *props, struct lb_buf *scratch)
     const cJSON *item;
     cJSON *json;
 
-    if (props == NULL || strstr(props, key) == NULL) {
+    /* Most events lack the key; one that JSON may escape is looked up. */
+    if (props == NULL ||
+        (strpbrk(key, "\"\\/<>&") == NULL && strchr(props, '\\') == NULL &&
+         strstr(props, key) == NULL)) {
         return NULL;
     }
     json = lb_json_parse_checked(props, strlen(props), NULL);

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "aggregate/export_row.h"
+#include "aggregate/export_sheet.h"
 #include "aggregate/query.h"
 #include "aggregate/query_params.h"
 #include "base/clock.h"
@@ -14,13 +16,14 @@
 #include "base/http_respond.h"
 #include "base/inflate.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "sql/log_store.h"
 
 #define PIECE_ROWS 2000
 #define PIECE_BYTES ((size_t)8 * 1024 * 1024)
 #define SHEET_BYTES ((size_t)512 * 1024 * 1024)
-#define SHEET_TIMEOUT_MS (10 * LB_MS_PER_MIN)
+#define TAG_BYTES (2 * LB_SECRET_SHA256_BYTES + 3)
 
 struct export_api {
     struct auth *auth;
@@ -39,6 +42,12 @@ struct export_work {
     bool has_begun;
     bool is_running; /* a piece is being read */
     bool is_end;
+    bool is_digest;  /* the pass that only makes the digest */
+    bool has_placed; /* the page's end was looked up */
+    bool has_more;   /* rows follow the page */
+    size_t piece_count;
+    SHA256_CTX sha;
+    int64_t begin_seq; /* where the answer begins */
     int64_t after_seq;
     int64_t upto_seq;
     int64_t left;                     /* rows still wanted; INT64_MAX: all */
@@ -67,16 +76,53 @@ static const char *site_of(const struct export_work *work, int64_t number)
     return site == NULL ? NULL : site->id;
 }
 
-static enum lb_err read_events(struct export_work *work, struct db *db)
+static struct log_range range_of(const struct export_work *work, bool has_texts)
 {
     const struct query *query = &work->params.query;
-    struct log_range range = {.after_seq = work->after_seq,
+
+    return (struct log_range){.after_seq = work->after_seq,
                               .upto_seq = work->upto_seq,
                               .from_at_ms = query->from_at_ms,
                               .to_at_ms = query->to_at_ms,
                               .sites = query->sites,
                               .site_count = query->site_count,
-                              .has_texts = true};
+                              .has_texts = has_texts};
+}
+
+/* Where a page ends and whether rows follow it: the header that says so goes
+ * out before the first row. */
+static enum lb_err place_page(struct export_work *work, struct db *db)
+{
+    struct log_range range = range_of(work, false);
+    struct dict_cache *cache = dict_cache_new();
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    int64_t rows = 0;
+    int64_t last_seq = work->upto_seq;
+    enum lb_err rc =
+        cache == NULL ? LB_ENOMEM
+                      : log_reader_open(db, cache, &range, &reader, &work->err);
+
+    while (rc == LB_OK && rows <= work->left) {
+        rc = log_reader_next(reader, &entry, &work->err);
+        if (rc != LB_OK || entry == NULL) {
+            break;
+        }
+        work->has_more = rows == work->left;
+        last_seq = work->has_more ? last_seq : entry->seq;
+        rows++;
+    }
+    work->upto_seq = work->has_more ? last_seq : work->upto_seq;
+    work->has_placed = true;
+    work->left = INT64_MAX; /* upto_seq bounds it from here on */
+    log_reader_close(reader);
+    dict_cache_free(cache);
+    return rc;
+}
+
+static enum lb_err read_events(struct export_work *work, struct db *db)
+{
+    struct log_range range = range_of(work, true);
     struct dict_cache *cache = dict_cache_new();
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
@@ -106,139 +152,20 @@ static enum lb_err read_events(struct export_work *work, struct db *db)
     return rc;
 }
 
-static void add_sheet_number(struct lb_buf *out,
-                             const struct query_figures *figures,
-                             enum query_metric metric)
-{
-    double value = 0;
-    double hits = 0;
-    double n = 0;
-
-    if (query_figure(figures, metric, &value, &hits, &n)) {
-        lb_json_add_double(out, value, 4);
-    }
-}
-
-/* One row: date, site, page, link, source, utm_campaign, country and the
- * figures. */
-static void add_sheet_row(struct export_work *work, const struct query_row *row)
-{
-    static const char *const names[] = {
-        "date", "site", "page", "link", "source", "utm_campaign", "country"};
-    static const enum query_metric metrics[] = {QUERY_VIEWS, QUERY_CLICKS,
-                                                QUERY_LEADS, QUERY_CTR};
-    static const char *const metric_names[] = {"views", "clicks", "leads",
-                                               "ctr",   "ctr_lo", "ctr_hi"};
-    struct lb_buf *out = &work->piece;
-    const struct rollup_counts *counts = &row->figures.counts;
-    bool has_bounds = counts->views > 0 && counts->clicks <= counts->views;
-    double bounds[2] = {0, 0};
-    char date[LB_ZONE_DAY_BYTES];
-
-    lb_zone_format_day(
-        lb_zone_local_day(work->params.query.zone, row->time_at_ms), date);
-    if (has_bounds) {
-        rollup_wilson((double)counts->clicks, (double)counts->views, &bounds[0],
-                      &bounds[1]);
-    }
-    if (!work->is_csv) {
-        lb_buf_add_char(out, '{');
-    }
-    for (int i = 0; i < 7; i++) {
-        const char *text = i == 0 ? date : row->values[i];
-
-        if (work->is_csv) {
-            lb_buf_add_text(out, i == 0 ? "" : ",");
-            lb_text_add_csv(out, text == NULL ? "" : text);
-        } else {
-            lb_json_add_key(out, names[i]);
-            lb_json_add_string(out, text);
-        }
-    }
-    for (int i = 0; i < 6; i++) {
-        size_t before;
-
-        if (work->is_csv) {
-            lb_buf_add_char(out, ',');
-        } else {
-            lb_json_add_key(out, metric_names[i]);
-        }
-        before = out->len;
-        if (i < 4) {
-            add_sheet_number(out, &row->figures, metrics[i]);
-        } else if (has_bounds) {
-            lb_json_add_double(out, bounds[i - 4], 4);
-        }
-        if (!work->is_csv && out->len == before) {
-            lb_buf_add_text(out, "null");
-        }
-    }
-    lb_buf_add_text(out, work->is_csv ? "\r\n" : "}\n");
-}
-
-static int compare_rows(const void *left, const void *right)
-{
-    const struct query_row *a = left;
-    const struct query_row *b = right;
-
-    if (a->time_at_ms != b->time_at_ms) {
-        return a->time_at_ms < b->time_at_ms ? -1 : 1;
-    }
-    for (int i = 1; i < 7; i++) {
-        int order = strcmp(a->values[i] == NULL ? "" : a->values[i],
-                           b->values[i] == NULL ? "" : b->values[i]);
-
-        if (order != 0) {
-            return order;
-        }
-    }
-    return 0;
-}
-
 static enum lb_err read_sheet(struct export_work *work, struct db *db)
 {
-    static const char *const names[] = {"time:day", "site",   "page",
-                                        "link",     "source", "utm_campaign",
-                                        "country"};
-    struct query *query = &work->params.query;
-    struct query_result result;
-    enum lb_err rc;
-
-    query->dimension_count = 7;
-    for (size_t i = 0; i < 7; i++) {
-        (void)dimension_find(names[i], true, &query->dimensions[i]);
-        query->dimensions[i].is_of_click =
-            false; /* a sheet shows views in rows of their own */
-    }
-    query->metrics[0] =
-        QUERY_VISITORS; /* so that the log is read, not the totals */
-    query->metric_count = 1;
-    query->order_metric = -1;
-    query->order_dimension = -1;
-    query->traffic = 1u << ENTRY_HUMAN;
-    query->deadline_at_ms = lb_clock_mono_ms() + SHEET_TIMEOUT_MS;
-    rc = query_run(query, db, &result, &work->err);
-    if (rc == LB_OK) {
-        qsort(result.rows, result.row_count, sizeof(*result.rows),
-              compare_rows);
-        for (size_t i = 0; i < result.row_count; i++) {
-            add_sheet_row(work, &result.rows[i]);
-        }
-    }
-    query_result_deinit(&result);
     work->is_end = true;
-    return rc;
+    return export_sheet_write(&work->params.query, db, work->is_csv,
+                              &work->piece, &work->err);
 }
 
 static void add_header(struct export_work *work)
 {
-    if (!work->is_csv || work->has_begun) {
+    if (!work->is_csv || work->after_seq != work->begin_seq) {
         return;
     }
     if (work->is_stats) {
-        lb_buf_add_text(&work->piece,
-                        "date,site,page,link,source,utm_campaign,country,views,"
-                        "clicks,leads,ctr,ctr_lo,ctr_hi\r\n");
+        export_sheet_csv_header(&work->piece);
     } else {
         export_row_csv_header(&work->piece);
     }
@@ -248,8 +175,15 @@ static void run(struct pool_job *job, struct db *db)
 {
     struct export_work *work = (struct export_work *)job;
 
+    work->rc = LB_OK;
+    if (!work->is_stats && work->left != INT64_MAX && !work->has_placed) {
+        work->rc = place_page(work, db);
+    }
     add_header(work);
-    work->rc = work->is_stats ? read_sheet(work, db) : read_events(work, db);
+    if (work->rc == LB_OK) {
+        work->rc =
+            work->is_stats ? read_sheet(work, db) : read_events(work, db);
+    }
     if (work->rc == LB_OK && work->piece.is_failed) {
         work->rc = lb_err_set(&work->err, LB_ELIMIT,
                               "a piece of the export is too large");
@@ -259,9 +193,21 @@ static void run(struct pool_job *job, struct db *db)
             lb_inflate_packer_add(work->packer, lb_buf_text(&work->piece),
                                   work->piece.len, work->is_end, &work->packed);
     }
+    if (work->rc == LB_OK && work->is_digest) {
+        const struct lb_buf *bytes =
+            work->packer == NULL ? &work->piece : &work->packed;
+
+        (void)SHA256_Update(&work->sha, lb_buf_text(bytes), bytes->len);
+    }
 }
 
 static void start_piece(struct export_work *work);
+
+static struct lb_inflate_packer *packer_of(const char *encoding)
+{
+    return lb_inflate_packer_new(
+        strcmp(encoding, "zstd") == 0 ? LB_INFLATE_ZSTD : LB_INFLATE_GZIP);
+}
 
 static void on_drain(void *ctx)
 {
@@ -278,18 +224,94 @@ static void on_drain(void *ctx)
     start_piece(work);
 }
 
+/* The note in the log that an export was pulled. */
+struct pull {
+    struct writer_job job; /* first */
+    struct cursor *cursor;
+    struct entry entry;
+    char data[40];
+};
+
+static enum lb_err
+append_pull(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct pull *pull = (struct pull *)job;
+
+    return cursor_append(pull->cursor, db, &pull->entry, err);
+}
+
+static void
+free_pull(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    (void)rc;
+    (void)err;
+    free(job);
+}
+
 /* An export that was sent whole counts as pulled. */
+static void note_pull(const struct export_work *work)
+{
+    struct pull *pull = calloc(1, sizeof(*pull));
+
+    if (pull == NULL) {
+        return;
+    }
+    (void)snprintf(pull->data, sizeof(pull->data), "{\"export\":\"%s\"}",
+                   work->is_stats ? "stats" : "events");
+    pull->cursor = work->api->cursor;
+    pull->entry.kind = ENTRY_PULL;
+    pull->entry.received_at_ms = lb_clock_wall_ms();
+    pull->entry.ts_at_ms = pull->entry.received_at_ms;
+    pull->entry.data = pull->data;
+    pull->job.is_append = true;
+    pull->job.run = append_pull;
+    pull->job.done = free_pull;
+    if (writer_submit(work->api->writer, &pull->job) != LB_OK) {
+        free(pull);
+    }
+}
+
+/* The digest is known: 304, or the second pass, which sends the same bytes.
+ * False: answered. */
+static bool end_digest(struct export_work *work)
+{
+    const char *known = lb_http_request_header(work->http, "If-None-Match");
+    uint8_t digest[LB_SECRET_SHA256_BYTES];
+    char hex[2 * LB_SECRET_SHA256_BYTES + 1];
+    char tag[TAG_BYTES];
+    struct lb_buf text;
+
+    work->is_digest = false;
+    (void)SHA256_Final(digest, &work->sha);
+    lb_text_to_hex(digest, sizeof(digest), hex);
+    (void)snprintf(tag, sizeof(tag), "\"%s\"", hex);
+    lb_http_respond_header(work->http, "ETag", tag);
+    if (known != NULL &&
+        (strcmp(known, "*") == 0 || strstr(known, tag) != NULL)) {
+        lb_http_respond(work->http, 304, NULL, "", 0);
+        return false;
+    }
+    lb_buf_init(&text, 128);
+    lb_buf_add_text(&text, "sha-256=:");
+    lb_secret_add_base64(&text, digest, sizeof(digest));
+    lb_buf_add_char(&text, ':');
+    lb_http_respond_header(work->http, "Content-Digest", lb_buf_text(&text));
+    lb_buf_deinit(&text);
+    return true;
+}
+
 static void begin_answer(struct export_work *work)
 {
     work->has_begun = true;
     if (work->encoding != NULL) {
         lb_http_respond_header(work->http, "Content-Encoding", work->encoding);
     }
-    if (work->is_end && work->left == 0 && !work->is_stats) {
+    lb_http_respond_header(work->http, "Vary", "Accept, Accept-Encoding");
+    if (work->has_more) {
         char cursor[32];
 
         (void)snprintf(cursor, sizeof(cursor), "%lld",
-                       (long long)work->after_seq);
+                       (long long)work->upto_seq);
         lb_http_respond_header(work->http, "X-Next-Cursor", cursor);
     }
     lb_http_respond_begin(work->http, 200,
@@ -298,27 +320,53 @@ static void begin_answer(struct export_work *work)
                           on_drain, work);
 }
 
-static void
-done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
+static void fail(struct export_work *work, enum lb_err rc, const char *text)
 {
-    struct export_work *work = (struct export_work *)job;
+    if (work->has_begun) {
+        lb_http_respond_abort(work->http);
+    } else {
+        lb_http_respond_error(work->http, rc == LB_ELIMIT ? 400 : 503,
+                              rc == LB_ELIMIT ? "too_many_groups" : "not_ready",
+                              text, NULL);
+    }
+    free_work(work);
+}
+
+/* A piece of the pass for the digest.  True: it is over, and the piece in hand
+ * is the whole answer; else all is taken care of. */
+static bool go_on_with_digest(struct export_work *work, bool is_first)
+{
+    if (!work->is_end) {
+        if (lb_http_request_is_gone(work->http)) {
+            lb_http_respond_abort(work->http);
+            free_work(work);
+        } else {
+            start_piece(work);
+        }
+        return false;
+    }
+    if (!end_digest(work)) {
+        free_work(work);
+        return false;
+    }
+    if (is_first) {
+        return true;
+    }
+    work->is_end = false;
+    work->after_seq = work->begin_seq;
+    if (work->encoding != NULL) {
+        lb_inflate_packer_free(work->packer);
+        work->packer = packer_of(work->encoding);
+    }
+    start_piece(work);
+    return false;
+}
+
+static void send_piece(struct export_work *work)
+{
     struct lb_buf *piece = work->packer == NULL ? &work->piece : &work->packed;
     bool is_free;
 
-    work->is_running = false;
-    rc = rc == LB_OK ? work->rc : rc;
-    if (rc != LB_OK) {
-        if (work->has_begun) {
-            lb_http_respond_abort(work->http);
-        } else {
-            lb_http_respond_error(
-                work->http, rc == LB_ELIMIT ? 400 : 503,
-                rc == LB_ELIMIT ? "too_many_groups" : "not_ready",
-                work->rc != LB_OK ? work->err.text : err->text, NULL);
-        }
-        free_work(work);
-        return;
-    }
     if (!work->has_begun) {
         begin_answer(work);
     }
@@ -326,10 +374,28 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
         lb_http_respond_write(work->http, lb_buf_text(piece), piece->len) ||
         piece->len == 0;
     if (work->is_end || lb_http_request_is_gone(work->http)) {
+        if (!lb_http_request_is_gone(work->http)) {
+            note_pull(work);
+        }
         lb_http_respond_end(work->http);
         free_work(work);
     } else if (is_free) {
         start_piece(work);
+    }
+}
+
+static void
+done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct export_work *work = (struct export_work *)job;
+    bool is_first = work->piece_count++ == 0;
+
+    work->is_running = false;
+    rc = rc == LB_OK ? work->rc : rc;
+    if (rc != LB_OK) {
+        fail(work, rc, work->rc != LB_OK ? work->err.text : err->text);
+    } else if (!work->is_digest || go_on_with_digest(work, is_first)) {
+        send_piece(work);
     }
 }
 
@@ -378,6 +444,49 @@ static bool read_range(struct export_work *work)
     return true;
 }
 
+/* Whether Accept-Encoding names the coding, not with a weight of 0 (RFC 9110,
+ * 12.5.3). */
+static bool takes_encoding(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (list != NULL) {
+        list += strspn(list, ", \t");
+        if (strncasecmp(list, name, len) == 0 &&
+            strchr(" \t;,", list[len]) != NULL) {
+            const char *weight = list + len + strspn(list + len, " \t;");
+
+            return strncasecmp(weight, "q=0", 3) != 0 ||
+                   strspn(weight + 3, ".0") < strcspn(weight + 3, ", \t");
+        }
+        list = strchr(list, ',');
+    }
+    return false;
+}
+
+static bool check_names(struct lb_http_request *http)
+{
+    static const char *const known[] = {"site", "from",   "to",    "day",
+                                        "tz",   "format", "limit", "cursor",
+                                        "key",  NULL};
+    char message[120];
+
+    for (size_t i = 0; i < lb_http_request_query_count(http); i++) {
+        const char *name = lb_http_request_query_key(http, i);
+        size_t at = 0;
+
+        while (known[at] != NULL && strcmp(known[at], name) != 0) {
+            at++;
+        }
+        if (known[at] == NULL) {
+            (void)snprintf(message, sizeof(message),
+                           "There is no parameter \"%.60s\" here.", name);
+            return refuse(http, "unknown_parameter", message);
+        }
+    }
+    return true;
+}
+
 static bool read_options(struct export_work *work)
 {
     const char *format = lb_http_request_query(work->http, "format", 0);
@@ -405,12 +514,17 @@ static bool read_options(struct export_work *work)
         return refuse(work->http, "bad_cursor", "cursor is damaged.");
     }
     work->after_seq = number;
-    if (encodings != NULL && strstr(encodings, "zstd") != NULL) {
-        work->encoding = "zstd";
-        work->packer = lb_inflate_packer_new(LB_INFLATE_ZSTD);
-    } else if (encodings != NULL && strstr(encodings, "gzip") != NULL) {
-        work->encoding = "gzip";
-        work->packer = lb_inflate_packer_new(LB_INFLATE_GZIP);
+    work->begin_seq = number;
+    work->encoding = takes_encoding(encodings, "zstd")   ? "zstd"
+                     : takes_encoding(encodings, "gzip") ? "gzip"
+                                                         : NULL;
+    if (work->encoding != NULL) {
+        work->packer = packer_of(work->encoding);
+        work->encoding = work->packer == NULL ? NULL : work->encoding;
+    }
+    if (lb_http_request_query(work->http, "day", 0) != NULL) {
+        work->is_digest = true;
+        (void)SHA256_Init(&work->sha);
     }
     return true;
 }
@@ -429,8 +543,8 @@ handle(struct export_api *api, struct lb_http_request *http, bool is_stats)
     work->api = api;
     work->http = http;
     work->is_stats = is_stats;
-    if (!query_params_sites(http, &work->params) || !read_range(work) ||
-        !read_options(work)) {
+    if (!check_names(http) || !query_params_sites(http, &work->params) ||
+        !read_range(work) || !read_options(work)) {
         free_work(work);
         return;
     }

@@ -110,6 +110,16 @@ static const char *ending(const struct export_files_order *order)
                                                   : ".zst";
 }
 
+static struct lb_inflate_packer *
+packer_of(const struct export_files_order *order)
+{
+    return order->compress == NULL
+               ? NULL
+               : lb_inflate_packer_new(strcmp(order->compress, "gzip") == 0
+                                           ? LB_INFLATE_GZIP
+                                           : LB_INFLATE_ZSTD);
+}
+
 static bool is_same_file(const char *path, const char *sha)
 {
     unsigned char chunk[8192];
@@ -253,11 +263,7 @@ static enum lb_err write_day(struct job *job, int64_t number)
     }
     lb_buf_init(&sink.packed, ANSWER_BYTES);
     (void)SHA256_Init(&sink.sha);
-    if (job->order.compress != NULL) {
-        sink.packer = lb_inflate_packer_new(
-            strcmp(job->order.compress, "gzip") == 0 ? LB_INFLATE_GZIP
-                                                     : LB_INFLATE_ZSTD);
-    }
+    sink.packer = packer_of(&job->order);
     rc = fetch(job, day.day, &sink);
     if (!close_synced(sink.file) || sink.has_failed) {
         rc = lb_err_set(&job->err, LB_EIO,
@@ -287,6 +293,86 @@ static enum lb_err write_day(struct job *job, int64_t number)
     return rc;
 }
 
+static bool is_same_text(const cJSON *a, const cJSON *b, const char *key)
+{
+    const char *x = lb_json_text(a, key);
+    const char *y = lb_json_text(b, key);
+
+    return (x == NULL && y == NULL) ||
+           (x != NULL && y != NULL && strcmp(x, y) == 0);
+}
+
+/* Whether an entry made now stands for an earlier one: the same file, or the
+ * same day without rows. */
+static const cJSON *find_entry(const cJSON *now, const cJSON *earlier)
+{
+    const cJSON *entry;
+
+    cJSON_ArrayForEach (entry, now) {
+        if (is_same_text(entry, earlier, "file") &&
+            is_same_text(entry, earlier, "day")) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static cJSON *read_manifest(const char *path)
+{
+    char chunk[8192];
+    struct lb_buf text;
+    FILE *file = fopen(path, "rbe");
+    cJSON *json;
+    size_t got;
+
+    if (file == NULL) {
+        return NULL;
+    }
+    lb_buf_init(&text, ANSWER_BYTES);
+    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+        lb_buf_add(&text, chunk, got);
+    }
+    (void)fclose(file);
+    json = cJSON_Parse(lb_buf_text(&text));
+    lb_buf_deinit(&text);
+    return json;
+}
+
+/* The entries of earlier exports, then those made now; a file that was left
+ * alone keeps its entry. */
+static void
+add_entries(const struct job *job, const char *path, struct lb_buf *out)
+{
+    cJSON *manifest = read_manifest(path);
+    const cJSON *earlier = cJSON_GetObjectItemCaseSensitive(manifest, "files");
+    struct lb_buf text;
+    const cJSON *entry;
+    cJSON *now;
+
+    lb_buf_init(&text, ANSWER_BYTES);
+    lb_buf_printf(&text, "[%s]", lb_buf_text(&job->entries));
+    now = cJSON_Parse(lb_buf_text(&text));
+    lb_buf_deinit(&text);
+    cJSON_ArrayForEach (entry, earlier) {
+        const cJSON *same = find_entry(now, entry);
+
+        if (same == NULL) {
+            lb_json_add_comma(out);
+            lb_json_add_item(out, entry);
+        }
+    }
+    cJSON_ArrayForEach (entry, now) {
+        const cJSON *same = find_entry(earlier, entry);
+        bool is_left_alone =
+            same != NULL && is_same_text(same, entry, "sha256");
+
+        lb_json_add_comma(out);
+        lb_json_add_item(out, is_left_alone ? same : entry);
+    }
+    cJSON_Delete(now);
+    cJSON_Delete(manifest);
+}
+
 static enum lb_err write_manifest(struct job *job)
 {
     char aside[NAME_BYTES + 64];
@@ -301,7 +387,9 @@ static enum lb_err write_manifest(struct job *job)
     lb_buf_init(&text, ANSWER_BYTES);
     lb_buf_add_text(&text, "{\"site\":");
     lb_json_add_string(&text, job->order.site);
-    lb_buf_printf(&text, ",\"files\":[%s]}\n", lb_buf_text(&job->entries));
+    lb_buf_add_text(&text, ",\"files\":[");
+    add_entries(job, path, &text);
+    lb_buf_add_text(&text, "]}\n");
     file = fopen(aside, "wbe");
     is_written = file != NULL &&
                  fwrite(lb_buf_text(&text), 1, text.len, file) == text.len;
@@ -426,9 +514,11 @@ static int export_site(struct lb_cli *cli,
                            day);
         lb_buf_init(&sink.packed, ANSWER_BYTES);
         (void)SHA256_Init(&sink.sha);
+        sink.packer = packer_of(order);
         exit_code = fetch(&job, day, &sink) == LB_OK && fflush(stdout) == 0
                         ? LB_CLI_OK
                         : lb_cli_fail(cli, &job.err);
+        lb_inflate_packer_free(sink.packer);
         lb_buf_deinit(&sink.packed);
     } else {
         exit_code =

@@ -430,8 +430,7 @@ static enum lb_err fill_gaps(struct work *work)
     size_t count = 0;
 
     if (query->dimension_count != 1 ||
-        query->dimensions[0].kind != DIMENSION_TIME ||
-        work->result->data_from_ms == 0) {
+        query->dimensions[0].kind != DIMENSION_TIME) {
         return LB_OK;
     }
     grain = (enum lb_zone_grain)query->dimensions[0].grain;

@@ -51,6 +51,19 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+/* Text from outside must not steer the terminal. */
+static void hide_controls(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f) {
+            *c = '?';
+        } else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) {
+            c[0] = '?';
+            c[1] = '?';
+        }
+    }
+}
+
 static void cell_text(const struct column *column,
                       const cJSON *row,
                       bool is_total,
@@ -66,6 +79,7 @@ static void cell_text(const struct column *column,
                                                  : "-";
 
         (void)snprintf(out, out_bytes, "%s", is_total ? "" : text);
+        hide_controls(out);
     } else if (cJSON_IsString(item)) {
         (void)snprintf(out, out_bytes, "%s", item->valuestring);
     } else if (!cJSON_IsNumber(item)) {

@@ -105,6 +105,15 @@ static bool read_dimensions(struct lb_http_request *request,
         if (!dimension_find(word, true, dimension)) {
             return fault_name(request, "by:", word, dimension_names());
         }
+        for (size_t i = 0; i < query->dimension_count; i++) {
+            if (strcmp(query->dimensions[i].name, dimension->name) == 0) {
+                char message[WORD_BYTES + 40];
+
+                (void)snprintf(message, sizeof(message), "by names %s twice.",
+                               dimension->name);
+                return refuse(request, "bad_request", message, NULL);
+            }
+        }
         if (dimension->kind == DIMENSION_TIME && has_time) {
             return refuse(request, "bad_request",
                           "by names more than one time dimension.", NULL);
@@ -287,9 +296,16 @@ static bool add_site(struct lb_http_request *request,
                               "Add it to linkbell.yaml and apply it.");
         return false;
     }
-    if (params->query.site_count < QUERY_PARAMS_SITES) {
-        params->sites[params->query.site_count++] = site->number;
+    for (size_t i = 0; i < params->query.site_count; i++) {
+        if (params->sites[i] == site->number) {
+            return true; /* named twice, counted once */
+        }
     }
+    if (params->query.site_count == QUERY_PARAMS_SITES) {
+        return refuse(request, "bad_request", "site names more than 1000.",
+                      "Ask in parts, or for site=*.");
+    }
+    params->sites[params->query.site_count++] = site->number;
     return true;
 }
 
@@ -421,6 +437,18 @@ static bool read_page(struct lb_http_request *request,
     return true;
 }
 
+/* The value of the pair at index: names may repeat. */
+static const char *value_of_pair(struct lb_http_request *request, size_t index)
+{
+    const char *name = lb_http_request_query_key(request, index);
+    size_t before = 0;
+
+    for (size_t i = 0; i < index; i++) {
+        before += strcmp(lb_http_request_query_key(request, i), name) == 0;
+    }
+    return lb_http_request_query(request, name, before);
+}
+
 /* Refuses parameters that nobody reads, and hashes the others. */
 static bool check_names(struct lb_http_request *request,
                         struct query_params *params)
@@ -454,7 +482,7 @@ static bool check_names(struct lb_http_request *request,
         if (strcmp(name, "cursor") == 0 || strcmp(name, "key") == 0) {
             continue;
         }
-        value = lb_http_request_query(request, name, 0);
+        value = value_of_pair(request, i);
         memcpy(key, &params->hash, sizeof(params->hash));
         key[8] = (uint8_t)at;
         params->hash = lb_hash_sip(key, value, strlen(value));

@@ -16,6 +16,7 @@
 #include "base/text.h"
 
 #define ANSWER_BYTES ((size_t)64 * 1024 * 1024)
+#define FIGURES_BYTES ((size_t)16 * 1024) /* of a row */
 
 struct stats_api {
     struct auth *auth;
@@ -149,9 +150,7 @@ static void add_csv_value(struct lb_buf *buf,
 
     (void)metric;
     (void)suffix;
-    if (buf->len > 0 && buf->data[buf->len - 1] != '\n') {
-        lb_buf_add_char(buf, ',');
-    }
+    lb_buf_add_char(buf, ','); /* without dimensions the row drops the first */
     if (strcmp(text, "null") == 0) {
         return;
     }
@@ -304,6 +303,28 @@ static void write_json(struct stats_request *request,
     }
 }
 
+static void write_csv_row(struct lb_buf *buf,
+                          const struct query *query,
+                          const struct query_row *row,
+                          int64_t min_n)
+{
+    char time[LB_ZONE_TEXT_BYTES];
+    struct lb_buf figures;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        const char *text = dimension_text(query, row, i, time);
+
+        lb_buf_add_text(buf, i > 0 ? "," : "");
+        lb_text_add_csv(buf, text == NULL ? "" : text);
+    }
+    lb_buf_init(&figures, FIGURES_BYTES);
+    add_metrics(&figures, add_csv_value, query, &row->figures, min_n);
+    lb_buf_add_text(buf, lb_buf_text(&figures) +
+                             (query->dimension_count == 0 ? 1 : 0));
+    lb_buf_deinit(&figures);
+    lb_buf_add_text(buf, "\r\n");
+}
+
 static void write_csv(struct stats_request *request,
                       const struct query_result *result)
 {
@@ -319,22 +340,7 @@ static void write_csv(struct stats_request *request,
     add_metrics(buf, add_csv_name, query, &result->totals, request->api->min_n);
     lb_buf_add_text(buf, "\r\n");
     for (size_t r = first; r < last; r++) {
-        char time[LB_ZONE_TEXT_BYTES];
-
-        for (size_t i = 0; i < query->dimension_count; i++) {
-            const char *text = dimension_text(query, &result->rows[r], i, time);
-
-            if (i > 0) {
-                lb_buf_add_char(buf, ',');
-            }
-            lb_text_add_csv(buf, text == NULL ? "" : text);
-        }
-        if (query->dimension_count > 0 && buf->data[buf->len - 1] == '\n') {
-            lb_buf_add_text(buf, "\"\"");
-        }
-        add_metrics(buf, add_csv_value, query, &result->rows[r].figures,
-                    request->api->min_n);
-        lb_buf_add_text(buf, "\r\n");
+        write_csv_row(buf, query, &result->rows[r], request->api->min_n);
     }
 }
 
@@ -410,7 +416,8 @@ static void respond(struct stats_request *request)
 
     make_tag(request, tag);
     lb_http_respond_header(request->http, "ETag", tag);
-    if (known != NULL && strstr(known, tag) != NULL) {
+    if (known != NULL && (strcmp(known, "*") == 0 ||
+                          strstr(known, tag + strlen("W/")) != NULL)) {
         lb_http_respond(request->http, 304, NULL, "", 0);
         return;
     }

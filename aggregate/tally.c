@@ -10,8 +10,9 @@
 #define KEYS_BYTES ((size_t)1024 * 1024 * 1024)
 #define VIEW_KEY_BYTES 20480
 
-/* A visitor within a group. */
+/* A visitor within a group; numbers are a site's own. */
 struct record {
+    int64_t site;
     int64_t day;
     int64_t visitor; /* 0: free */
     uint32_t group;
@@ -145,29 +146,28 @@ static enum lb_err take_group(struct tally *tally,
     return LB_OK;
 }
 
-static size_t record_home(const struct tally *tally,
-                          uint32_t group,
-                          int64_t day,
-                          int64_t visitor)
+static size_t
+record_home(const struct tally *tally, uint32_t group, const struct record *who)
 {
-    uint64_t hash = (uint64_t)visitor * UINT64_C(0x9e3779b97f4a7c15) ^
-                    (uint64_t)day * UINT64_C(0xc2b2ae3d27d4eb4f) ^
+    uint64_t hash = (uint64_t)who->visitor * UINT64_C(0x9e3779b97f4a7c15) ^
+                    (uint64_t)who->day * UINT64_C(0xc2b2ae3d27d4eb4f) ^
+                    (uint64_t)who->site * UINT64_C(0xff51afd7ed558ccd) ^
                     (uint64_t)group * UINT64_C(0x165667b19e3779f9);
 
     return (size_t)(hash ^ hash >> 31) & (tally->record_cap - 1);
 }
 
-static struct record *find_record(const struct tally *tally,
-                                  uint32_t group,
-                                  int64_t day,
-                                  int64_t visitor)
+/* The record of who's site, day and visitor, or the free one where it goes. */
+static struct record *
+find_record(const struct tally *tally, uint32_t group, const struct record *who)
 {
-    size_t at = record_home(tally, group, day, visitor);
+    size_t at = record_home(tally, group, who);
 
     while (tally->records[at].visitor != 0 &&
-           (tally->records[at].visitor != visitor ||
+           (tally->records[at].visitor != who->visitor ||
             tally->records[at].group != group ||
-            tally->records[at].day != day)) {
+            tally->records[at].site != who->site ||
+            tally->records[at].day != who->day)) {
         at = (at + 1) & (tally->record_cap - 1);
     }
     return &tally->records[at];
@@ -187,8 +187,7 @@ static enum lb_err grow_records(struct tally *tally)
     }
     for (size_t i = 0; i < old_cap; i++) {
         if (old[i].visitor != 0) {
-            *find_record(tally, old[i].group, old[i].day, old[i].visitor) =
-                old[i];
+            *find_record(tally, old[i].group, &old[i]) = old[i];
         }
     }
     free(old);
@@ -198,6 +197,10 @@ static enum lb_err grow_records(struct tally *tally)
 static enum lb_err
 count_visitor(struct tally *tally, uint32_t group, const struct entry *entry)
 {
+    const struct record who = {.site = entry->site,
+                               .day = entry->visitor_day,
+                               .visitor = entry->visitor,
+                               .group = group};
     struct record *record;
 
     if (entry->visitor == 0) {
@@ -207,11 +210,9 @@ count_visitor(struct tally *tally, uint32_t group, const struct entry *entry)
         grow_records(tally) != LB_OK) {
         return LB_ENOMEM;
     }
-    record = find_record(tally, group, entry->visitor_day, entry->visitor);
+    record = find_record(tally, group, &who);
     if (record->visitor == 0) {
-        record->visitor = entry->visitor;
-        record->day = entry->visitor_day;
-        record->group = group;
+        *record = who;
         tally->record_count++;
     }
     if (entry->type == ENTRY_VIEW &&
@@ -306,7 +307,7 @@ void tally_finish(
             seen = found == NULL || views->record_cap == 0
                        ? NULL
                        : find_record(views, (uint32_t)(found - views->groups),
-                                     record->day, record->visitor);
+                                     record);
         }
         if (record->has_click && seen != NULL && seen->has_view &&
             record->last_click_ms >= seen->first_view_ms) {

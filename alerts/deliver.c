@@ -396,6 +396,9 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 
     (void)err;
     deliver->is_reading = false;
+    if (read->next_due_at_ms != INT64_MAX && wait_ms < 1) {
+        wait_ms = 1; /* fell due while it was read */
+    }
     for (size_t i = 0; i < read->count; i++) {
         struct outbox_delivery *row = &read->rows[i];
         bool may_start = !deliver->is_stopping && rc == LB_OK &&

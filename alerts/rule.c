@@ -434,8 +434,11 @@ static void merge_oldest(struct rule_window *window)
 static int64_t
 drop_visitor(struct rule_window *window, int64_t visitor, int64_t ts_ms)
 {
-    struct rule_cell *cells = window->cells + window->first;
+    struct rule_cell *cells;
 
+    if (window->count == 0)
+        return ts_ms; /* no cells yet, perhaps not even an array */
+    cells = window->cells + window->first;
     for (size_t i = 0; i < window->count; i++) {
         if (cells[i].visitor == visitor) {
             ts_ms = cells[i].ts_ms > ts_ms ? cells[i].ts_ms : ts_ms;

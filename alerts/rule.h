@@ -35,6 +35,7 @@ struct rule_match {
     size_t glob_count;
 };
 
+/* Points into itself (the words of numbers): never copy one by value. */
 struct rule {
     int64_t number;
     const char *id;

@@ -101,10 +101,12 @@ enum lb_err db_file_check(const char *path,
     ssize_t len;
 
     *is_new_out = fd < 0 && errno == ENOENT;
+    if (*is_new_out && !is_for_writing) {
+        return lb_err_set(err, LB_ENOENT, "there is no %s yet", path);
+    }
     if (*is_new_out) {
-        return is_for_writing
-                   ? LB_OK
-                   : lb_err_set(err, LB_ENOENT, "there is no %s yet", path);
+        /* SQLite gives its other files the mode of this one. */
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
     }
     if (fd < 0) {
         return lb_err_set(err, LB_EREADONLY,

@@ -321,8 +321,9 @@ note_outcome(struct writer *writer, enum lb_err rc, const struct lb_error *err)
     }
     /* After a failed write or fsync nothing that the connection holds is
      * trusted. */
-    writer->is_reopen_needed =
-        rc == LB_EIO || rc == LB_EREADONLY || rc == LB_EFORMAT;
+    if (rc == LB_EIO || rc == LB_EREADONLY || rc == LB_EFORMAT) {
+        writer->is_reopen_needed = true; /* until reopen() succeeds */
+    }
 }
 
 static enum lb_err reopen(struct writer *writer, struct lb_error *err)
@@ -380,7 +381,10 @@ static void run_singly(struct writer *writer, struct writer_job *jobs)
         struct lb_error err = {LB_OK, ""};
 
         job->next = NULL;
-        job->rc = run_transaction(writer, job, &err);
+        job->rc = writer->is_reopen_needed ? reopen(writer, &err) : LB_OK;
+        if (job->rc == LB_OK) {
+            job->rc = run_transaction(writer, job, &err);
+        }
         job->err = err;
         note_outcome(writer, job->rc, &err);
         job->next = next;
