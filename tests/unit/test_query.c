@@ -21,6 +21,7 @@
 #define SITES 3
 #define DAYS 3
 #define VISITORS 20
+#define PEOPLE (INT64_C(1) * SITES * DAYS * VISITORS)
 
 static int64_t instant(const char *text)
 {
@@ -38,63 +39,64 @@ static const struct lb_zone *zone_of(const char *name)
     return zone;
 }
 
+/* Now is noon of 24 November 2026 in Paris. */
+static const struct {
+    const char *from;
+    const char *to;
+    const char *period;
+    const char *want_from; /* NULL: from the first event */
+    const char *want_to;
+} ranges[] = {
+    {NULL, NULL, NULL, NULL, "2026-11-25T00:00:00+01:00"},
+    {NULL, NULL, "all", NULL, "2026-11-25T00:00:00+01:00"},
+    {NULL, NULL, "today", "2026-11-24T00:00:00+01:00",
+     "2026-11-25T00:00:00+01:00"},
+    {NULL, NULL, "yesterday", "2026-11-23T00:00:00+01:00",
+     "2026-11-24T00:00:00+01:00"},
+    {NULL, NULL, "7d", "2026-11-18T00:00:00+01:00",
+     "2026-11-25T00:00:00+01:00"},
+    {NULL, NULL, "28d", "2026-10-28T00:00:00+01:00",
+     "2026-11-25T00:00:00+01:00"},
+    {NULL, NULL, "30d", "2026-10-26T00:00:00+01:00",
+     "2026-11-25T00:00:00+01:00"},
+    {NULL, NULL, "month", "2026-11-01T00:00:00+01:00",
+     "2026-12-01T00:00:00+01:00"},
+    {NULL, NULL, "last_month", "2026-10-01T00:00:00+02:00",
+     "2026-11-01T00:00:00+01:00"},
+    {NULL, NULL, "12mo", "2025-12-01T00:00:00+01:00",
+     "2026-12-01T00:00:00+01:00"},
+    {"2026-10-25", "2026-10-25", NULL, "2026-10-25T00:00:00+02:00",
+     "2026-10-26T00:00:00+01:00"},
+    {"2026-03-29", "2026-03-29", NULL, "2026-03-29T00:00:00+01:00",
+     "2026-03-30T00:00:00+02:00"},
+    {"2026-11-01", NULL, NULL, "2026-11-01T00:00:00+01:00",
+     "2026-11-25T00:00:00+01:00"},
+    {NULL, "2026-11-02", NULL, NULL, "2026-11-03T00:00:00+01:00"},
+    {"2026-11-01T10:00:00Z", "2026-11-01T10:00:00.001Z", NULL,
+     "2026-11-01T10:00:00Z", "2026-11-01T10:00:00.001Z"},
+    {"2026-11-01", "2026-11-01T10:00:00Z", NULL, "2026-11-01T00:00:00+01:00",
+     "2026-11-01T10:00:00Z"},
+};
+
 static void a_range_is_of_dates_instants_or_a_period(void **state)
 {
-    /* Now is noon of 24 November 2026 in Paris. */
-    static const struct {
-        const char *from;
-        const char *to;
-        const char *period;
-        const char *want_from; /* NULL: from the first event */
-        const char *want_to;
-    } cases[] = {
-        {NULL, NULL, NULL, NULL, "2026-11-25T00:00:00+01:00"},
-        {NULL, NULL, "all", NULL, "2026-11-25T00:00:00+01:00"},
-        {NULL, NULL, "today", "2026-11-24T00:00:00+01:00",
-         "2026-11-25T00:00:00+01:00"},
-        {NULL, NULL, "yesterday", "2026-11-23T00:00:00+01:00",
-         "2026-11-24T00:00:00+01:00"},
-        {NULL, NULL, "7d", "2026-11-18T00:00:00+01:00",
-         "2026-11-25T00:00:00+01:00"},
-        {NULL, NULL, "28d", "2026-10-28T00:00:00+01:00",
-         "2026-11-25T00:00:00+01:00"},
-        {NULL, NULL, "30d", "2026-10-26T00:00:00+01:00",
-         "2026-11-25T00:00:00+01:00"},
-        {NULL, NULL, "month", "2026-11-01T00:00:00+01:00",
-         "2026-12-01T00:00:00+01:00"},
-        {NULL, NULL, "last_month", "2026-10-01T00:00:00+02:00",
-         "2026-11-01T00:00:00+01:00"},
-        {NULL, NULL, "12mo", "2025-12-01T00:00:00+01:00",
-         "2026-12-01T00:00:00+01:00"},
-        {"2026-10-25", "2026-10-25", NULL, "2026-10-25T00:00:00+02:00",
-         "2026-10-26T00:00:00+01:00"},
-        {"2026-03-29", "2026-03-29", NULL, "2026-03-29T00:00:00+01:00",
-         "2026-03-30T00:00:00+02:00"},
-        {"2026-11-01", NULL, NULL, "2026-11-01T00:00:00+01:00",
-         "2026-11-25T00:00:00+01:00"},
-        {NULL, "2026-11-02", NULL, NULL, "2026-11-03T00:00:00+01:00"},
-        {"2026-11-01T10:00:00Z", "2026-11-01T10:00:00.001Z", NULL,
-         "2026-11-01T10:00:00Z", "2026-11-01T10:00:00.001Z"},
-        {"2026-11-01", "2026-11-01T10:00:00Z", NULL,
-         "2026-11-01T00:00:00+01:00", "2026-11-01T10:00:00Z"},
-    };
     const struct lb_zone *paris = zone_of("Europe/Paris");
     int64_t now_ms = instant("2026-11-24T12:00:00+01:00");
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         struct lb_error err = {LB_OK, ""};
         int64_t from = 0;
         int64_t to = 0;
 
-        if (!query_params_range(cases[i].from, cases[i].to, cases[i].period,
+        if (!query_params_range(ranges[i].from, ranges[i].to, ranges[i].period,
                                 paris, now_ms, &from, &to, &err)) {
             fail_msg("case %zu: %s", i, err.text);
         }
-        assert_int_equal(from, cases[i].want_from == NULL
+        assert_int_equal(from, ranges[i].want_from == NULL
                                    ? INT64_MIN
-                                   : instant(cases[i].want_from));
-        assert_int_equal(to, instant(cases[i].want_to));
+                                   : instant(ranges[i].want_from));
+        assert_int_equal(to, instant(ranges[i].want_to));
     }
 }
 
@@ -245,6 +247,7 @@ static void dimensions_are_found_by_name(void **state)
 static struct entry *make_entries(void)
 {
     struct entry *entries = calloc(EVENTS, sizeof(*entries));
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     const char *given = getenv("LINKBELL_SEED");
     unsigned seed = given == NULL ? (unsigned)time(NULL)
                                   : (unsigned)strtoul(given, NULL, 10);
@@ -316,7 +319,7 @@ static void count_plainly(const struct entry *entries,
             rollup_add(&out->counts, &entries[i]);
         }
     }
-    for (int64_t at = 0; at < SITES * DAYS * VISITORS; at++) {
+    for (int64_t at = 0; at < PEOPLE; at++) {
         struct entry who = {.site = 1 + at % SITES,
                             .visitor_day = at / SITES % DAYS,
                             .visitor = 1 + at / SITES / DAYS};
