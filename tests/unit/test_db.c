@@ -191,10 +191,7 @@ static void every_statement_can_be_prepared(void **state)
     struct db *db = open_db(*state, DB_WRITER);
 
     for (int i = 0; i < SQL_QUERY_COUNT; i++) {
-        if (db_stmt(db, (enum sql_query)i) == NULL) {
-            fail_msg("%s: %s", sql_queries[i].name,
-                     sqlite3_errmsg(db_handle(db)));
-        }
+        assert_non_null(db_stmt(db, (enum sql_query)i));
     }
     db_close(db);
 }
