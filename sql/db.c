@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "sql/db_file.h"
 
-#define BUSY_MS 2000
-
 struct db {
     sqlite3 *handle;                          /* owned */
     sqlite3_stmt *stmts[SQL_QUERY_COUNT + 1]; /* owned */
@@ -216,7 +214,7 @@ connect_file(struct db *db, bool is_new, struct lb_error *err)
         return db->handle == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
                                   : db_error(db, db->path, err);
     }
-    (void)sqlite3_busy_timeout(db->handle, BUSY_MS);
+    (void)sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
     (void)sqlite3_extended_result_codes(db->handle, 1);
     rc = is_new ? prepare_new(db, err) : LB_OK;
     if (rc == LB_OK && !is_memory && db->mode == DB_WRITER) {

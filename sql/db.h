@@ -13,6 +13,7 @@
 
 #define DB_FILE_NAME "linkbell.db"
 #define DB_APPLICATION_ID 0x6c6e6b62 /* "lnkb" */
+#define DB_BUSY_MS 2000              /* how long SQLite waits for a lock */
 
 struct db; /* a connection and its prepared statements */
 

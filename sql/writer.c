@@ -13,6 +13,7 @@
 #define CHORE_MAX 16
 #define IDLE_MS 200          /* between looks at disk and chores */
 #define RETRY_DERIVE_MS 1000 /* after deriving failed */
+#define RETRY_COMMIT_MS 1000 /* after a commit failed and no job came since */
 #define CHECKPOINT_PAGES 1000
 #define WAL_TRUNCATE_BYTES (INT64_C(64) * 1024 * 1024)
 
@@ -53,6 +54,7 @@ struct writer {
     size_t chore_count;
     size_t next_chore;
     int64_t derive_retry_at_ms;
+    int64_t commit_retry_at_ms; /* 0: the last commit held */
     int64_t disk_looked_at_ms;
     bool is_disk_short;
     bool is_reopen_needed;
@@ -316,6 +318,8 @@ note_outcome(struct writer *writer, enum lb_err rc, const struct lb_error *err)
         writer->status.last_error = *err;
     }
     uv_mutex_unlock(&writer->lock);
+    writer->commit_retry_at_ms =
+        is_storage ? lb_clock_mono_ms() + RETRY_COMMIT_MS : 0;
     if (is_storage) {
         lb_log_limited(LB_LOG_ERROR, "commit_failed", "text=\"%s\"", err->text);
     }
@@ -449,8 +453,11 @@ static void checkpoint(struct writer *writer)
                                     SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     writer->wal_pages = 0;
     if (db_wal_bytes(writer->db) > WAL_TRUNCATE_BYTES) {
+        /* A reader must not hold up the writer: it is tried again soon. */
+        (void)sqlite3_busy_timeout(db_handle(writer->db), 0);
         (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
                                         SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        (void)sqlite3_busy_timeout(db_handle(writer->db), DB_BUSY_MS);
     }
 }
 
@@ -546,6 +553,14 @@ static bool is_behind(struct writer *writer)
            writer->derive.is_behind(writer->derive.ctx);
 }
 
+/* After a fault an empty group tells whether it is over: a service that says it
+ * is not ready may get no jobs to find out with. */
+static bool is_retry_due(const struct writer *writer)
+{
+    return writer->commit_retry_at_ms != 0 &&
+           lb_clock_mono_ms() >= writer->commit_retry_at_ms;
+}
+
 static void writer_thread(void *arg)
 {
     struct writer *writer = arg;
@@ -567,7 +582,7 @@ static void writer_thread(void *arg)
         uv_mutex_unlock(&writer->lock);
         if (jobs != NULL) {
             run_group(writer, jobs, event_count);
-        } else if (!is_over && is_behind(writer)) {
+        } else if (!is_over && (is_behind(writer) || is_retry_due(writer))) {
             run_group(writer, NULL, 0);
         }
         if (!is_over) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -389,6 +390,36 @@ static void a_file_that_cannot_be_opened_again_is_tried_again(void **state)
     assert_int_equal(stored(world, "a"), 1);
 }
 
+/* Posts when the fault is over. */
+static bool watch(void *ctx, struct db *db)
+{
+    struct world *world = ctx;
+    struct writer_status status;
+
+    (void)db;
+    writer_get_status(world->writer, &status);
+    if (!status.is_failing && world->rollbacks > 0) {
+        (void)sem_post(&world->done);
+    }
+    return false;
+}
+
+static void a_fault_is_over_without_another_job(void **state)
+{
+    struct world *world = *state;
+    struct timespec until;
+
+    writer_add_chore(world->writer, watch, world, 1);
+    faulty_vfs_fail(FAULTY_VFS_SYNC, 0, 1);
+    submit(add_job(world, "a", LB_OK));
+    start(world);
+    wait_for(world, 1);
+    assert_int_equal(world->jobs[0].rc, LB_EIO);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+    until.tv_sec += 20;
+    assert_int_equal(sem_timedwait(&world->done, &until), 0);
+}
+
 static void an_append_holds_though_deriving_fails(void **state)
 {
     struct world *world = *state;
@@ -522,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_file_that_cannot_be_opened_again_is_tried_again, open_world,
             close_world),
+        cmocka_unit_test_setup_teardown(a_fault_is_over_without_another_job,
+                                        open_world, close_world),
         cmocka_unit_test_setup_teardown(an_append_holds_though_deriving_fails,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(
