@@ -101,6 +101,13 @@ static struct writer_limits writer_limits_of(const struct lb_config *config)
         config->disk_reserve_bytes, config->max_db_bytes};
 }
 
+static enum visitor_period visitor_period_of(const struct lb_config *config)
+{
+    return strcmp(config->visitor_period, "week") == 0    ? VISITOR_WEEK
+           : strcmp(config->visitor_period, "month") == 0 ? VISITOR_MONTH
+                                                          : VISITOR_DAY;
+}
+
 static enum lb_err build_store(struct service *service, struct lb_error *err)
 {
     const struct lb_config *config = &service->config;
@@ -131,11 +138,7 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     if (rc != LB_OK) {
         return rc;
     }
-    visitor_set_period(
-        service->visitors,
-        strcmp(config->visitor_period, "week") == 0    ? VISITOR_WEEK
-        : strcmp(config->visitor_period, "month") == 0 ? VISITOR_MONTH
-                                                       : VISITOR_DAY);
+    visitor_set_period(service->visitors, visitor_period_of(config));
     consumer = rollup_store_consumer(service->rollups);
     cursor_add_consumer(service->cursor, &consumer);
     consumer = engine_consumer(service->engine);
@@ -336,6 +339,7 @@ static void reload(struct service *service)
     limits = writer_limits_of(&config);
     lb_http_server_set_limits(service->http, &http);
     writer_set_limits(service->writer, &limits);
+    visitor_set_period(service->visitors, visitor_period_of(&config));
     ingest_api_set_config(service->ingest, &service->config);
     stats_api_set_config(service->stats, &service->config);
     if (root == NULL || apply_submit(service->writer, &service->target, root,

@@ -28,6 +28,7 @@ struct parsing {
     size_t at;
     unsigned depth;
     size_t clauses;
+    bool is_case_kept;
     struct lb_error *err;
 };
 
@@ -157,7 +158,8 @@ static enum lb_err read_value(struct parsing *parsing, struct filter *clause)
             value = NULL;
         }
     }
-    if (value != NULL && clause->dimension.is_folded) {
+    if (value != NULL && clause->dimension.is_folded &&
+        !parsing->is_case_kept) {
         lb_text_fold_all(value);
     }
     clause->values[clause->value_count++] = value;
@@ -303,10 +305,12 @@ static enum lb_err read_or(struct parsing *parsing, struct filter **out)
     return read_joined(parsing, NODE_OR, "or", read_and, out);
 }
 
-enum lb_err
-filter_parse(const char *text, struct filter **filter_out, struct lb_error *err)
+enum lb_err filter_parse(const char *text,
+                         bool is_case_kept,
+                         struct filter **filter_out,
+                         struct lb_error *err)
 {
-    struct parsing parsing = {text, 0, 0, 0, err};
+    struct parsing parsing = {text, 0, 0, 0, is_case_kept, err};
     enum lb_err rc;
 
     *filter_out = NULL;

@@ -17,9 +17,13 @@
 
 struct filter;
 
-/* Parses text.  LB_EINVAL: err says "at character N: what is wrong and what may
- * stand there".  An empty text gives NULL: everything matches. */
+/* Parses text.  is_case_kept: clauses on utm_source, utm_medium and
+ * utm_campaign stay as they are, as the stored values did
+ * (attribution.utm_case); else they are folded.  LB_EINVAL: err says "at
+ * character N: what is wrong and what may stand there".  An empty text gives
+ * NULL: everything matches. */
 LB_MUST_CHECK enum lb_err filter_parse(const char *text,
+                                       bool is_case_kept,
                                        struct filter **filter_out,
                                        struct lb_error *err);
 void filter_free(struct filter *filter); /* NULL is fine */

@@ -491,6 +491,7 @@ static bool check_names(struct lb_http_request *request,
 }
 
 bool query_params_read(struct lb_http_request *request,
+                       bool is_case_kept,
                        struct query_params *params_out)
 {
     struct query *query = &params_out->query;
@@ -512,8 +513,8 @@ bool query_params_read(struct lb_http_request *request,
                             &query->to_at_ms, &err)) {
         return refuse(request, "bad_request", err.text, NULL);
     }
-    if (filter != NULL &&
-        filter_parse(filter, &params_out->filter, &err) != LB_OK) {
+    if (filter != NULL && filter_parse(filter, is_case_kept,
+                                       &params_out->filter, &err) != LB_OK) {
         char message[LB_ERROR_TEXT_BYTES + 16];
 
         (void)snprintf(message, sizeof(message), "filter: %s", err.text);

@@ -23,8 +23,10 @@ struct query_params {
     char traffic[16];
 };
 
-/* Reads the request's query.  False: an error was answered. */
+/* Reads the request's query; is_case_kept as filter_parse() takes it.  False:
+ * an error was answered. */
 bool query_params_read(struct lb_http_request *request,
+                       bool is_case_kept,
                        struct query_params *params_out);
 void query_params_deinit(struct query_params *params);
 

@@ -24,6 +24,8 @@ struct stats_api {
     struct cursor *cursor;
     int64_t min_n;
     int64_t timeout_ms;
+    bool is_case_kept;
+    char scope[16]; /* the visitor period */
     struct lb_metric *seconds;
 };
 
@@ -231,9 +233,9 @@ static void add_meta(struct lb_buf *buf,
     lb_buf_add_text(buf, ",\"meta\":{\"as_of\":");
     lb_json_add_time(buf, request->as_of_ms);
     lb_buf_printf(buf,
-                  ",\"coverage\":\"complete\",\"scope\":\"day\",\"traffic\":\"%"
-                  "s\",\"warnings\":[",
-                  request->params.traffic);
+                  ",\"coverage\":\"complete\",\"scope\":\"%s\",\"traffic\":"
+                  "\"%s\",\"warnings\":[",
+                  request->api->scope, request->params.traffic);
     if (is_asked(query, QUERY_CTR) && result->clicks_without_visitor * 10 >
                                           result->totals.counts.clicks_raw) {
         lb_buf_add_text(
@@ -465,7 +467,7 @@ static void handle(struct lb_http_request *http, void *ctx)
     request->http = http;
     request->began_at_ns = lb_clock_mono_ns();
     request->as_of_ms = cursor_as_of_ms(api->cursor);
-    if (!query_params_read(http, &request->params)) {
+    if (!query_params_read(http, api->is_case_kept, &request->params)) {
         free_request(request);
         return;
     }
@@ -510,6 +512,9 @@ void stats_api_set_config(struct stats_api *api, const struct lb_config *config)
 {
     api->min_n = config->min_n;
     api->timeout_ms = config->query_timeout_ms;
+    api->is_case_kept = strcmp(config->utm_case, "keep") == 0;
+    (void)snprintf(api->scope, sizeof(api->scope), "%.15s",
+                   config->visitor_period);
 }
 
 void stats_api_free(struct stats_api *api)

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         full.text[i] = "newsletter";
     }
     full.text[ENTRY_TEXT_PROPS] = "{\"plan\":\"pro\",\"n\":1.5}";
-    rc = filter_parse(text, &filter, &err);
+    rc = filter_parse(text, false, &filter, &err);
     if (rc == LB_OK) {
         ask(filter, &bare);
         ask(filter, &full);

@@ -39,7 +39,7 @@ static bool matches(const char *text, bool is_view_side)
     struct lb_buf scratch;
     bool is_match;
 
-    if (filter_parse(text, &filter, &err) != LB_OK) {
+    if (filter_parse(text, false, &filter, &err) != LB_OK) {
         fail_msg("%s: %s", text, err.text);
     }
     lb_buf_init(&scratch, SCRATCH_BYTES);
@@ -229,7 +229,8 @@ static void a_filter_knows_whether_it_is_of_clicks(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct filter *filter = NULL;
 
-        assert_int_equal(filter_parse(cases[i].text, &filter, NULL), LB_OK);
+        assert_int_equal(filter_parse(cases[i].text, false, &filter, NULL),
+                         LB_OK);
         assert_int_equal(filter_is_of_click(filter), cases[i].is_match);
         filter_free(filter);
     }
@@ -272,7 +273,7 @@ static void a_fault_names_its_place_and_what_may_stand_there(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct filter *filter = NULL;
         struct lb_error err = {LB_OK, ""};
-        enum lb_err rc = filter_parse(cases[i].text, &filter, &err);
+        enum lb_err rc = filter_parse(cases[i].text, false, &filter, &err);
 
         if (rc != LB_EINVAL || filter != NULL ||
             strstr(err.text, cases[i].place) == NULL ||
@@ -305,7 +306,7 @@ static enum lb_err try_parse(char *text)
 {
     struct filter *filter = NULL;
     struct lb_error err;
-    enum lb_err rc = filter_parse(text, &filter, &err);
+    enum lb_err rc = filter_parse(text, false, &filter, &err);
 
     filter_free(filter);
     free(text);
