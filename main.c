@@ -33,6 +33,7 @@
 #include "sql/auth.h"
 #include "sql/cursor.h"
 #include "sql/dict.h"
+#include "sql/erase_api.h"
 #include "sql/health.h"
 #include "sql/token.h"
 
@@ -79,6 +80,7 @@ struct service {
     struct stats_api *stats;
     struct export_api *exports;
     struct verify_api *verify;
+    struct erase_api *erase;
     struct alerts_api *alerts;
     struct token_api *tokens;
     struct apply_api *apply;
@@ -166,6 +168,17 @@ http_limits_of(const struct lb_config *config)
                                           (size_t)config->inflight_bytes};
 }
 
+static enum lb_err build_erase(struct service *service, struct lb_error *err)
+{
+    struct erase_hooks hooks = {.dict = service->dict};
+
+    rollup_store_hook(service->rollups, &hooks);
+    event_store_hook(service->store, &hooks);
+    engine_hook(service->engine, &hooks);
+    return erase_api_new(service->http, service->auth, service->readers,
+                         service->writer, &hooks, &service->erase, err);
+}
+
 static enum lb_err build_routes(struct service *service, struct lb_error *err)
 {
     struct lb_config *config = &service->config;
@@ -187,6 +200,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
              ? verify_api_new(service->http, service->auth, service->readers,
                               service->writer, &service->verify, err)
              : rc;
+    rc = rc == LB_OK ? build_erase(service, err) : rc;
     rc = rc == LB_OK ? alerts_api_new(service->http, service->auth,
                                       service->readers, &service->alerts, err)
                      : rc;
@@ -280,6 +294,7 @@ static void demolish(struct service *service)
     apply_api_free(service->apply);
     token_api_free(service->tokens);
     alerts_api_free(service->alerts);
+    erase_api_free(service->erase);
     verify_api_free(service->verify);
     export_api_free(service->exports);
     stats_api_free(service->stats);
@@ -608,6 +623,7 @@ static const struct {
     {"export", export_command, "events and stats as files"},
     {"token", token_command, "create, list and revoke tokens"},
     {"verify", verify_command, "add the rollups up against the log"},
+    {"erase", erase_api_command, "forget a person or a site"},
     {"rebuild", rebuild_command, "derive the rollups anew"},
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},

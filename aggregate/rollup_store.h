@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "sql/catalog.h"
 #include "sql/cursor.h"
+#include "sql/erase.h"
 
 struct rollup_store;
 
@@ -46,6 +47,10 @@ LB_MUST_CHECK enum lb_err rollup_store_bounds(struct db *db,
                                               int64_t *last_out,
                                               bool *has_any_out,
                                               struct lb_error *err);
+
+/* Its part in erasing: an event that was counted is taken out again, and its
+ * local day is stale. */
+void rollup_store_hook(struct rollup_store *store, struct erase_hooks *hooks);
 
 /* Writer thread, inside a job: replaces a site's rows of a range of buckets. */
 LB_MUST_CHECK enum lb_err

@@ -646,6 +646,17 @@ static void rolled_back(void *ctx)
     engine->catalog = NULL;
 }
 
+static void forget_windows(void *ctx)
+{
+    clear_groups(ctx);
+}
+
+void engine_hook(struct engine *engine, struct erase_hooks *hooks)
+{
+    hooks->rules = engine;
+    hooks->forget_windows = forget_windows;
+}
+
 struct cursor_consumer engine_consumer(struct engine *engine)
 {
     return (struct cursor_consumer){"rules", engine, apply, committed,

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "sql/catalog.h"
 #include "sql/cursor.h"
+#include "sql/erase.h"
 
 struct engine;
 
@@ -16,6 +17,8 @@ LB_MUST_CHECK enum lb_err engine_new(struct catalog_holder *holder,
                                      struct engine **engine_out,
                                      struct lb_error *err);
 void engine_free(struct engine *engine);
+/* Its part in erasing: windows are then read from the log again. */
+void engine_hook(struct engine *engine, struct erase_hooks *hooks);
 struct cursor_consumer engine_consumer(struct engine *engine);
 
 /* Called on the writer thread after a commit that queued messages. */

@@ -555,6 +555,39 @@ void decide_rollback(struct decide *decide)
     clear_garbage(decide);
 }
 
+/* The pair stays in its place, blank: touches point to it. */
+static void blank(struct pair *pair)
+{
+    int64_t seq = pair->state.touched_seq;
+
+    if (pair->state.blob != NULL) {
+        explicit_bzero(pair->state.blob, strlen(pair->state.blob));
+        free(pair->state.blob);
+    }
+    memset(&pair->state, 0, sizeof(pair->state));
+    pair->state.touched_seq = seq;
+    pair->state.received_ms = INT64_MIN / 4;
+    pair->state.last_received_ms = INT64_MIN / 4;
+    pair->state.last_ts_ms = INT64_MIN / 4;
+}
+
+void decide_forget(struct decide *decide,
+                   int64_t site,
+                   int64_t day,
+                   int64_t visitor)
+{
+    for (size_t i = 0; i < BUCKET_COUNT; i++) {
+        for (struct pair *pair = decide->buckets[i]; pair != NULL;
+             pair = pair->next) {
+            if (pair->site == site &&
+                (visitor == 0 ||
+                 (pair->day == day && pair->visitor == visitor))) {
+                blank(pair);
+            }
+        }
+    }
+}
+
 size_t decide_count(const struct decide *decide)
 {
     return decide->count;

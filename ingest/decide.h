@@ -50,6 +50,13 @@ void decide_event(struct decide *decide,
 LB_MUST_CHECK enum lb_err decide_remember(struct decide *decide,
                                           const struct entry *entry);
 
+/* Between transactions' appends: forgets a visitor, or with visitor 0 a whole
+ * site. */
+void decide_forget(struct decide *decide,
+                   int64_t site,
+                   int64_t day,
+                   int64_t visitor);
+
 void decide_commit(struct decide *decide);
 void decide_rollback(struct decide *decide);
 size_t decide_count(const struct decide *decide); /* pairs held */

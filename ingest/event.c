@@ -12,6 +12,7 @@
 #include "base/zone.h"
 #include "ingest/channel.h"
 #include "sql/auth.h"
+#include "sql/erase.h"
 
 enum field_kind {
     FIELD_TEXT,
@@ -577,6 +578,10 @@ static bool read_contact(struct reading *reading)
                         field == ENTRY_CONTACT_MESSAGE ? CONTACT_MESSAGE_BYTES
                                                        : 0)) {
             return false;
+        }
+        if (field == ENTRY_CONTACT_EMAIL && item->valuestring[0] != '\0') {
+            reading->event->entry.email_hash =
+                erase_email_hash(reading->context->id_key, item->valuestring);
         }
         if (reading->context->is_contact_kept[field] &&
             item->valuestring[0] != '\0') {

@@ -25,6 +25,7 @@ struct event_store {
         *session; /* the one that this transaction appended for */
     uint8_t id_key[16];
     int64_t recent_seq; /* at start: first live event of the last half hour */
+    int64_t dedupe_window_ms;
     uint64_t shown_evicted;
     struct lb_metric *ids;
     struct lb_metric *evicted;
@@ -203,18 +204,26 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
     return rc;
 }
 
-static bool answers_chore(void *ctx, struct db *db)
+static void expire(struct db *db, enum sql_query query, int64_t before_ms)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_EXPIRE_ANSWERS);
+    sqlite3_stmt *stmt = db_stmt(db, query);
     struct lb_error err;
 
-    (void)ctx;
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, lb_clock_wall_ms() - ANSWER_KEPT_MS);
+        (void)sqlite3_bind_int64(stmt, 1, before_ms);
     }
     if (db_run(db, stmt, &err) != LB_OK) {
         lb_log_limited(LB_LOG_WARN, "answers_expire", "text=\"%s\"", err.text);
     }
+}
+
+static bool answers_chore(void *ctx, struct db *db)
+{
+    const struct event_store *store = ctx;
+    int64_t now_ms = lb_clock_wall_ms();
+
+    expire(db, SQL_EVENT_EXPIRE_ANSWERS, now_ms - ANSWER_KEPT_MS);
+    expire(db, SQL_ERASE_EXPIRE_IDS, now_ms - store->dedupe_window_ms);
     return false;
 }
 
@@ -237,6 +246,7 @@ enum lb_err event_store_new(struct writer *writer,
     store->cursor = cursor;
     store->dict = dict;
     store->visitors = visitors;
+    store->dedupe_window_ms = limits->dedupe_window_ms;
     store->dedupe = dedupe_new(limits->dedupe_ids, limits->dedupe_window_ms);
     store->decide = decide_new(limits->double_tap_window_ms);
     store->ids = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_dedupe_ids",
@@ -268,6 +278,28 @@ void event_store_free(struct event_store *store)
         decide_free(store->decide);
         free(store);
     }
+}
+
+static void
+forget_visitor(void *ctx, int64_t site, int64_t day, int64_t visitor)
+{
+    struct event_store *store = ctx;
+
+    decide_forget(store->decide, site, day, visitor);
+    visitor_forget(store->visitors, site, day, visitor);
+}
+
+static void forget_site(void *ctx, int64_t site)
+{
+    forget_visitor(ctx, site, 0, 0);
+}
+
+void event_store_hook(struct event_store *store, struct erase_hooks *hooks)
+{
+    hooks->events = store;
+    hooks->forget_visitor = forget_visitor;
+    hooks->forget_site = forget_site;
+    hooks->hash_given = visitor_hash_salted;
 }
 
 const uint8_t *event_store_id_key(const struct event_store *store)

@@ -10,6 +10,7 @@
 #include "ingest/event.h"
 #include "sql/cursor.h"
 #include "sql/dict.h"
+#include "sql/erase.h"
 #include "sql/writer.h"
 
 struct event_store;
@@ -31,6 +32,9 @@ event_store_new(struct writer *writer,
                 struct event_store **store_out,
                 struct lb_error *err);
 void event_store_free(struct event_store *store);
+
+/* Its part in erasing: what is remembered of visitors. */
+void event_store_hook(struct event_store *store, struct erase_hooks *hooks);
 
 /* The key of event_id_hash(), this database's own. */
 const uint8_t *event_store_id_key(const struct event_store *store);

@@ -204,6 +204,33 @@ uint64_t visitor_hash_given(const struct visitor_salt *salt,
     return first_8(digest);
 }
 
+uint64_t
+visitor_hash_salted(const uint8_t *salt, const char *site_id, const char *given)
+{
+    struct visitor_salt whole;
+
+    memset(&whole, 0, sizeof(whole));
+    lb_secret_hmac_init(&whole.hmac, salt, sizeof(whole.bytes));
+    return visitor_hash_given(&whole, site_id, given);
+}
+
+void visitor_forget(struct visitors *visitors,
+                    int64_t site,
+                    int64_t day,
+                    int64_t number)
+{
+    (void)pthread_mutex_lock(&visitors->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct visitor_salt *salt = visitors->buckets[i]; salt != NULL;
+             salt = salt->next) {
+            if (salt->site == site && (number == 0 || salt->day == day)) {
+                visitor_store_forget(salt, number);
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&visitors->lock);
+}
+
 enum lb_err visitor_number(struct visitors *visitors,
                            struct db *db,
                            struct visitor_salt *salt,

@@ -65,6 +65,17 @@ LB_MUST_CHECK enum lb_err visitor_number(struct visitors *visitors,
                                          int64_t *number_out,
                                          struct lb_error *err);
 
+/* The hash under a salt's 32 bytes alone, for finding one of them again. */
+uint64_t visitor_hash_salted(const uint8_t *salt,
+                             const char *site_id,
+                             const char *given);
+/* Writer thread: takes a visitor out of the maps of its period; with number 0
+ * the maps of a whole site, whose salts are then saved anew. */
+void visitor_forget(struct visitors *visitors,
+                    int64_t site,
+                    int64_t day,
+                    int64_t number);
+
 /* Writer thread, inside a job: forgets the salts of an import that ran to its
  * end. */
 LB_MUST_CHECK enum lb_err visitor_end_import(struct visitors *visitors,

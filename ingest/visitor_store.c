@@ -340,6 +340,24 @@ enum lb_err visitor_store_number(struct visitor_store *store,
     return LB_OK;
 }
 
+void visitor_store_forget(struct visitor_salt *salt, int64_t number)
+{
+    if (number == 0) {
+        free(salt->slots);
+        salt->slots = NULL;
+        salt->slot_count = 0;
+        salt->used = 0;
+        salt->number = 0;
+        return;
+    }
+    for (size_t i = 0; i < salt->slot_count; i++) {
+        if (salt->slots[i].number == number) {
+            forget(salt, salt->slots[i].hash);
+            return;
+        }
+    }
+}
+
 void visitor_store_retire(struct visitor_store *store,
                           struct visitor_salt *salts)
 {

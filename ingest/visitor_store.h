@@ -41,6 +41,9 @@ LB_MUST_CHECK enum lb_err visitor_store_number(struct visitor_store *store,
                                                uint64_t hash,
                                                int64_t *number_out,
                                                struct lb_error *err);
+/* Takes the visitor of that number out of the map; with 0 all of them, and the
+ * salt counts as not saved. */
+void visitor_store_forget(struct visitor_salt *salt, int64_t number);
 /* Frees salts that no event refers to any more. */
 void visitor_store_retire(struct visitor_store *store,
                           struct visitor_salt *salts);

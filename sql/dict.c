@@ -11,6 +11,7 @@
 struct word {
     struct word *next;  /* in its bucket */
     struct word *added; /* in the list of this transaction */
+    struct word *gone;  /* likewise, of those that it removes */
     int64_t number;
     int field;
     uint64_t hash;
@@ -25,6 +26,7 @@ struct dict {
     size_t bucket_count;   /* a power of two */
     size_t count;
     struct word *added; /* by this transaction, newest first */
+    struct word *gone;  /* by this transaction */
 };
 
 static uint64_t hash_word(int field, const char *text)
@@ -108,6 +110,7 @@ add_word(struct dict *dict, int field, const char *text, int64_t number)
     word->field = field;
     word->hash = hash_word(field, text);
     word->added = NULL;
+    word->gone = NULL;
     memcpy(word->text, text, len + 1);
     word->next = dict->buckets[word->hash & (dict->bucket_count - 1)];
     dict->buckets[word->hash & (dict->bucket_count - 1)] = word;
@@ -115,30 +118,47 @@ add_word(struct dict *dict, int field, const char *text, int64_t number)
     return word;
 }
 
+static void drop_word(struct dict *dict, struct word *word)
+{
+    struct word **at = &dict->buckets[word->hash & (dict->bucket_count - 1)];
+
+    while (*at != word) {
+        at = &(*at)->next;
+    }
+    *at = word->next;
+    dict->count--;
+    dict->by_number[word->number] = NULL;
+    free(word);
+}
+
 static void committed(void *ctx)
 {
     struct dict *dict = ctx;
 
     dict->added = NULL;
+    while (dict->gone != NULL) {
+        struct word *word = dict->gone;
+
+        dict->gone = word->gone;
+        drop_word(dict, word);
+    }
 }
 
 static void rolled_back(void *ctx)
 {
     struct dict *dict = ctx;
 
+    while (dict->gone != NULL) {
+        struct word *word = dict->gone;
+
+        dict->gone = word->gone;
+        word->gone = NULL;
+    }
     while (dict->added != NULL) {
         struct word *word = dict->added;
-        struct word **at =
-            &dict->buckets[word->hash & (dict->bucket_count - 1)];
 
         dict->added = word->added;
-        while (*at != word) {
-            at = &(*at)->next;
-        }
-        *at = word->next;
-        dict->count--;
-        dict->by_number[word->number] = NULL;
-        free(word);
+        drop_word(dict, word);
     }
 }
 
@@ -240,6 +260,14 @@ enum lb_err dict_intern(struct dict *dict,
     word->added = dict->added;
     dict->added = word;
     return LB_OK;
+}
+
+void dict_forget(struct dict *dict, int64_t number)
+{
+    if (dict_text(dict, number) != NULL) {
+        dict->by_number[number]->gone = dict->gone;
+        dict->gone = dict->by_number[number];
+    }
 }
 
 struct dict_cache {

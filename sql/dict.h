@@ -32,6 +32,9 @@ LB_MUST_CHECK enum lb_err dict_intern(struct dict *dict,
  * ends. */
 const char *dict_text(const struct dict *dict, int64_t number);
 
+/* Writer thread: the row of number is gone with this transaction. */
+void dict_forget(struct dict *dict, int64_t number);
+
 /* A connection's own cache of number to text, for readers and for the writer's
  * reading of the log; freed with dict_cache_free(). */
 struct dict_cache;

@@ -105,6 +105,8 @@ struct entry {
     bool is_visit_start; /* the first event of a visit */
     bool has_amount;
     int64_t amount_hundredths;
+    uint64_t email_hash; /* of the address it gave, kept or not; 0: none; only
+                            on the way into the log */
     uint64_t id_hash;    /* keyed hash of site and id, see event_store.h */
     int64_t visitor_day; /* local day on which the visitor's period begins */
     int64_t visitor;     /* dense number in site and period from 1; 0: none */

@@ -52,7 +52,7 @@ static enum lb_err
 insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
 {
     sqlite3_stmt *stmt;
-    bool has_any = false;
+    bool has_any = entry->email_hash != 0;
 
     for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
         has_any = has_any || entry->contact[i] != NULL;
@@ -66,6 +66,8 @@ insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
         for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
             db_bind_text(stmt, 2 + i, entry->contact[i]);
         }
+        db_bind_number_or_null(stmt, 2 + ENTRY_CONTACT_COUNT,
+                               (int64_t)entry->email_hash);
     }
     return db_run(db, stmt, err);
 }

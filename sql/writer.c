@@ -423,8 +423,12 @@ run_group(struct writer *writer, struct writer_job *jobs, size_t event_count)
         report(writer, jobs);
         return;
     }
-    rc = rc == LB_OK ? run_transaction(writer, jobs, &err) : rc;
-    note_outcome(writer, rc, &err);
+    if (rc == LB_OK && jobs != NULL && jobs->is_outside) {
+        rc = jobs->run(jobs, writer->db, &err);
+    } else {
+        rc = rc == LB_OK ? run_transaction(writer, jobs, &err) : rc;
+        note_outcome(writer, rc, &err);
+    }
     if (rc != LB_OK && jobs != NULL && jobs->next != NULL &&
         !writer->is_reopen_needed && rc != LB_EFULL) {
         run_singly(writer, jobs);

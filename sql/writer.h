@@ -34,7 +34,8 @@ struct writer_job {
                  const struct lb_error *err);
     size_t event_count; /* for the queue's limits and the metrics */
     size_t bytes;       /* memory held, likewise */
-    bool is_append; /* joins a group; else it gets a transaction of its own */
+    bool is_append;  /* joins a group; else it gets a transaction of its own */
+    bool is_outside; /* runs without a transaction, alone: a checkpoint */
     bool is_background; /* runs only while no other job waits (imports, days) */
 
     /* The writer's. */

@@ -1,2 +1,5 @@
 -- outbox_finish: ?1 id, ?2 state, ?3 reason, ?4 due, ?5 attempts; no columns; outbox_store.c
-UPDATE outbox SET state = ?2, reason = ?3, due = ?4, attempts = ?5 WHERE id = ?1
+UPDATE outbox SET attempts = ?5, due = ?4,
+    state = iif(?2 = 'waiting' AND (SELECT erased FROM messages WHERE id = message), 'skipped', ?2),
+    reason = iif(?2 = 'waiting' AND (SELECT erased FROM messages WHERE id = message), 'erased', ?3)
+WHERE id = ?1

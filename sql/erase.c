@@ -1,0 +1,385 @@
+/* erase.c - removing what is to be forgotten, a batch at a time. */
+#include "sql/erase.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "sql/log_store.h"
+
+#define SITE_STEP 50 /* rows of a table removed at once */
+#define SUMMARY "Erased on request"
+#define EMAIL_BYTES 1024
+
+uint64_t erase_email_hash(const uint8_t key[16], const char *email)
+{
+    static const char mark[] = "email";
+    char bytes[sizeof(mark) + EMAIL_BYTES];
+    size_t len = strlen(email);
+    uint64_t hash;
+
+    while (len > 0 && (unsigned char)email[0] <= ' ') {
+        email++;
+        len--;
+    }
+    while (len > 0 && (unsigned char)email[len - 1] <= ' ') {
+        len--;
+    }
+    len = len > EMAIL_BYTES ? EMAIL_BYTES : len;
+    memcpy(bytes, mark, sizeof(mark));
+    for (size_t i = 0; i < len; i++) {
+        bytes[sizeof(mark) + i] = lb_text_fold(email[i]);
+    }
+    hash = lb_hash_sip(key, bytes, sizeof(mark) + len);
+    return hash == 0 ? 1 : hash;
+}
+
+static char *copy(const char *text)
+{
+    return text == NULL ? NULL : strdup(text);
+}
+
+enum lb_err erase_new(const struct erase_order *order,
+                      const struct catalog *catalog,
+                      const struct erase_hooks *hooks,
+                      struct erase **erase_out,
+                      struct lb_error *err)
+{
+    struct erase *erase = calloc(1, sizeof(*erase));
+
+    *erase_out = erase;
+    if (erase == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    erase->order.visitor = copy(order->visitor);
+    erase->order.email = copy(order->email);
+    erase->order.site = copy(order->site);
+    erase->order.before_at_ms = order->before_at_ms;
+    erase->catalog = catalog;
+    erase->hooks = *hooks;
+    return LB_OK;
+}
+
+/* Overwrites a text that names somebody before its memory goes back. */
+static void wipe(const char *text)
+{
+    if (text != NULL) {
+        char *bytes = (char *)(uintptr_t)text;
+
+        explicit_bzero(bytes, strlen(bytes));
+        free(bytes);
+    }
+}
+
+void erase_free(struct erase *erase)
+{
+    if (erase != NULL) {
+        wipe(erase->order.visitor);
+        wipe(erase->order.email);
+        wipe(erase->order.site);
+        free(erase->visitors);
+        free(erase->found);
+        free(erase->texts);
+        free(erase->is_text_used);
+        free(erase);
+    }
+}
+
+const struct erase_counts *erase_counts(const struct erase *erase)
+{
+    return &erase->counts;
+}
+
+bool erase_is_whole_site(const struct erase *erase)
+{
+    return erase->order.visitor == NULL && erase->order.email == NULL;
+}
+
+/* --- removing --------------------------------------------------------------
+ */
+
+static enum lb_err
+run_1(struct db *db, enum sql_query query, int64_t number, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, query);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, number);
+    }
+    return db_run(db, stmt, err);
+}
+
+static enum lb_err run_text(struct db *db,
+                            enum sql_query query,
+                            const char *text,
+                            const char *more,
+                            int64_t *changed,
+                            struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, query);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, text);
+        if (more != NULL) {
+            db_bind_text(stmt, 2, more);
+        }
+    }
+    rc = db_run(db, stmt, err);
+    if (rc == LB_OK && changed != NULL) {
+        *changed += sqlite3_changes(db_handle(db));
+    }
+    return rc;
+}
+
+static enum lb_err scrub_alert(struct erase *erase,
+                               struct db *db,
+                               const char *id,
+                               struct lb_error *err)
+{
+    enum lb_err rc =
+        run_text(db, SQL_ERASE_ALERT, id, SUMMARY, &erase->counts.alerts, err);
+
+    rc = rc == LB_OK ? run_text(db, SQL_ERASE_MESSAGE, id, SUMMARY,
+                                &erase->counts.messages, err)
+                     : rc;
+    rc = rc == LB_OK ? run_text(db, SQL_ERASE_OUTBOX, id, NULL, NULL, err) : rc;
+    return rc == LB_OK ? run_text(db, SQL_ERASE_ATTEMPTS, id, NULL, NULL, err)
+                       : rc;
+}
+
+/* The alerts that query finds by key, one after the other: each loses what it
+ * was found by, except that an event may have raised several. */
+static enum lb_err scrub_alerts(struct erase *erase,
+                                struct db *db,
+                                enum sql_query query,
+                                const char *key,
+                                const char *site,
+                                struct lb_error *err)
+{
+    char id[64];
+    bool has_row = true;
+    enum lb_err rc = LB_OK;
+
+    while (rc == LB_OK && has_row) {
+        sqlite3_stmt *stmt = db_stmt(db, query);
+
+        if (stmt != NULL) {
+            db_bind_text(stmt, 1, key);
+            db_bind_text(stmt, 2, site);
+        }
+        rc = db_next(db, stmt, &has_row, err);
+        if (has_row) {
+            (void)snprintf(id, sizeof(id), "%s",
+                           (const char *)sqlite3_column_text(stmt, 0));
+            (void)sqlite3_reset(stmt);
+            rc = scrub_alert(erase, db, id, err);
+        }
+    }
+    return rc;
+}
+
+static enum lb_err
+keep_id(struct db *db, const struct entry *entry, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_KEEP_ID);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
+        (void)sqlite3_bind_int64(stmt, 2, (int64_t)entry->id_hash);
+        (void)sqlite3_bind_int64(stmt, 3, entry->received_at_ms);
+        (void)sqlite3_bind_int64(stmt, 4, lb_clock_wall_ms());
+    }
+    return db_run(db, stmt, err);
+}
+
+static enum lb_err remove_rows(struct erase *erase,
+                               struct db *db,
+                               const struct entry *entry,
+                               struct lb_error *err)
+{
+    enum lb_err rc = keep_id(db, entry, err);
+
+    for (int i = 0; i < ENTRY_DICT_COUNT && rc == LB_OK; i++) {
+        if (entry->dict[i] != 0) {
+            rc = run_1(db, SQL_ERASE_NOTE_DICT, entry->dict[i], err);
+        }
+    }
+    rc = rc == LB_OK ? run_1(db, SQL_ERASE_CONTACT, entry->seq, err) : rc;
+    if (rc == LB_OK) {
+        erase->counts.contacts += sqlite3_changes(db_handle(db));
+        rc = run_1(db, SQL_ERASE_EVENT, entry->seq, err);
+    }
+    erase->counts.events += rc == LB_OK ? 1 : 0;
+    return rc;
+}
+
+static enum lb_err remove_event(struct erase *erase,
+                                struct db *db,
+                                const struct entry *entry,
+                                int64_t cursor,
+                                struct lb_error *err)
+{
+    const struct catalog_site *site =
+        catalog_site_by_number(erase->catalog, entry->site);
+    enum lb_err rc = LB_OK;
+
+    if (entry->seq <= cursor) {
+        rc = erase->hooks.uncount(erase->hooks.rollups, db, entry, err);
+    }
+    /* A site that goes whole loses its alerts as such. */
+    if (rc == LB_OK && site != NULL &&
+        (!erase_is_whole_site(erase) ||
+         erase->order.before_at_ms != INT64_MAX)) {
+        rc = scrub_alerts(erase, db, SQL_ERASE_ALERTS_OF_EVENT,
+                          entry->text[ENTRY_TEXT_ID], site->id, err);
+    }
+    return rc == LB_OK ? remove_rows(erase, db, entry, err) : rc;
+}
+
+/* Reads the event at seq and removes it; one that is gone is no fault. */
+static enum lb_err remove_seq(struct erase *erase,
+                              struct db *db,
+                              struct dict_cache *cache,
+                              int64_t seq,
+                              struct lb_error *err)
+{
+    struct log_range range = {.after_seq = seq - 1,
+                              .upto_seq = seq,
+                              .from_at_ms = INT64_MIN,
+                              .to_at_ms = INT64_MAX,
+                              .has_texts = true};
+    struct lb_arena *arena = lb_arena_new((size_t)1024 * 1024);
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    int64_t cursor = 0;
+    enum lb_err rc = db_meta_get(db, "cursor", 0, &cursor, err);
+
+    rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
+    rc = rc == LB_OK ? log_reader_next(reader, &entry, err) : rc;
+    if (rc == LB_OK && entry != NULL) {
+        entry = arena == NULL ? NULL : log_copy_entry(arena, entry);
+        rc =
+            entry == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
+    }
+    log_reader_close(reader);
+    if (rc == LB_OK && entry != NULL) {
+        rc = remove_event(erase, db, entry, cursor, err);
+    }
+    lb_arena_free(arena);
+    return rc;
+}
+
+/* The visitor's places other than events: map, rule state, groups of alerts. */
+static enum lb_err forget_visitor(struct erase *erase,
+                                  struct db *db,
+                                  const struct erase_visitor *one,
+                                  struct lb_error *err)
+{
+    const struct catalog_site *site =
+        catalog_site_by_number(erase->catalog, one->site);
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_VISITOR_HASH);
+    char group[64];
+    enum lb_err rc;
+
+    (void)snprintf(group, sizeof(group), "%lld.%lld", (long long)one->day,
+                   (long long)one->number);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, one->site);
+        (void)sqlite3_bind_int64(stmt, 2, one->day);
+        (void)sqlite3_bind_int64(stmt, 3, one->number);
+    }
+    rc = db_run(db, stmt, err);
+    stmt = db_stmt(db, SQL_ERASE_RULE_STATE);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, one->site);
+        db_bind_text(stmt, 2, group);
+    }
+    rc = rc == LB_OK ? db_run(db, stmt, err) : rc;
+    if (rc == LB_OK && site != NULL) {
+        rc = scrub_alerts(erase, db, SQL_ERASE_ALERTS_OF_VISITOR, group,
+                          site->id, err);
+    }
+    erase->hooks.forget_visitor(erase->hooks.events, one->site, one->day,
+                                one->number);
+    return rc;
+}
+
+/* A piece of what a whole site has besides events. */
+static enum lb_err
+forget_site(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    static const enum sql_query by_id[] = {
+        SQL_ERASE_SITE_ATTEMPTS, SQL_ERASE_SITE_OUTBOX, SQL_ERASE_SITE_MESSAGES,
+        SQL_ERASE_SITE_ALERTS};
+    static const enum sql_query by_number[] = {
+        SQL_ERASE_SITE_HASHES, SQL_ERASE_SITE_SALTS, SQL_ERASE_SITE_RULE_STATE,
+        SQL_ERASE_SITE_RULE_SEEN};
+    enum lb_err rc = LB_OK;
+
+    if (erase->next_table < 4) {
+        sqlite3_stmt *stmt = db_stmt(db, by_id[erase->next_table]);
+        int64_t changed;
+
+        if (stmt != NULL) {
+            db_bind_text(stmt, 1, erase->order.site);
+            (void)sqlite3_bind_int64(stmt, 2, erase->order.before_at_ms);
+            (void)sqlite3_bind_int(stmt, 3, SITE_STEP);
+        }
+        rc = db_run(db, stmt, err);
+        changed = rc == LB_OK ? sqlite3_changes(db_handle(db)) : 0;
+        erase->counts.messages += erase->next_table == 2 ? changed : 0;
+        erase->counts.alerts += erase->next_table == 3 ? changed : 0;
+        erase->next_table += changed == 0 ? 1 : 0;
+        return rc;
+    }
+    erase->next_table = SIZE_MAX;
+    for (size_t i = 0; i < erase->site_count && rc == LB_OK &&
+                       erase->order.before_at_ms == INT64_MAX;
+         i++) {
+        for (size_t j = 0; j < 4 && rc == LB_OK; j++) {
+            rc = run_1(db, by_number[j], erase->sites[i], err);
+        }
+        erase->hooks.forget_site(erase->hooks.events, erase->sites[i]);
+    }
+    return rc;
+}
+
+enum lb_err erase_step(struct erase *erase,
+                       struct db *db,
+                       bool *is_over_out,
+                       struct lb_error *err)
+{
+    struct dict_cache *cache = dict_cache_new();
+    struct erase before = *erase;
+    enum lb_err rc =
+        cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
+
+    *is_over_out = false;
+    if (erase->done_count < erase->found_count) {
+        for (int i = 0; i < ERASE_BATCH && rc == LB_OK &&
+                        erase->done_count < erase->found_count;
+             i++) {
+            rc = remove_seq(erase, db, cache,
+                            erase->found[erase->done_count++].seq, err);
+        }
+    } else if (erase->next_visitor < erase->visitor_count) {
+        rc = rc == LB_OK
+                 ? forget_visitor(erase, db,
+                                  &erase->visitors[erase->next_visitor++], err)
+                 : rc;
+    } else if (erase_is_whole_site(erase) && erase->next_table != SIZE_MAX) {
+        rc = rc == LB_OK ? forget_site(erase, db, err) : rc;
+    } else {
+        erase->hooks.forget_windows(erase->hooks.rules);
+        *is_over_out = true;
+    }
+    dict_cache_free(cache);
+    if (rc != LB_OK) {
+        *erase = before; /* the transaction is undone; what is owned is same */
+    }
+    return rc;
+}

@@ -1,0 +1,405 @@
+/* erase_find.c - who is meant by an erasure, and what they left. */
+#include "sql/erase_find.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/zone.h"
+#include "sql/log_store.h"
+
+#define PERIOD_BEFORE_DAYS 2 /* of a visitor's events before its day, */
+#define PERIOD_AFTER_DAYS 34 /* and after: a month, and any zone */
+
+/* --- who is meant ----------------------------------------------------------
+ */
+
+static enum lb_err add_visitor(struct erase *erase,
+                               int64_t site,
+                               int64_t day,
+                               int64_t number,
+                               struct lb_error *err)
+{
+    struct erase_visitor *more;
+
+    for (size_t i = 0; i < erase->visitor_count; i++) {
+        const struct erase_visitor *one = &erase->visitors[i];
+
+        if (one->site == site && one->day == day && one->number == number) {
+            return LB_OK;
+        }
+    }
+    more = realloc(erase->visitors, (erase->visitor_count + 1) * sizeof(*more));
+    if (more == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    erase->visitors = more;
+    more[erase->visitor_count++] = (struct erase_visitor){site, day, number};
+    return LB_OK;
+}
+
+static bool is_site_meant(const struct erase *erase, int64_t site)
+{
+    for (size_t i = 0; i < erase->site_count; i++) {
+        if (erase->sites[i] == site) {
+            return true;
+        }
+    }
+    return erase->order.site == NULL;
+}
+
+static enum lb_err
+resolve_site(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_SITES);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (erase->order.site == NULL) {
+        return LB_OK;
+    }
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, erase->order.site);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        if (erase->site_count < ERASE_SITES) {
+            erase->sites[erase->site_count++] = sqlite3_column_int64(stmt, 0);
+        }
+    }
+    return rc == LB_OK && erase->site_count == 0
+               ? lb_err_set(err, LB_ENOTFOUND, "there is no such site")
+               : rc;
+}
+
+static enum lb_err
+read_key(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_GET_SECRET);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, "id_key");
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row && sqlite3_column_bytes(stmt, 0) == (int)sizeof(erase->key)) {
+        memcpy(erase->key, sqlite3_column_blob(stmt, 0), sizeof(erase->key));
+    }
+    if (has_row) {
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+/* Those who were recognised by the id that a client gave. */
+static enum lb_err
+find_given(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *salts = db_stmt(db, SQL_ERASE_SALTS);
+    bool has_row = false;
+    enum lb_err rc;
+
+    while ((rc = db_next(db, salts, &has_row, err)) == LB_OK && has_row) {
+        int64_t site = sqlite3_column_int64(salts, 1);
+        sqlite3_stmt *stmt;
+        uint64_t hash;
+        bool is_known = false;
+
+        if (!is_site_meant(erase, site) ||
+            sqlite3_column_bytes(salts, 3) != 32) {
+            continue;
+        }
+        hash = erase->hooks.hash_given(
+            sqlite3_column_blob(salts, 3),
+            (const char *)sqlite3_column_text(salts, 4), erase->order.visitor);
+        stmt = db_stmt(db, SQL_ERASE_FIND_HASH);
+        if (stmt != NULL) {
+            (void)sqlite3_bind_int64(stmt, 1, sqlite3_column_int64(salts, 0));
+            (void)sqlite3_bind_int64(stmt, 2, (int64_t)hash);
+        }
+        rc = db_next(db, stmt, &is_known, err);
+        if (is_known) {
+            rc = add_visitor(erase, site, sqlite3_column_int64(salts, 2),
+                             sqlite3_column_int64(stmt, 0), err);
+            (void)sqlite3_reset(stmt);
+        }
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(salts);
+            return rc;
+        }
+    }
+    return rc;
+}
+
+/* Reads "2026-11-23.17", as an export names a visitor. */
+static bool
+read_exported(const char *text, int64_t *day_out, int64_t *number_out)
+{
+    char day[LB_ZONE_DAY_BYTES];
+    const char *dot = strchr(text, '.');
+    long long number = 0;
+
+    if (dot == NULL || dot - text != 10 || !lb_text_to_int(dot + 1, &number) ||
+        number <= 0) {
+        return false;
+    }
+    memcpy(day, text, 10);
+    day[10] = '\0';
+    *number_out = number;
+    return lb_zone_parse_day(day, day_out);
+}
+
+static enum lb_err
+find_exported(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+    int64_t day = 0;
+    int64_t number = 0;
+    size_t before = erase->visitor_count;
+    bool has_row = false;
+    enum lb_err rc = LB_OK;
+
+    if (!read_exported(erase->order.visitor, &day, &number)) {
+        return LB_OK;
+    }
+    stmt = db_stmt(db, SQL_ERASE_VISITOR_SITES);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, day);
+        (void)sqlite3_bind_int64(stmt, 2, number);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        if (is_site_meant(erase, sqlite3_column_int64(stmt, 0)) &&
+            add_visitor(erase, sqlite3_column_int64(stmt, 0), day, number,
+                        err) != LB_OK) {
+            (void)sqlite3_reset(stmt);
+            return LB_ENOMEM;
+        }
+    }
+    if (rc == LB_OK && erase->visitor_count > before + 1) {
+        return lb_err_set(err, LB_EINVAL,
+                          "that visitor is one of several sites; say which "
+                          "with --site");
+    }
+    return rc;
+}
+
+static enum lb_err add_found(struct erase *erase,
+                             int64_t seq,
+                             int64_t site,
+                             int64_t ts_ms,
+                             struct lb_error *err)
+{
+    const struct catalog_site *known =
+        catalog_site_by_number(erase->catalog, site);
+
+    if (erase->found_count == erase->found_cap) {
+        size_t cap = erase->found_cap == 0 ? 256 : erase->found_cap * 2;
+        struct erase_found *found = realloc(erase->found, cap * sizeof(*found));
+
+        if (found == NULL) {
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+        erase->found = found;
+        erase->found_cap = cap;
+    }
+    erase->found[erase->found_count++] = (struct erase_found){
+        seq, site, known == NULL ? 0 : lb_zone_local_day(known->zone, ts_ms)};
+    return LB_OK;
+}
+
+/* The events that gave the address, and who their visitors are. */
+static enum lb_err
+find_email(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *contacts = db_stmt(db, SQL_ERASE_CONTACTS);
+    bool has_row = false;
+    enum lb_err rc;
+
+    erase->email_hash = erase_email_hash(erase->key, erase->order.email);
+    if (contacts != NULL) {
+        (void)sqlite3_bind_int64(contacts, 1, (int64_t)erase->email_hash);
+    }
+    while ((rc = db_next(db, contacts, &has_row, err)) == LB_OK && has_row) {
+        int64_t seq = sqlite3_column_int64(contacts, 0);
+        sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_EVENT_VISITOR);
+        bool is_there = false;
+
+        if (stmt != NULL) {
+            (void)sqlite3_bind_int64(stmt, 1, seq);
+        }
+        rc = db_next(db, stmt, &is_there, err);
+        if (is_there && is_site_meant(erase, sqlite3_column_int64(stmt, 0)) &&
+            sqlite3_column_int64(stmt, 1) < erase->order.before_at_ms) {
+            int64_t site = sqlite3_column_int64(stmt, 0);
+
+            rc =
+                add_found(erase, seq, site, sqlite3_column_int64(stmt, 1), err);
+            if (rc == LB_OK && sqlite3_column_int64(stmt, 3) != 0) {
+                rc = add_visitor(erase, site, sqlite3_column_int64(stmt, 2),
+                                 sqlite3_column_int64(stmt, 3), err);
+            }
+        }
+        if (is_there) {
+            (void)sqlite3_reset(stmt);
+        }
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(contacts);
+            return rc;
+        }
+    }
+    return rc;
+}
+
+enum lb_err
+erase_find_who(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    enum lb_err rc = read_key(erase, db, err);
+
+    rc = rc == LB_OK ? resolve_site(erase, db, err) : rc;
+    if (rc == LB_OK && erase->order.visitor != NULL) {
+        rc = find_given(erase, db, err);
+        rc = rc == LB_OK ? find_exported(erase, db, err) : rc;
+    }
+    if (rc == LB_OK && erase->order.email != NULL) {
+        rc = find_email(erase, db, err);
+    }
+    return rc;
+}
+
+/* --- what they left --------------------------------------------------------
+ */
+
+static bool is_visitor_meant(const struct erase *erase,
+                             const struct entry *entry)
+{
+    for (size_t i = 0; i < erase->visitor_count && entry->visitor != 0; i++) {
+        const struct erase_visitor *one = &erase->visitors[i];
+
+        if (one->site == entry->site && one->day == entry->visitor_day &&
+            one->number == entry->visitor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two people behind one address and browser are one visitor: whoever gave an
+ * address of their own stays, and what gave this one is found already. */
+static enum lb_err has_address(const struct erase *erase,
+                               struct db *db,
+                               int64_t seq,
+                               bool *has_one_out,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+    bool has_row = false;
+    enum lb_err rc;
+
+    *has_one_out = false;
+    if (erase->order.email == NULL) {
+        return LB_OK;
+    }
+    stmt = db_stmt(db, SQL_ERASE_CONTACT_HASH);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, seq);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row) {
+        *has_one_out = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+static enum lb_err consider(struct erase *erase,
+                            struct db *db,
+                            const struct entry *entry,
+                            struct lb_error *err)
+{
+    bool is_other = false;
+    enum lb_err rc = LB_OK;
+
+    if (!erase_is_whole_site(erase)) {
+        if (!is_visitor_meant(erase, entry)) {
+            return LB_OK;
+        }
+        rc = has_address(erase, db, entry->seq, &is_other, err);
+    }
+    return rc == LB_OK && !is_other
+               ? add_found(erase, entry->seq, entry->site, entry->ts_at_ms, err)
+               : rc;
+}
+
+static void narrow(const struct erase *erase, struct log_range *range)
+{
+    range->to_at_ms = erase->order.before_at_ms;
+    if (erase_is_whole_site(erase)) {
+        range->sites = erase->sites;
+        range->site_count = erase->site_count;
+        return;
+    }
+    range->from_at_ms = INT64_MAX;
+    range->to_at_ms = INT64_MIN;
+    for (size_t i = 0; i < erase->visitor_count; i++) {
+        int64_t day = erase->visitors[i].day;
+        int64_t from_ms = (day - PERIOD_BEFORE_DAYS) * LB_MS_PER_DAY;
+        int64_t to_ms = (day + PERIOD_AFTER_DAYS) * LB_MS_PER_DAY;
+
+        range->from_at_ms =
+            from_ms < range->from_at_ms ? from_ms : range->from_at_ms;
+        range->to_at_ms = to_ms > range->to_at_ms ? to_ms : range->to_at_ms;
+    }
+    if (range->to_at_ms > erase->order.before_at_ms) {
+        range->to_at_ms = erase->order.before_at_ms;
+    }
+}
+
+enum lb_err erase_find_piece(struct erase *erase,
+                             struct db *db,
+                             bool *is_over_out,
+                             struct lb_error *err)
+{
+    struct log_range range = {.after_seq = erase->after_seq,
+                              .upto_seq = erase->after_seq + ERASE_PIECE_SEQS,
+                              .from_at_ms = INT64_MIN};
+    struct dict_cache *cache = dict_cache_new();
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    int64_t next_seq = 0;
+    enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
+
+    *is_over_out = false;
+    narrow(erase, &range);
+    rc = cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : rc;
+    rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
+           entry != NULL) {
+        rc = consider(erase, db, entry, err);
+    }
+    log_reader_close(reader);
+    dict_cache_free(cache);
+    erase->after_seq = range.upto_seq;
+    *is_over_out = rc != LB_OK || erase->after_seq >= next_seq ||
+                   (!erase_is_whole_site(erase) && erase->visitor_count == 0);
+    return rc;
+}
+
+void erase_find_each_day(const struct erase *erase,
+                         void (*each)(void *ctx,
+                                      const struct catalog_site *site,
+                                      int64_t day),
+                         void *ctx)
+{
+    for (size_t i = 0; i < erase->found_count; i++) {
+        const struct erase_found *one = &erase->found[i];
+        const struct catalog_site *site =
+            catalog_site_by_number(erase->catalog, one->site);
+
+        if (site != NULL &&
+            (i == 0 || one->site != one[-1].site || one->day != one[-1].day)) {
+            each(ctx, site, one->day);
+        }
+    }
+}
