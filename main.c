@@ -354,6 +354,7 @@ static void reload(struct service *service)
     limits = writer_limits_of(&config);
     lb_http_server_set_limits(service->http, &http);
     writer_set_limits(service->writer, &limits);
+    lb_log_set_level_name(config.log_level);
     visitor_set_period(service->visitors, visitor_period_of(&config));
     ingest_api_set_config(service->ingest, &service->config);
     stats_api_set_config(service->stats, &service->config);
@@ -513,6 +514,7 @@ static int serve_command(struct lb_cli *cli, int argc, char **argv)
         lb_config_deinit(&service.config);
         return LB_CLI_FAILED;
     }
+    lb_log_set_level_name(service.config.log_level);
     service.config.connections =
         lb_process_raise_files(service.config.connections);
     (void)uv_loop_init(&service.loop);

@@ -26,6 +26,7 @@ struct lb_config {
     char public_url[LB_CONFIG_TEXT_BYTES];
     char client_ip_header[LB_CONFIG_TEXT_BYTES];
     char sandbox[LB_CONFIG_TEXT_BYTES];
+    char log_level[LB_CONFIG_TEXT_BYTES];
     struct lb_config_list trusted_proxies;
     char visitor_period[LB_CONFIG_TEXT_BYTES];
     int64_t retention_ms;

@@ -45,6 +45,15 @@ static const char *level_name(enum lb_log_level level)
     return "error";
 }
 
+void lb_log_set_level_name(const char *name)
+{
+    for (int level = LB_LOG_DEBUG; level <= LB_LOG_ERROR; level++) {
+        if (strcmp(name, level_name((enum lb_log_level)level)) == 0) {
+            lb_log_set_level((enum lb_log_level)level);
+        }
+    }
+}
+
 static void write_line(enum lb_log_level level,
                        const char *event,
                        unsigned repeated_count,

@@ -15,6 +15,9 @@ enum lb_log_level { LB_LOG_DEBUG, LB_LOG_INFO, LB_LOG_WARN, LB_LOG_ERROR };
 /* Lines below level are dropped; LB_LOG_INFO at start. */
 void lb_log_set_level(enum lb_log_level level);
 
+/* "debug", "info", "warn", "error"; anything else changes nothing. */
+void lb_log_set_level_name(const char *name);
+
 /* Writes "level event=<event>" and then fmt, which holds "key=value" pairs and
  * is written as it is.  Text from outside goes through lb_log_quote() first. */
 void lb_log(enum lb_log_level level, const char *event, const char *fmt, ...)

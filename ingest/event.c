@@ -78,6 +78,7 @@ static const char *const contact_paths[ENTRY_CONTACT_COUNT] = {
     "contact.email", "contact.name", "contact.message", "contact.phone"};
 #define CONTACT_MESSAGE_BYTES 4096
 #define PROP_BYTES 512
+#define SHOWN_BYTES 64 /* of a sender's word in an error */
 
 struct reading {
     const struct event_context *context;
@@ -114,6 +115,19 @@ static bool fail(struct reading *reading,
         reading->fault->message, strlen(reading->fault->message),
         sizeof(reading->fault->message) - 4)] = '\0';
     return false;
+}
+
+/* A sender's word as an error may repeat it: errors are kept under an
+ * Idempotency-Key and end in the senders' logs, so a word that may be
+ * somebody's address, browser or name is not shown. */
+static const char *shown(const char *word)
+{
+    struct visitor_address address;
+
+    return lb_text_is_made_of(word, "A-Za-z0-9_.:+-", SHOWN_BYTES) &&
+                   !visitor_parse_address(word, &address)
+               ? word
+               : "(not shown)";
 }
 
 static bool no_memory(struct reading *reading)
@@ -166,10 +180,10 @@ static bool sort_fields(struct reading *reading, const cJSON *json)
         int id = find_field(item->string);
 
         if (id < 0) {
-            return fail(reading, "unknown_field", item->string,
+            return fail(reading, "unknown_field", shown(item->string),
                         "\"%.60s\" is no field of an event; see the list in "
                         "the documentation",
-                        item->string);
+                        shown(item->string));
         }
         if ((seen & 1u << id) != 0) {
             return fail(reading, "duplicate_key", fields[id].name,
@@ -201,7 +215,7 @@ static bool read_type_and_site(struct reading *reading)
     if (!entry_type_from_name(type, &entry->type)) {
         return fail(reading, "bad_value", "type",
                     "type \"%.40s\" is not view, click, lead or conversion",
-                    type);
+                    shown(type));
     }
     if (site == NULL) {
         return fail(reading, "missing_field", "site",
@@ -214,7 +228,7 @@ static bool read_type_and_site(struct reading *reading)
         return fail(reading, "unknown_site", "site",
                     "there is no site \"%.64s\" for this token; add it to "
                     "linkbell.yaml and apply it, or use another token",
-                    site);
+                    shown(site));
     }
     entry->site = reading->event->site->number;
     return true;
@@ -243,7 +257,7 @@ parse_ts(struct reading *reading, const cJSON *item, int64_t *ts_out)
         return fail(reading, "bad_ts", "ts",
                     "ts \"%.40s\" is no RFC 3339 time with a zone, such as "
                     "2026-11-23T08:15:02Z",
-                    item->valuestring);
+                    shown(item->valuestring));
     }
     return true;
 }
@@ -317,7 +331,7 @@ static bool read_texts(struct reading *reading)
         (strlen(country) != 2 || !lb_text_is_made_of(country, "A-Z", 2))) {
         return fail(reading, "bad_value", "country",
                     "country \"%.20s\" is not two letters A-Z (ISO 3166-1)",
-                    country);
+                    shown(country));
     }
     entry->text[ENTRY_TEXT_COUNTRY] = country;
     return true;
@@ -370,7 +384,7 @@ static bool read_utm_object(struct reading *reading, struct utm *utm)
     twice = lb_json_find_duplicate_key(object);
     if (twice != NULL) {
         return fail(reading, "duplicate_key", "utm",
-                    "%.60s stands in utm twice", twice);
+                    "%.60s stands in utm twice", shown(twice));
     }
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
         const char *name = strncmp(item->string, "utm_", 4) == 0
@@ -383,10 +397,10 @@ static bool read_utm_object(struct reading *reading, struct utm *utm)
             key++;
         }
         if (key == UTM_KEY_COUNT) {
-            return fail(reading, "unknown_field", item->string,
+            return fail(reading, "unknown_field", shown(item->string),
                         "\"%.60s\" is no key of utm; they are source, medium, "
                         "campaign, term, content",
-                        item->string);
+                        shown(item->string));
         }
         if (cJSON_IsNull(item)) {
             continue;
@@ -506,13 +520,13 @@ static bool read_value(struct reading *reading)
 
         if (slot == NULL) {
             return fail(
-                reading, "unknown_field", item->string,
+                reading, "unknown_field", shown(item->string),
                 "\"%.60s\" is no key of value; they are amount and currency",
-                item->string);
+                shown(item->string));
         }
         if (*slot != NULL) {
             return fail(reading, "duplicate_key", "value",
-                        "%s stands in value twice", item->string);
+                        "%s stands in value twice", shown(item->string));
         }
         *slot = item;
     }
@@ -556,7 +570,7 @@ static bool read_contact(struct reading *reading)
     twice = lb_json_find_duplicate_key(object);
     if (twice != NULL) {
         return fail(reading, "duplicate_key", "contact",
-                    "%.60s stands in contact twice", twice);
+                    "%.60s stands in contact twice", shown(twice));
     }
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
         int field = 0;
@@ -566,10 +580,10 @@ static bool read_contact(struct reading *reading)
             field++;
         }
         if (field == ENTRY_CONTACT_COUNT) {
-            return fail(reading, "unknown_field", item->string,
+            return fail(reading, "unknown_field", shown(item->string),
                         "\"%.60s\" is no key of contact; they are email, name, "
                         "message, phone",
-                        item->string);
+                        shown(item->string));
         }
         if (cJSON_IsNull(item)) {
             continue;
@@ -608,14 +622,14 @@ static bool read_props(struct reading *reading)
     twice = lb_json_find_duplicate_key(object);
     if (twice != NULL) {
         return fail(reading, "duplicate_key", "props",
-                    "%.60s stands in props twice", twice);
+                    "%.60s stands in props twice", shown(twice));
     }
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
         if (!cJSON_IsString(item) && !cJSON_IsNumber(item) &&
             !cJSON_IsBool(item)) {
             return fail(reading, "bad_type", "props",
                         "props.%.60s must be a text, a number, true or false",
-                        item->string);
+                        shown(item->string));
         }
         if (++count > EVENT_PROPS) {
             return fail(reading, "bad_value", "props",
@@ -627,7 +641,7 @@ static bool read_props(struct reading *reading)
             return fail(
                 reading, "too_long", "props",
                 "props.%.60s: a name has 1 to %zu bytes, a value at most %d",
-                item->string, reading->context->text_bytes, PROP_BYTES);
+                shown(item->string), reading->context->text_bytes, PROP_BYTES);
         }
     }
     lb_buf_init(&text, (size_t)256 * 1024);

@@ -458,6 +458,33 @@ static void fill_context(struct ingest_request *request,
                    who->token == NULL ? "local" : who->token->id);
 }
 
+static void hash_keyed(const struct ingest_request *request,
+                       const void *bytes,
+                       size_t len,
+                       uint8_t out[LB_SECRET_SHA256_BYTES])
+{
+    struct lb_secret_hmac hmac;
+    SHA256_CTX message;
+
+    lb_secret_hmac_init(&hmac, request->context.id_key,
+                        sizeof(request->context.id_key));
+    lb_secret_hmac_start(&hmac, &message);
+    lb_secret_hmac_add(&message, bytes, len);
+    lb_secret_hmac_finish(&hmac, &message, out);
+}
+
+/* Of key and body only keyed hashes are kept: a sender may have put an address
+ * into either. */
+static void
+keep_key(struct ingest_request *request, const char *key, struct lb_buf *body)
+{
+    uint8_t digest[LB_SECRET_SHA256_BYTES];
+
+    hash_keyed(request, key, strlen(key), digest);
+    lb_text_to_hex(digest, KEY_BYTES / 2, request->key);
+    hash_keyed(request, lb_buf_text(body), body->len, request->body_hash);
+}
+
 static struct ingest_request *new_request(struct ingest_api *api,
                                           struct lb_http_request *http)
 {
@@ -478,8 +505,7 @@ static struct ingest_request *new_request(struct ingest_api *api,
     (void)read_encoding(http, &request->encoding);
     fill_context(request, auth_who_of(http));
     if (key != NULL) {
-        (void)snprintf(request->key, sizeof(request->key), "%s", key);
-        lb_secret_sha256(lb_buf_text(body), body->len, request->body_hash);
+        keep_key(request, key, body);
     }
     return request;
 }
