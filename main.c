@@ -114,9 +114,9 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
 {
     const struct lb_config *config = &service->config;
     struct writer_limits limits = writer_limits_of(config);
-    struct event_store_limits window = {(size_t)config->dedupe_ids,
-                                        config->dedupe_window_ms,
-                                        config->double_tap_window_ms};
+    struct event_store_limits window = {
+        (size_t)config->dedupe_ids, config->dedupe_window_ms,
+        config->double_tap_window_ms, config->utm_values};
     struct cursor_consumer consumer;
     enum lb_err rc = writer_new(&service->loop, service->data_dir, &limits,
                                 &service->writer, err);

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "ingest/dedupe.h"
+#include "ingest/utm_cap_store.h"
 #include "sql/log_store.h"
 
 #define ANSWER_KEPT_MS (24 * LB_MS_PER_HOUR)
@@ -19,8 +20,9 @@ struct event_store {
     struct cursor *cursor;
     struct dict *dict;
     struct visitors *visitors;
-    struct dedupe *dedupe; /* owned */
-    struct decide *decide; /* owned; of live events */
+    struct dedupe *dedupe;     /* owned */
+    struct decide *decide;     /* owned; of live events */
+    struct utm_cap_store *cap; /* owned */
     struct event_session
         *session; /* the one that this transaction appended for */
     uint8_t id_key[16];
@@ -101,6 +103,7 @@ static void rolled_back(void *ctx)
     }
     decide_rollback(store->decide);
     dedupe_rollback(store->dedupe);
+    utm_cap_store_forget(store->cap);
 }
 
 /* --- start ------------------------------------------------------------------
@@ -224,7 +227,8 @@ static bool answers_chore(void *ctx, struct db *db)
 
     expire(db, SQL_EVENT_EXPIRE_ANSWERS, now_ms - ANSWER_KEPT_MS);
     expire(db, SQL_ERASE_EXPIRE_IDS, now_ms - store->dedupe_window_ms);
-    return false;
+    return utm_cap_store_expire(store->cap, db,
+                                now_ms / LB_MS_PER_DAY - UTM_CAP_KEPT_DAYS);
 }
 
 enum lb_err event_store_new(struct writer *writer,
@@ -258,6 +262,11 @@ enum lb_err event_store_new(struct writer *writer,
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     rc = rc == LB_OK ? load_key(store, writer_db(writer), err) : rc;
+    if (rc == LB_OK) {
+        store->cap = utm_cap_store_new(limits->utm_values, store->id_key);
+        rc = store->cap == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                                : LB_OK;
+    }
     rc = rc == LB_OK ? load_ids(store, writer_db(writer), limits, err) : rc;
     rc = rc == LB_OK ? load_memory(store, writer_db(writer), err) : rc;
     if (rc != LB_OK) {
@@ -276,6 +285,7 @@ void event_store_free(struct event_store *store)
     if (store != NULL) {
         dedupe_free(store->dedupe);
         decide_free(store->decide);
+        utm_cap_store_free(store->cap);
         free(store);
     }
 }
@@ -291,7 +301,10 @@ forget_visitor(void *ctx, int64_t site, int64_t day, int64_t visitor)
 
 static void forget_site(void *ctx, int64_t site)
 {
+    struct event_store *store = ctx;
+
     forget_visitor(ctx, site, 0, 0);
+    utm_cap_store_forget(store->cap);
 }
 
 void event_store_hook(struct event_store *store, struct erase_hooks *hooks)
@@ -411,6 +424,39 @@ static void restore_own(struct event *event)
     event->is_own_kept = true;
 }
 
+/* Values past the site's number for the day are told as one; so is a source
+ * that is such a value. */
+static enum lb_err cap_values(struct event_store *store,
+                              struct db *db,
+                              struct event *event,
+                              struct lb_error *err)
+{
+    struct entry *entry = &event->entry;
+    enum lb_err rc = LB_OK;
+
+    if (event->own != DECIDE_OWN_CAMPAIGN) {
+        return LB_OK;
+    }
+    for (int field = 0; field < UTM_KEY_COUNT && rc == LB_OK; field++) {
+        const char **text = &entry->text[ENTRY_TEXT_UTM_SOURCE + field];
+        const struct utm_cap_value value = {
+            entry->site, lb_zone_local_day(event->site->zone, entry->ts_at_ms),
+            field, *text};
+        bool is_other = false;
+
+        if (*text == NULL) {
+            continue;
+        }
+        rc = utm_cap_store_take(store->cap, db, &value, &is_other, err);
+        if (is_other && field == UTM_SOURCE &&
+            strcmp(entry->text[ENTRY_TEXT_SOURCE], *text) == 0) {
+            entry->text[ENTRY_TEXT_SOURCE] = UTM_CAP_OTHER;
+        }
+        *text = is_other ? UTM_CAP_OTHER : *text;
+    }
+    return rc;
+}
+
 static enum lb_err append_one(struct event_store *store,
                               struct db *db,
                               struct event *event,
@@ -427,6 +473,7 @@ static enum lb_err append_one(struct event_store *store,
         rc = visitor_number(store->visitors, db, event->salt,
                             event->visitor_hash, &entry->visitor, err);
     }
+    rc = rc == LB_OK ? cap_values(store, db, event, err) : rc;
     rc = rc == LB_OK ? intern_all(store, db, entry, err) : rc;
     if (rc != LB_OK) {
         return rc;

@@ -19,6 +19,7 @@ struct event_store_limits {
     size_t dedupe_ids;
     int64_t dedupe_window_ms;
     int64_t double_tap_window_ms;
+    int64_t utm_values; /* distinct ones of a site, key and day */
 };
 
 /* Reads known ids and the last half hour from the log; registers with the

@@ -316,8 +316,8 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
         SQL_ERASE_SITE_ATTEMPTS, SQL_ERASE_SITE_OUTBOX, SQL_ERASE_SITE_MESSAGES,
         SQL_ERASE_SITE_ALERTS};
     static const enum sql_query by_number[] = {
-        SQL_ERASE_SITE_HASHES, SQL_ERASE_SITE_SALTS, SQL_ERASE_SITE_RULE_STATE,
-        SQL_ERASE_SITE_RULE_SEEN};
+        SQL_ERASE_SITE_HASHES, SQL_ERASE_SITE_SALTS, SQL_ERASE_SITE_VALUES,
+        SQL_ERASE_SITE_RULE_STATE, SQL_ERASE_SITE_RULE_SEEN};
     enum lb_err rc = LB_OK;
 
     if (erase->next_table < 4) {
@@ -340,7 +340,8 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
     for (size_t i = 0; i < erase->site_count && rc == LB_OK &&
                        erase->order.before_at_ms == INT64_MAX;
          i++) {
-        for (size_t j = 0; j < 4 && rc == LB_OK; j++) {
+        for (size_t j = 0;
+             j < sizeof(by_number) / sizeof(by_number[0]) && rc == LB_OK; j++) {
             rc = run_1(db, by_number[j], erase->sites[i], err);
         }
         erase->hooks.forget_site(erase->hooks.events, erase->sites[i]);

@@ -80,5 +80,33 @@ class UtmCase(unittest.TestCase):
             self.assertEqual(self.views(bell, "utm_source==spring"), 0)
 
 
+class Cardinality(unittest.TestCase):
+    """A site takes so many values of a key and day; the rest are told as one."""
+
+    def send(self, bell, *values):
+        bell.send(*[{"type": "view", "site": "alice.bio",
+                     "url": f"/?utm_source={v}&utm_campaign=c&utm_content=t{v}"} for v in values])
+
+    def sources(self, bell, by="utm_source"):
+        rows = bell.stats(f"site=alice.bio&metrics=views&by={by}")["rows"]
+        return {row[by]: row["views"] for row in rows}
+
+    def test_further_values_are_other_also_after_a_restart(self):
+        with Linkbell(config("limits: { utm_values: 3 }")) as bell:
+            bell.ready()
+            self.send(bell, "v1", "v2", "v1", "fb")
+            bell.kill()
+            bell.start()
+            self.send(bell, "v3", "v2", "v4", "instagram")
+            want = {"v1": 2, "v2": 2, "fb": 1, "(other)": 3}
+            self.assertEqual(self.sources(bell), want)
+            self.assertEqual(self.sources(bell, "utm_content"),
+                             {("t" + k if k != "(other)" else k): v for k, v in want.items()})
+            self.assertEqual(self.sources(bell, "utm_campaign"), {"c": 8})
+            self.assertEqual(self.sources(bell, "source"),
+                             {"v1": 2, "v2": 2, "Facebook": 1, "(other)": 2, "Instagram": 1})
+            self.assertEqual(bell.metric("linkbell_limit_hits_total", '{limit="utm_values"}'), 6)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

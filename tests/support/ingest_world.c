@@ -49,7 +49,7 @@ void ingest_world_open(struct ingest_world *world, const char *dir)
                                          .queue_bytes = (size_t)16 << 20,
                                          .group_events = 10000};
     const struct event_store_limits store_limits = {100000, 72 * LB_MS_PER_HOUR,
-                                                    10000};
+                                                    10000, 10000};
     struct lb_error err = {LB_OK, ""};
 
     memset(world, 0, sizeof(*world));
