@@ -450,6 +450,7 @@ static bool read_attribution(struct reading *reading, const char *host)
     struct utm utm;
 
     url = url == NULL ? "" : url;
+    referrer = referrer == NULL ? reading->context->referrer : referrer;
     referrer = referrer == NULL ? "" : referrer;
     if (utm_read_url(url, strlen(url), reading->context->is_case_kept,
                      reading->arena, &utm) != LB_OK) {

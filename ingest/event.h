@@ -50,7 +50,8 @@ struct event_context {
     bool is_any_age; /* imports: ts of any age, received is ts */
     bool is_case_kept;
     bool is_contact_kept[ENTRY_CONTACT_COUNT];
-    size_t text_bytes; /* of texts without a limit of their own */
+    size_t text_bytes;    /* of texts without a limit of their own */
+    const char *referrer; /* the request's, for events without one; NULL */
     struct visitor_address
         address; /* of the request, for events without one; kind 0 */
 };

@@ -454,6 +454,11 @@ static void fill_context(struct ingest_request *request,
     memcpy(context->is_contact_kept, request->settings.is_contact_kept,
            sizeof(context->is_contact_kept));
     read_forwarded(request->http, &context->address);
+    context->referrer = lb_http_request_header(request->http, "Referer");
+    if (context->referrer != NULL &&
+        !lb_text_is_made_of(context->referrer, "!-~", SOURCE_REFERRER_BYTES)) {
+        context->referrer = NULL;
+    }
     (void)snprintf(request->token, sizeof(request->token), "%s",
                    who->token == NULL ? "local" : who->token->id);
 }

@@ -394,6 +394,7 @@ static enum lb_err take_host(const char *host,
     }
     if (path_len > 0) {
         memcpy(text + len, path, path_len);
+        text[len] = '/'; /* a backslash is one to browsers */
     }
     out->host = lb_arena_text(arena, host, strlen(host));
     out->stored = lb_arena_text(arena, text, len + path_len);

@@ -1,8 +1,11 @@
 """Where a click is counted: the settings that attribution and recognition have."""
+import json
+import re
+import subprocess
 import time
 import unittest
 
-from harness import Linkbell, rfc3339
+from harness import BINARY, SOURCE, Linkbell, rfc3339
 
 SITES = """
 sites:
@@ -80,6 +83,18 @@ class UtmCase(unittest.TestCase):
             self.assertEqual(self.views(bell, "utm_source==spring"), 0)
 
 
+class RefererHeader(unittest.TestCase):
+    def test_it_stands_in_for_a_referrer_that_an_event_lacks(self):
+        with Linkbell(config("")) as bell:
+            bell.ready()
+            for name, more in (("a", {}), ("b", {"referrer": "https://t.co/x"}), ("c", {"referrer": "-"})):
+                bell.send({"type": "view", "site": "alice.bio", "name": name} | more,
+                          headers={"Referer": "https://news.ycombinator.com/item?id=1"})
+            rows = bell.stats("site=alice.bio&metrics=views&by=referrer")["rows"]
+            self.assertEqual({row["referrer"]: row["views"] for row in rows},
+                             {"news.ycombinator.com/item": 1, "t.co/x": 1, None: 1})
+
+
 class Cardinality(unittest.TestCase):
     """A site takes so many values of a key and day; the rest are told as one."""
 
@@ -106,6 +121,66 @@ class Cardinality(unittest.TestCase):
             self.assertEqual(self.sources(bell, "source"),
                              {"v1": 2, "v2": 2, "Facebook": 1, "(other)": 2, "Instagram": 1})
             self.assertEqual(bell.metric("linkbell_limit_hits_total", '{limit="utm_values"}'), 6)
+
+
+def table(page, name):
+    """The rows of a marked table of a page, as dictionaries; an empty cell is None."""
+    text = (SOURCE / "docs" / page).read_text()
+    part = text.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
+    rows = [[cell.strip().strip("`") or None for cell in line.strip("|").split("|")]
+            for line in part.strip().splitlines()]
+    return [dict(zip(rows[0], row)) for row in rows[2:]]
+
+
+class Manual(unittest.TestCase):
+    """What docs/attribution.md and docs/privacy.md show is what happens."""
+
+    def test_the_cases_of_attribution(self):
+        cases = table("attribution.md", "cases")
+        self.assertGreater(len(cases), 15)
+        with Linkbell(config("")) as bell:
+            bell.ready()
+            for number, case in enumerate(cases):
+                bell.send({"type": "view", "site": "alice.bio", "referrer": case["referrer"],
+                           "url": f"https://alice.bio/c{number}{case['URL'][1:]}"})
+                rows = bell.stats("site=alice.bio&metrics=views&by=source,channel"
+                                  f"&filter=page=='/c{number}'")["rows"]
+                self.assertEqual([(row["source"], row["channel"]) for row in rows],
+                                 [(case["source"], case["channel"])], case)
+
+    def test_the_visit_of_attribution(self):
+        steps = table("attribution.md", "visit")
+        with Linkbell(config("")) as bell:
+            bell.ready()
+            lines = []
+            for number, step in enumerate(steps):
+                lines.append({"type": step["type"], "site": "alice.bio", "visitor": "v",
+                              "url": "https://alice.bio" + step["URL"], "referrer": step["referrer"],
+                              "id": f"s{number}",
+                              "ts": rfc3339(1780308000 + 60 * int(step["minute"]))})
+            bell.run("import", "-", stdin="".join(json.dumps(one) + "\n" for one in lines))
+            rows = [json.loads(row) for row in
+                    bell.get("/v1/export/events?site=alice.bio").body.splitlines()]
+            self.assertEqual([(row["source"], row["utm"]["campaign"]) for row in rows],
+                             [(step["source"], step["utm_campaign"]) for step in steps])
+
+    def test_the_commands_of_privacy(self):
+        text = (SOURCE / "docs/privacy.md").read_text()
+        script = re.search(r"example:begin -->\n```sh\n(.*?)```", text, re.S).group(1)
+        sites = SITES + "  - { id: old.bio, timezone: UTC }\n"
+        with Linkbell("server: { listen: 127.0.0.1:0 }\n" + sites) as bell:
+            bell.ready()
+            bell.send({"type": "lead", "site": "alice.bio", "contact": {"email": "Zoe@example.com"}},
+                      {"type": "view", "site": "alice.bio", "visitor": "customer-42"},
+                      {"type": "view", "site": "old.bio"})
+            done = subprocess.run(["bash", "-c", "set -euo pipefail\n" +
+                                   script.replace("build/release/linkbell", BINARY)],
+                                  cwd=bell.dir, text=True, capture_output=True, timeout=60, env=bell.env)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said = [line for line in done.stdout.splitlines() if line.startswith("erased:")]
+            self.assertEqual([line.split(",")[0] for line in said],
+                             ["erased: 1 event", "erased: 1 event", "erased: 0 events", "erased: 1 event"])
+            self.assertIn("verify: ok", done.stdout)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """`linkbell erase`: a person or a site is gone from every byte of the data directory."""
-import os
+import json
 import threading
 import time
 import unittest
@@ -128,7 +128,6 @@ class Erase(unittest.TestCase):
         self.bell.send(*whole("zoe"), *whole("yan"), *whole("xia"), *whole("zoe", "bob.bio"))
         rows = [line for line in self.bell.get("/v1/export/events?site=alice.bio").body.decode()
                 .splitlines() if "again-yan" in line]
-        import json
         name = json.loads(rows[0])["visitor"]
         self.assertEqual(self.bell.stop(), 0)
         self.assertRegex(self.erase("--visitor", "zoe"), "erased: 8 events, 2 contacts")
