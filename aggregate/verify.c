@@ -240,7 +240,7 @@ static enum lb_err compare_all(struct work *work, struct db *db)
         while (first + own < count && rows[first + own].site == site->number) {
             own++;
         }
-        rc = compare_site(work, db, site, rows + first, own);
+        rc = compare_site(work, db, site, own == 0 ? NULL : rows + first, own);
     }
     free(rows);
     return rc;

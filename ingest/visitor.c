@@ -279,7 +279,14 @@ enum lb_err visitor_end_import(struct visitors *visitors,
     struct visitor_salt *salt =
         import[0] == '\0' ? NULL : take(visitors, import, 0);
 
-    visitor_store_retire(visitors->store, salt);
+    /* This transaction may have saved them: they go when it is over. */
+    while (salt != NULL) {
+        struct visitor_salt *next = salt->next;
+
+        salt->next = visitors->retired;
+        visitors->retired = salt;
+        salt = next;
+    }
     return import[0] == '\0' ? LB_OK
                              : visitor_store_forget_import(db, import, err);
 }
