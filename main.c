@@ -22,11 +22,14 @@
 #include "alerts/rule_check.h"
 #include "base/cli.h"
 #include "base/client.h"
+#include "base/client_rules.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/http_server.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "geo/geo_command.h"
+#include "geo/geo_watch.h"
 #include "ingest/import_command.h"
 #include "ingest/ingest_api.h"
 #include "sql/apply.h"
@@ -67,6 +70,8 @@ struct service {
     struct catalog_holder *holder;
     struct dict *dict;
     struct visitors *visitors;
+    struct geo_watch *geo;
+    struct lb_client_rules *clients;
     struct source_table *sources;
     struct event_store *store;
     struct rollup_store *rollups;
@@ -183,8 +188,10 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
 {
     struct lb_config *config = &service->config;
     struct ingest_parts parts = {
-        service->writer,  service->auth,    service->store,  service->visitors,
-        service->sources, service->parsers, service->readers};
+        service->writer,   service->auth,    service->store,
+        service->visitors, service->sources, service->clients,
+        service->geo,      service->parsers, service->readers};
+    const struct health_check geo = {geo_watch_state, service->geo};
     enum lb_err rc =
         ingest_api_new(service->http, &parts, config, &service->ingest, err);
 
@@ -213,7 +220,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                      : rc;
     rc = rc == LB_OK
              ? health_api_new(service->http, service->auth, service->writer,
-                              service->cursor, &service->health, err)
+                              service->cursor, &geo, &service->health, err)
              : rc;
     return rc;
 }
@@ -232,6 +239,13 @@ static enum lb_err build(struct service *service, struct lb_error *err)
     rc = rc == LB_OK ? pool_new(&service->loop, NULL, PARSER_THREADS,
                                 &service->parsers, err)
                      : rc;
+    rc = rc == LB_OK
+             ? lb_client_rules_new(&service->config, &service->clients, err)
+             : rc;
+    rc = rc == LB_OK
+             ? geo_watch_new(&service->config.geo_database, service->data_dir,
+                             GEO_WATCH_POLL_MS, &service->geo, err)
+             : rc;
     rc = rc == LB_OK
              ? auth_new(service->writer, service->holder, &service->auth, err)
              : rc;
@@ -301,6 +315,8 @@ static void demolish(struct service *service)
     ingest_api_free(service->ingest);
     lb_http_server_free(service->http);
     auth_free(service->auth);
+    geo_watch_free(service->geo);
+    lb_client_rules_free(service->clients);
     pool_free(service->parsers);
     pool_free(service->readers);
     engine_free(service->engine);
@@ -357,6 +373,8 @@ static void reload(struct service *service)
     lb_log_set_level_name(config.log_level);
     visitor_set_period(service->visitors, visitor_period_of(&config));
     ingest_api_set_config(service->ingest, &service->config);
+    lb_client_rules_set(service->clients, &service->config);
+    geo_watch_reload(service->geo, &service->config.geo_database);
     stats_api_set_config(service->stats, &service->config);
     if (root == NULL || apply_submit(service->writer, &service->target, root,
                                      on_reloaded, service, &err) != LB_OK) {
@@ -378,29 +396,16 @@ static void on_signal(uv_signal_t *handle, int number)
  * ----------------------------------------------------------------------------
  */
 
-static void split_listen(const char *listen, char host[64], int *port_out)
-{
-    const char *colon = strrchr(listen, ':');
-    size_t len = colon == NULL ? strlen(listen) : (size_t)(colon - listen);
-
-    if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
-        listen++;
-        len -= 2;
-    }
-    (void)snprintf(host, 64, "%.*s", (int)(len < 63 ? len : 63), listen);
-    *port_out = colon == NULL ? 8787 : (int)strtol(colon + 1, NULL, 10);
-}
-
 static void start_listening(struct service *service)
 {
     const char *text =
         service->listen != NULL ? service->listen : service->config.listen;
     struct lb_error err = {LB_OK, ""};
-    char host[64];
+    char host[LB_CONFIG_HOST_BYTES];
     int port = 0;
     bool is_v6;
 
-    split_listen(text, host, &port);
+    lb_config_parse_listen(text, host, &port);
     if (lb_http_server_listen(service->http, host, port, &port, &err) !=
             LB_OK ||
         lb_http_server_listen_local(service->http, service->socket_path,
@@ -627,6 +632,7 @@ static const struct {
     {"verify", verify_command, "add the rollups up against the log"},
     {"erase", erase_api_command, "forget a person or a site"},
     {"rebuild", rebuild_command, "derive the rollups anew"},
+    {"geo", geo_command, "make a country database, ask it"},
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 
 enum setting_type {
@@ -15,8 +16,9 @@ enum setting_type {
     SETTING_BOOL,
     SETTING_TEXT,
     SETTING_LIST,
-    SETTING_CHOICE, /* range holds the words, joined by '|' */
-    SETTING_SHARE   /* a number from 0 to 1 */
+    SETTING_NETWORKS, /* a list of addresses and networks */
+    SETTING_CHOICE,   /* range holds the words, joined by '|' */
+    SETTING_SHARE     /* a number from 0 to 1 */
 };
 
 struct setting {
@@ -42,6 +44,11 @@ static const char *const other_sections[] = {"sites", "sources", "destinations",
                                              "rules"};
 #define OTHER_COUNT (sizeof(other_sections) / sizeof(other_sections[0]))
 
+static bool is_list(const struct setting *setting)
+{
+    return setting->type == SETTING_LIST || setting->type == SETTING_NETWORKS;
+}
+
 static void *field_of(struct lb_config *config, const struct setting *setting)
 {
     return (char *)config + setting->offset;
@@ -60,6 +67,7 @@ static bool parse_number(enum setting_type type, const char *text, int64_t *out)
     case SETTING_BOOL:
     case SETTING_TEXT:
     case SETTING_LIST:
+    case SETTING_NETWORKS:
     case SETTING_CHOICE:
     case SETTING_SHARE:
         break;
@@ -86,6 +94,8 @@ static const char *shape_of(enum setting_type type)
         return "a text";
     case SETTING_LIST:
         return "a list";
+    case SETTING_NETWORKS:
+        return "a list of addresses and networks";
     case SETTING_CHOICE:
         return "one of the words";
     case SETTING_SHARE:
@@ -188,6 +198,7 @@ static const char *set_scalar(struct lb_config *config,
         *(double *)field_of(config, setting) = share;
         return NULL;
     case SETTING_LIST:
+    case SETTING_NETWORKS:
         break;
     }
     return "must be a list";
@@ -223,7 +234,7 @@ static const char *set_default(struct lb_config *config,
     const char *text = setting->fallback;
     const char *fault = NULL;
 
-    if (setting->type != SETTING_LIST) {
+    if (!is_list(setting)) {
         return set_scalar(config, setting, text);
     }
     while (*text != '\0' && fault == NULL) {
@@ -252,10 +263,32 @@ enum lb_err lb_config_init(struct lb_config *config, struct lb_error *err)
 void lb_config_deinit(struct lb_config *config)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (settings[i].type == SETTING_LIST) {
+        if (is_list(&settings[i])) {
             clear_list(field_of(config, &settings[i]));
         }
     }
+}
+
+/* One value of a list from the file. */
+static const char *read_value(struct lb_config_list *list,
+                              const struct setting *setting,
+                              const struct lb_yaml *node)
+{
+    static _Thread_local char message[160];
+    struct lb_ip_range range;
+
+    if (node->kind != LB_YAML_SCALAR) {
+        return "must be a list of texts";
+    }
+    if (setting->type == SETTING_NETWORKS &&
+        !lb_ip_parse_range(node->text, &range)) {
+        (void)snprintf(message, sizeof(message),
+                       "\"%.60s\" is no address or network; write it like "
+                       "10.0.0.0/8 or 2001:db8::/32",
+                       node->text);
+        return message;
+    }
+    return add_value(list, node->text, strlen(node->text));
 }
 
 static const char *read_list(struct lb_config *config,
@@ -267,18 +300,14 @@ static const char *read_list(struct lb_config *config,
 
     clear_list(list);
     if (node->kind == LB_YAML_SCALAR) {
-        return node->text[0] == '\0'
-                   ? NULL
-                   : add_value(list, node->text, strlen(node->text));
+        return node->text[0] == '\0' ? NULL : read_value(list, setting, node);
     }
     if (node->kind == LB_YAML_MAP) {
         return "must be a list";
     }
     for (const struct lb_yaml *item = node->child;
          item != NULL && fault == NULL; item = item->next) {
-        fault = item->kind == LB_YAML_SCALAR
-                    ? add_value(list, item->text, strlen(item->text))
-                    : "must be a list of texts";
+        fault = read_value(list, setting, item);
     }
     return fault;
 }
@@ -290,7 +319,7 @@ static void read_setting(struct lb_config *config,
 {
     const char *fault;
 
-    if (setting->type == SETTING_LIST) {
+    if (is_list(setting)) {
         fault = read_list(config, setting, node);
     } else if (node->kind != LB_YAML_SCALAR) {
         fault = "must be one value";

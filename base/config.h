@@ -124,4 +124,10 @@ bool lb_config_parse_duration(const char *text, int64_t *ms_out);
 bool lb_config_parse_size(const char *text, int64_t *bytes_out);
 bool lb_config_parse_rate(const char *text, int64_t *milli_per_s_out);
 
+/* Takes "127.0.0.1:8787" or "[::1]:8787" apart; without a port it is 8787. */
+#define LB_CONFIG_HOST_BYTES 64
+void lb_config_parse_listen(const char *text,
+                            char host_out[LB_CONFIG_HOST_BYTES],
+                            int *port_out);
+
 #endif

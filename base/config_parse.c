@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -176,4 +177,22 @@ out:
     }
     lb_buf_deinit(&text);
     return rc;
+}
+
+void lb_config_parse_listen(const char *text,
+                            char host_out[LB_CONFIG_HOST_BYTES],
+                            int *port_out)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len = colon == NULL ? strlen(text) : (size_t)(colon - text);
+
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    (void)snprintf(
+        host_out, LB_CONFIG_HOST_BYTES, "%.*s",
+        (int)(len < LB_CONFIG_HOST_BYTES ? len : LB_CONFIG_HOST_BYTES - 1),
+        text);
+    *port_out = colon == NULL ? 8787 : (int)strtol(colon + 1, NULL, 10);
 }

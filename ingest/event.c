@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/zone.h"
 #include "ingest/channel.h"
+#include "ingest/place.h"
 #include "sql/auth.h"
 #include "sql/erase.h"
 
@@ -122,10 +123,10 @@ static bool fail(struct reading *reading,
  * somebody's address, browser or name is not shown. */
 static const char *shown(const char *word)
 {
-    struct visitor_address address;
+    struct lb_ip address;
 
     return lb_text_is_made_of(word, "A-Za-z0-9_.:+-", SHOWN_BYTES) &&
-                   !visitor_parse_address(word, &address)
+                   !lb_ip_parse(word, &address)
                ? word
                : "(not shown)";
 }
@@ -470,19 +471,13 @@ static bool read_attribution(struct reading *reading, const char *host)
     return true;
 }
 
-static bool read_visitor(struct reading *reading)
+static bool read_visitor(struct reading *reading, const struct lb_ip *address)
 {
     const char *given = text_of(reading, FIELD_ID_VISITOR);
-    const char *ip = text_of(reading, FIELD_ID_IP);
     const char *agent = text_of(reading, FIELD_ID_AGENT);
-    struct visitor_address address = reading->context->address;
     struct event *event = reading->event;
 
-    if (ip != NULL && !visitor_parse_address(ip, &address)) {
-        return fail(reading, "bad_value", "ip",
-                    "ip is no IPv4 or IPv6 address");
-    }
-    if (given == NULL && address.kind == 0) {
+    if (given == NULL && address->len == 0) {
         return true;
     }
     event->salt =
@@ -494,10 +489,34 @@ static bool read_visitor(struct reading *reading)
     event->visitor_hash =
         given != NULL
             ? visitor_hash_given(event->salt, event->site->id, given)
-            : visitor_hash_address(event->salt, event->site->id, &address,
+            : visitor_hash_address(event->salt, event->site->id, address,
                                    agent == NULL ? "" : agent);
     event->entry.visitor_day = visitor_salt_day(event->salt);
     return true;
+}
+
+/* Address, place and visitor of the client. */
+static bool read_client(struct reading *reading)
+{
+    const char *ip = text_of(reading, FIELD_ID_IP);
+    struct lb_ip address = reading->context->address;
+    struct entry *entry = &reading->event->entry;
+
+    if (ip != NULL && !lb_ip_parse(ip, &address)) {
+        return fail(reading, "bad_value", "ip",
+                    "ip is no IPv4 or IPv6 address");
+    }
+    if (place_fill(entry, reading->context->geo, &address, reading->arena) !=
+        LB_OK) {
+        return no_memory(reading);
+    }
+    if (reading->context->is_private) {
+        entry->text[ENTRY_TEXT_REGION] = NULL;
+        entry->text[ENTRY_TEXT_CITY] = NULL;
+        entry->text[ENTRY_TEXT_CLICK_ID] = NULL;
+        return true;
+    }
+    return read_visitor(reading, &address);
 }
 
 static bool read_value(struct reading *reading)
@@ -673,6 +692,6 @@ bool event_read(const struct event_context *context,
     return sort_fields(&reading, json) && read_type_and_site(&reading) &&
            read_ts(&reading) && read_id(&reading) && read_texts(&reading) &&
            read_url(&reading, &host) && read_attribution(&reading, host) &&
-           read_visitor(&reading) && read_value(&reading) &&
+           read_client(&reading) && read_value(&reading) &&
            read_contact(&reading) && read_props(&reading);
 }

@@ -12,6 +12,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/ip.h"
+#include "geo/geo.h"
 #include "ingest/decide.h"
 #include "ingest/source.h"
 #include "ingest/visitor.h"
@@ -50,10 +52,12 @@ struct event_context {
     bool is_any_age; /* imports: ts of any age, received is ts */
     bool is_case_kept;
     bool is_contact_kept[ENTRY_CONTACT_COUNT];
-    size_t text_bytes;    /* of texts without a limit of their own */
-    const char *referrer; /* the request's, for events without one; NULL */
-    struct visitor_address
-        address; /* of the request, for events without one; kind 0 */
+    size_t text_bytes;     /* of texts without a limit of their own */
+    const char *referrer;  /* the request's, for events without one; NULL */
+    const struct geo *geo; /* NULL: places come with the events alone */
+    struct lb_ip address;  /* of the request, for events without one */
+    bool is_private; /* the client asks not to be recognised: no visitor, city,
+                        region or click identifier */
 };
 
 struct event_fault {

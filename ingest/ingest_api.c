@@ -74,6 +74,7 @@ struct ingest_request {
 static void free_request(struct ingest_request *request)
 {
     batch_deinit(&request->batch);
+    geo_close(request->context.geo);
     free(request->stored);
     free(request);
 }
@@ -406,35 +407,6 @@ static void check_head(struct lb_http_request *http, void *ctx)
     }
 }
 
-/* The client's address, where a back end sent it along: the first one that is
- * valid. */
-static void read_forwarded(struct lb_http_request *http,
-                           struct visitor_address *address)
-{
-    const char *header = lb_http_request_header(http, "X-Forwarded-For");
-    char element[64];
-
-    address->kind = 0;
-    while (header != NULL && *header != '\0' && address->kind == 0) {
-        size_t len = strcspn(header, ",");
-        size_t skip = strspn(header, " \t");
-        size_t used = len > skip ? len - skip : 0;
-
-        if (used > 0 && used < sizeof(element)) {
-            memcpy(element, header + skip, used);
-            while (used > 0 &&
-                   (element[used - 1] == ' ' || element[used - 1] == '\t')) {
-                used--;
-            }
-            element[used] = '\0';
-            if (!visitor_parse_address(element, address)) {
-                address->kind = 0;
-            }
-        }
-        header += len + (header[len] == ',' ? 1 : 0);
-    }
-}
-
 static void fill_context(struct ingest_request *request,
                          const struct auth_who *who)
 {
@@ -453,7 +425,10 @@ static void fill_context(struct ingest_request *request,
     context->text_bytes = request->settings.text_bytes;
     memcpy(context->is_contact_kept, request->settings.is_contact_kept,
            sizeof(context->is_contact_kept));
-    read_forwarded(request->http, &context->address);
+    context->address = lb_client_rules_given(api->parts.clients, request->http);
+    context->is_private =
+        lb_client_rules_is_private(api->parts.clients, request->http);
+    context->geo = geo_watch_current(api->parts.geo);
     context->referrer = lb_http_request_header(request->http, "Referer");
     if (context->referrer != NULL &&
         !lb_text_is_made_of(context->referrer, "!-~", SOURCE_REFERRER_BYTES)) {

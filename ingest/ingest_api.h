@@ -2,8 +2,10 @@
 #ifndef LINKBELL_INGEST_INGEST_API_H
 #define LINKBELL_INGEST_INGEST_API_H
 
+#include "base/client_rules.h"
 #include "base/config.h"
 #include "base/http_server.h"
+#include "geo/geo_watch.h"
 #include "ingest/event_store.h"
 #include "ingest/source.h"
 #include "ingest/visitor.h"
@@ -20,7 +22,9 @@ struct ingest_parts {
     struct event_store *store;
     struct visitors *visitors;
     const struct source_table *sources;
-    struct pool *parsers; /* threads without a connection, for large bodies */
+    const struct lb_client_rules *clients;
+    struct geo_watch *geo; /* NULL: no database */
+    struct pool *parsers;  /* threads without a connection, for large bodies */
     struct pool *readers;
 };
 

@@ -1,7 +1,6 @@
 /* visitor.c - salts, hashes and numbers of visitors. */
 #include "ingest/visitor.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #define GRACE_MS (72 * LB_MS_PER_HOUR) /* late events are taken that long */
 #define CHORE_MS LB_MS_PER_MIN
 #define BUCKETS 4096
+#define V6_NETWORK_BYTES 8 /* a subscriber has a /64 at least */
 
 struct visitors {
     pthread_mutex_t lock;
@@ -27,39 +27,6 @@ struct visitors {
         *retired; /* owned; freed at the chore after next: events that
                    * were read before may still wait */
 };
-
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0,    0,
-                                          0, 0, 0, 0, 0xff, 0xff};
-static const uint8_t nat64_prefix[12] = {0, 0x64, 0xff, 0x9b, 0, 0,
-                                         0, 0,    0,    0,    0, 0};
-
-bool visitor_parse_address(const char *text,
-                           struct visitor_address *address_out)
-{
-    uint8_t bytes[16];
-
-    memset(address_out, 0, sizeof(*address_out));
-    if (inet_pton(AF_INET, text, bytes) == 1) {
-        address_out->kind = '4';
-        address_out->len = 4;
-        memcpy(address_out->bytes, bytes, 4);
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, bytes) != 1) {
-        return false;
-    }
-    if (memcmp(bytes, mapped_prefix, 12) == 0 ||
-        memcmp(bytes, nat64_prefix, 12) == 0) {
-        address_out->kind = '4';
-        address_out->len = 4;
-        memcpy(address_out->bytes, bytes + 12, 4);
-        return true;
-    }
-    address_out->kind = '6';
-    address_out->len = 8;
-    memcpy(address_out->bytes, bytes, 8);
-    return true;
-}
 
 static size_t bucket_of(int64_t site, int64_t day)
 {
@@ -172,17 +139,18 @@ static uint64_t first_8(const uint8_t *bytes)
 
 uint64_t visitor_hash_address(const struct visitor_salt *salt,
                               const char *site_id,
-                              const struct visitor_address *address,
+                              const struct lb_ip *address,
                               const char *agent)
 {
     uint8_t digest[LB_SECRET_SHA256_BYTES];
     SHA256_CTX message;
     size_t len = strnlen(agent, VISITOR_AGENT_BYTES);
+    bool is_v4 = address->len == 4;
 
     lb_secret_hmac_start(&salt->hmac, &message);
     lb_secret_hmac_add(&message, site_id, strlen(site_id) + 1);
-    lb_secret_hmac_add(&message, &address->kind, 1);
-    lb_secret_hmac_add(&message, address->bytes, address->len);
+    lb_secret_hmac_add(&message, is_v4 ? "4" : "6", 1);
+    lb_secret_hmac_add(&message, address->bytes, is_v4 ? 4 : V6_NETWORK_BYTES);
     lb_secret_hmac_add(&message, "", 1);
     lb_secret_hmac_add(&message, agent, len);
     lb_secret_hmac_finish(&salt->hmac, &message, digest);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/ip.h"
 #include "sql/catalog.h"
 #include "sql/writer.h"
 
@@ -17,17 +18,6 @@
 #define VISITOR_IMPORT_BYTES 40
 
 enum visitor_period { VISITOR_DAY, VISITOR_WEEK, VISITOR_MONTH };
-
-/* An address as it is hashed: 4 bytes, or the first 8 of an IPv6 address. */
-struct visitor_address {
-    char kind; /* '4' or '6'; 0: none */
-    uint8_t bytes[16];
-    size_t len;
-};
-
-/* Reads an address (inet_pton); IPv4-mapped and NAT64 addresses are IPv4. */
-bool visitor_parse_address(const char *text,
-                           struct visitor_address *address_out);
 
 struct visitors;
 struct visitor_salt; /* good until 72 hours after its period */
@@ -47,10 +37,10 @@ struct visitor_salt *visitor_salt_of(struct visitors *visitors,
 int64_t visitor_salt_day(const struct visitor_salt *salt);
 
 /* HMAC-SHA256(salt, site id, 0, kind, address, 0, user agent), first 8 bytes.
- */
+ * IPv4 is kind '4' with 4 bytes, IPv6 kind '6' with the 8 bytes of its /64. */
 uint64_t visitor_hash_address(const struct visitor_salt *salt,
                               const char *site_id,
-                              const struct visitor_address *address,
+                              const struct lb_ip *address,
                               const char *agent);
 /* The same of the visitor id that a back end gave: kind 'v'. */
 uint64_t visitor_hash_given(const struct visitor_salt *salt,

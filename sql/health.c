@@ -18,6 +18,7 @@ struct health_api {
     struct auth *auth;
     struct writer *writer;
     struct cursor *cursor;
+    struct health_check geo;
     struct lb_metric *connections;
 };
 
@@ -60,12 +61,13 @@ static void handle_ready(struct lb_http_request *request, void *ctx)
         lb_buf_printf(
             &body,
             ",\"checks\":{\"database\":\"%s\",\"disk\":\"%s\",\"rollup\":\"%"
-            "s\",\"geo\":\"missing\",\"destinations\":{}}",
+            "s\",\"geo\":\"%s\",\"destinations\":{}}",
             status.is_failing && !status.is_disk_full ? "failing" : "ok",
             status.is_disk_full ? "full" : "ok",
             is_behind                  ? "behind"
             : status.is_derive_failing ? "failing"
-                                       : "ok");
+                                       : "ok",
+            api->geo.state(api->geo.ctx));
     }
     lb_buf_add_char(&body, '}');
     lb_http_respond_json(request, is_ready ? 200 : 503, &body);
@@ -137,6 +139,7 @@ enum lb_err health_api_new(struct lb_http_server *server,
                            struct auth *auth,
                            struct writer *writer,
                            struct cursor *cursor,
+                           const struct health_check *geo,
                            struct health_api **api_out,
                            struct lb_error *err)
 {
@@ -156,6 +159,7 @@ enum lb_err health_api_new(struct lb_http_server *server,
     api->auth = auth;
     api->writer = writer;
     api->cursor = cursor;
+    api->geo = *geo;
     api->connections = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_connections",
                                       "Open connections.", "");
     lb_metrics_set(lb_metrics_get(LB_METRIC_GAUGE, "linkbell_build_info",

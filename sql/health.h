@@ -9,10 +9,18 @@
 
 struct health_api;
 
+/* A part that /readyz reports about and this folder does not know: a static
+ * word, asked on the loop thread. */
+struct health_check {
+    const char *(*state)(void *ctx);
+    void *ctx;
+};
+
 LB_MUST_CHECK enum lb_err health_api_new(struct lb_http_server *server,
                                          struct auth *auth,
                                          struct writer *writer,
                                          struct cursor *cursor,
+                                         const struct health_check *geo,
                                          struct health_api **api_out,
                                          struct lb_error *err);
 void health_api_free(struct health_api *api);

@@ -13,7 +13,7 @@ ALSO = {"verify": ["rebuild_command"], "inflate": ["lb_inflate"], "http_respond"
         "zone_file": ["lb_zone_find"], "http_server_conn": ["lb_http_server"],
         "import_session": ["import_sessions"]}
 faults = []
-for folder in ("base", "sql", "ingest", "aggregate", "alerts"):
+for folder in ("base", "sql", "geo", "ingest", "aggregate", "alerts"):
     library = BUILD / f"liblb_{folder}.a"
     text = subprocess.run(["nm", "-g", "--defined-only", str(library)], capture_output=True,
                           text=True, check=True).stdout

@@ -567,7 +567,7 @@ static void visitors_come_from_id_or_address_and_agent(void **state)
     (void)take(bench, HEAD ",\"user_agent\":\"M\"}");
     assert_null(bench->event.salt);
     /* An address that the request brought along counts like `ip`. */
-    assert_true(visitor_parse_address("192.0.2.1", &bench->context.address));
+    assert_true(lb_ip_parse("192.0.2.1", &bench->context.address));
     (void)take(bench, HEAD ",\"user_agent\":\"M\"}");
     assert_int_equal(bench->event.visitor_hash, by_agent);
 }

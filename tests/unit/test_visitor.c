@@ -39,49 +39,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void addresses_are_read_as_they_are_hashed(void **state)
-{
-    static const struct {
-        const char *text;
-        char kind; /* 0: refused */
-        const char *hex;
-    } cases[] = {
-        {"192.0.2.1", '4', "c0000201"},
-        {"::ffff:192.0.2.1", '4', "c0000201"},
-        {"64:ff9b::192.0.2.1", '4', "c0000201"},
-        {"2001:db8:1:2:3:4:5:6", '6', "20010db800010002"},
-        {"2001:db8:1:2::", '6', "20010db800010002"},
-        {"::1", '6', "0000000000000000"},
-        {"64:ff9b:1::1", '6', "0064ff9b00010000"},
-        {"", 0, ""},
-        {"192.0.2", 0, ""},
-        {"192.0.2.1.2", 0, ""},
-        {"192.0.2.256", 0, ""},
-        {"1.2.3.4:56", 0, ""},
-        {"[::1]", 0, ""},
-        {"fe80::1%eth0", 0, ""},
-        {" 192.0.2.1", 0, ""},
-        {"localhost", 0, ""},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct visitor_address address;
-        char hex[40] = "";
-        bool is_read = visitor_parse_address(cases[i].text, &address);
-
-        for (size_t at = 0; is_read && at < address.len; at++) {
-            (void)snprintf(hex + 2 * at, sizeof(hex) - 2 * at, "%02x",
-                           (unsigned)address.bytes[at]);
-        }
-        if (is_read != (cases[i].kind != 0) ||
-            (is_read && address.kind != cases[i].kind) ||
-            strcmp(hex, cases[i].hex) != 0) {
-            fail_msg("%s: kind %d, bytes %s", cases[i].text, address.kind, hex);
-        }
-    }
-}
-
 static uint64_t expected_hash(const struct visitor_salt *salt,
                               const uint8_t *message,
                               size_t len)
@@ -98,6 +55,40 @@ static uint64_t expected_hash(const struct visitor_salt *salt,
     return value;
 }
 
+static void an_address_is_hashed_with_its_kind_and_network(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *message; /* kind and bytes */
+        size_t len;
+    } cases[] = {
+        {"192.0.2.1", "4\xc0\x00\x02\x01", 5},
+        {"::ffff:192.0.2.1", "4\xc0\x00\x02\x01", 5},
+        {"64:ff9b::192.0.2.1", "4\xc0\x00\x02\x01", 5},
+        {"2001:db8:1:2:3:4:5:6", "6\x20\x01\x0d\xb8\0\1\0\2", 9},
+        {"2001:db8:1:2::", "6\x20\x01\x0d\xb8\0\1\0\2", 9},
+        {"64:ff9b:1::1", "6\x00\x64\xff\x9b\0\1\0\0", 9},
+        {"::1", "6\0\0\0\0\0\0\0\0", 9},
+    };
+    const struct catalog_site *site = ingest_world_site(*state, "alice.bio");
+    struct ingest_world *world = *state;
+    struct visitor_salt *salt =
+        visitor_salt_of(world->visitors, site, NOW_MS, "");
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t message[64] = "alice.bio";
+        struct lb_ip address;
+
+        memcpy(message + 10, cases[i].message, cases[i].len);
+        memcpy(message + 10 + cases[i].len, "\0UA", 3);
+        assert_true(lb_ip_parse(cases[i].text, &address));
+        if (visitor_hash_address(salt, site->id, &address, "UA") !=
+            expected_hash(salt, message, 10 + cases[i].len + 3)) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+}
+
 static void the_hash_is_hmac_sha256_of_site_address_and_agent(void **state)
 {
     static const uint8_t v4[] = "alice.bio\0"
@@ -108,10 +99,10 @@ static void the_hash_is_hmac_sha256_of_site_address_and_agent(void **state)
     struct ingest_world *world = *state;
     struct visitor_salt *salt =
         visitor_salt_of(world->visitors, site, NOW_MS, "");
-    struct visitor_address address;
+    struct lb_ip address;
 
     assert_non_null(salt);
-    assert_true(visitor_parse_address("192.0.2.1", &address));
+    assert_true(lb_ip_parse("192.0.2.1", &address));
     assert_int_equal(
         visitor_hash_address(salt, site->id, &address, "Mozilla/5.0"),
         expected_hash(salt, v4, sizeof(v4) - 1));
@@ -125,11 +116,11 @@ static void of_a_user_agent_the_first_1024_bytes_count(void **state)
     const struct catalog_site *site = ingest_world_site(world, "alice.bio");
     struct visitor_salt *salt =
         visitor_salt_of(world->visitors, site, NOW_MS, "");
-    struct visitor_address address;
+    struct lb_ip address;
     char agent[1100];
     uint64_t hash;
 
-    assert_true(visitor_parse_address("2001:db8::1", &address));
+    assert_true(lb_ip_parse("2001:db8::1", &address));
     memset(agent, 'a', sizeof(agent) - 1);
     agent[sizeof(agent) - 1] = '\0';
     hash = visitor_hash_address(salt, site->id, &address, agent);
@@ -399,7 +390,7 @@ static void the_end_of_an_import_destroys_its_salts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(addresses_are_read_as_they_are_hashed),
+        TEST(an_address_is_hashed_with_its_kind_and_network),
         TEST(the_hash_is_hmac_sha256_of_site_address_and_agent),
         TEST(of_a_user_agent_the_first_1024_bytes_count),
         TEST(a_salt_lasts_for_one_local_day_of_one_site),
