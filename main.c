@@ -246,9 +246,9 @@ static enum lb_err build(struct service *service, struct lb_error *err)
              ? geo_watch_new(&service->config.geo_database, service->data_dir,
                              GEO_WATCH_POLL_MS, &service->geo, err)
              : rc;
-    rc = rc == LB_OK
-             ? auth_new(service->writer, service->holder, &service->auth, err)
-             : rc;
+    rc = rc == LB_OK ? auth_new(service->writer, service->holder,
+                                service->clients, &service->auth, err)
+                     : rc;
     rc = rc == LB_OK ? lb_http_server_new(&service->loop, &limits, &hooks,
                                           &service->http, err)
                      : rc;

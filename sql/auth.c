@@ -1,7 +1,6 @@
 /* auth.c - bearer tokens, their scopes, and a brake on guessing. */
 #include "sql/auth.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,6 +26,7 @@ struct guess {
 struct auth {
     struct writer *writer;
     struct catalog_holder *holder;
+    const struct lb_client_rules *clients;
     uint8_t key[LB_HASH_KEY_BYTES];
     struct guess guesses[GUESS_SLOTS];
     struct {
@@ -37,6 +37,7 @@ struct auth {
 
 enum lb_err auth_new(struct writer *writer,
                      struct catalog_holder *holder,
+                     const struct lb_client_rules *clients,
                      struct auth **auth_out,
                      struct lb_error *err)
 {
@@ -50,6 +51,7 @@ enum lb_err auth_new(struct writer *writer,
     }
     auth->writer = writer;
     auth->holder = holder;
+    auth->clients = clients;
     return LB_OK;
 }
 
@@ -61,17 +63,12 @@ void auth_free(struct auth *auth)
 static struct guess *guess_of(struct auth *auth,
                               const struct lb_http_request *request)
 {
-    const struct sockaddr *peer = lb_http_request_peer(request);
-    const void *bytes = &((const struct sockaddr_in *)peer)->sin_addr;
-    size_t len = 4;
-    uint64_t hash;
+    struct lb_ip client = lb_client_rules_find(auth->clients, request);
+    /* A subscriber has a /64 of IPv6 at least. */
+    uint64_t hash =
+        lb_hash_sip(auth->key, client.bytes, client.len == 4 ? 4 : 8);
     struct guess *guess;
 
-    if (peer->sa_family == AF_INET6) {
-        bytes = &((const struct sockaddr_in6 *)peer)->sin6_addr;
-        len = 8;
-    }
-    hash = lb_hash_sip(auth->key, bytes, len);
     guess = &auth->guesses[hash % GUESS_SLOTS];
     if (guess->address != hash ||
         guess->minute != lb_clock_mono_ms() / LB_MS_PER_MIN) {

@@ -4,14 +4,19 @@
 
 #include <stdbool.h>
 
+#include "base/client_rules.h"
 #include "base/http_server.h"
 #include "sql/catalog.h"
 #include "sql/writer.h"
 
 struct auth;
 
+/* Parts are borrowed for its life; clients tells whose bad tokens count
+ * together.
+ */
 LB_MUST_CHECK enum lb_err auth_new(struct writer *writer,
                                    struct catalog_holder *holder,
+                                   const struct lb_client_rules *clients,
                                    struct auth **auth_out,
                                    struct lb_error *err);
 void auth_free(struct auth *auth);
