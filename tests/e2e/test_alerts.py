@@ -90,7 +90,12 @@ class World:
         self.bell.send(event("lead", name))
         want = alert_id("hot-lead", {}, name)
         wait_for(lambda: want in [b["data"]["alert"] for b in self.receiver.bodies()], "the fence", 20)
+        wait_for(lambda: not self.under_way(), "the end of what is under way", 20)
         return [b["data"] for b in self.receiver.bodies() if b["data"]["alert"] != want]
+
+    def under_way(self):
+        """Deliveries go out side by side, so the fence may overtake others."""
+        return [d for a in self.alerts("?limit=1000") for d in a["deliveries"] if d["state"] in ("waiting", "sending")]
 
     def alerts(self, query=""):
         return self.bell.get("/v1/alerts" + query).json["data"]
