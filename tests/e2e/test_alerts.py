@@ -95,7 +95,8 @@ class World:
 
     def under_way(self):
         """Deliveries go out side by side, so the fence may overtake others."""
-        return [d for a in self.alerts("?limit=1000") for d in a["deliveries"] if d["state"] in ("waiting", "sending")]
+        return [d for a in self.alerts("?limit=1000") for d in a["deliveries"]
+                if d["destination"] == "hook" and d["state"] in ("waiting", "sending")]
 
     def alerts(self, query=""):
         return self.bell.get("/v1/alerts" + query).json["data"]
