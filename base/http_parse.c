@@ -12,35 +12,22 @@ enum {
     CLASS_VALUE = 4   /* in a field's value */
 };
 
-static unsigned char class_of(unsigned char c)
-{
-    unsigned char class = 0;
-    bool is_alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                    (c >= 'a' && c <= 'z');
-
-    if (is_alnum || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)) {
-        class |= CLASS_TOKEN;
-    }
-    if (c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>') {
-        class |= CLASS_TARGET;
-    }
-    if (c >= 0x20 || c == '\t') {
-        class |= CLASS_VALUE;
-    }
-    return c == 0x7f ? 0 : class;
-}
+/* The sum of the classes that each octet belongs to. */
+static const unsigned char classes[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 4, 7, 4, 5, 7, 7, 7, 7, 6, 6, 7, 7, 6, 7, 7, 6,
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 4, 6, 4, 6, 6, 7, 7, 7, 7, 7, 7, 7,
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 7, 7,
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+    7, 7, 7, 6, 7, 6, 7, 0, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4};
 
 static bool is_class(char c, unsigned char class)
 {
-    static unsigned char classes[256];
-    static bool is_ready;
-
-    if (!is_ready) {
-        for (unsigned i = 0; i < 256; i++) {
-            classes[i] = class_of((unsigned char)i);
-        }
-        is_ready = true;
-    }
     return (classes[(unsigned char)c] & class) != 0;
 }
 
@@ -49,12 +36,6 @@ void lb_http_parse_init(struct lb_http_parse *parse,
 {
     memset(parse, 0, offsetof(struct lb_http_parse, fields));
     parse->limits = *limits;
-    parse->line_at = 0;
-    parse->scan_at = 0;
-    parse->fields_at = 0;
-    parse->host_count = 0;
-    parse->has_request_line = false;
-    parse->has_absolute_host = false;
 }
 
 static enum lb_http_parse_result
@@ -63,6 +44,15 @@ bad(struct lb_http_parse *parse, int status, const char *reason)
     parse->status = status;
     parse->reason = reason;
     return LB_HTTP_PARSE_BAD;
+}
+
+static enum lb_http_parse_result bad_limit(struct lb_http_parse *parse,
+                                           int status,
+                                           const char *limit,
+                                           const char *reason)
+{
+    parse->limit = limit;
+    return bad(parse, status, reason);
 }
 
 static struct lb_http_parse_piece
@@ -161,7 +151,7 @@ static enum lb_http_parse_result read_request_line(struct lb_http_parse *parse,
     while (at < end && is_class(*at, CLASS_TOKEN)) {
         at++;
     }
-    if (at == line || at == end || *at != ' ') {
+    if (at == end || *at != ' ') {
         return bad(parse, 400,
                    "The request line does not begin with a method.");
     }
@@ -180,12 +170,15 @@ static enum lb_http_parse_result read_request_line(struct lb_http_parse *parse,
     return read_target(parse, bytes, target, at);
 }
 
-static bool is_name(const char *bytes,
-                    const struct lb_http_parse_piece *name,
-                    const char *word)
+static bool is_space(char c)
 {
-    return strlen(word) == name->len &&
-           strncasecmp(bytes + name->at, word, name->len) == 0;
+    return c == ' ' || c == '\t';
+}
+
+static bool is_word(const char *at, const char *end, const char *word)
+{
+    return (size_t)(end - at) == strlen(word) &&
+           strncasecmp(at, word, strlen(word)) == 0;
 }
 
 static enum lb_http_parse_result
@@ -221,7 +214,7 @@ read_coding(struct lb_http_parse *parse, const char *at, size_t len)
     if (parse->is_chunked) {
         return bad(parse, 400, "Transfer-Encoding stands there twice.");
     }
-    if (len != 7 || strncasecmp(at, "chunked", 7) != 0) {
+    if (!is_word(at, at + len, "chunked")) {
         return bad(parse, 400, "Transfer-Encoding is not exactly chunked.");
     }
     if (parse->minor_version == 0) {
@@ -251,7 +244,8 @@ read_host(struct lb_http_parse *parse,
     return LB_HTTP_PARSE_MORE;
 }
 
-/* Connection: a list of words, of which close and keep-alive concern us. */
+/* Connection: a list of words, of which close and keep-alive concern us; close
+ * wins wherever it stands. */
 static void
 read_connection(struct lb_http_parse *parse, const char *at, size_t len)
 {
@@ -259,19 +253,21 @@ read_connection(struct lb_http_parse *parse, const char *at, size_t len)
 
     while (at < end) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *next = comma == NULL ? end : comma + 1;
         const char *stop = comma == NULL ? end : comma;
 
-        while (at < stop && (*at == ' ' || *at == '\t')) {
+        while (at < stop && is_space(*at)) {
             at++;
         }
-        if (stop - at >= 5 && strncasecmp(at, "close", 5) == 0) {
-            parse->is_keep_alive = false;
-            return;
+        while (stop > at && is_space(stop[-1])) {
+            stop--;
         }
-        if (stop - at >= 10 && strncasecmp(at, "keep-alive", 10) == 0) {
+        if (is_word(at, stop, "close")) {
+            parse->has_close = true;
+        } else if (is_word(at, stop, "keep-alive")) {
             parse->is_keep_alive = true;
         }
-        at = stop + 1;
+        at = next;
     }
 }
 
@@ -280,24 +276,27 @@ read_known(struct lb_http_parse *parse,
            const struct lb_http_parse_field *field,
            const char *bytes)
 {
+    const char *name = bytes + field->name.at;
+    const char *name_end = name + field->name.len;
     const char *value = bytes + field->value.at;
     size_t len = field->value.len;
 
-    if (is_name(bytes, &field->name, "Content-Length")) {
+    if (is_word(name, name_end, "Content-Length")) {
         return read_length(parse, value, len);
     }
-    if (is_name(bytes, &field->name, "Transfer-Encoding")) {
+    if (is_word(name, name_end, "Transfer-Encoding")) {
         return read_coding(parse, value, len);
     }
-    if (is_name(bytes, &field->name, "Host")) {
+    if (is_word(name, name_end, "Host")) {
         return read_host(parse, field, bytes);
     }
-    if (is_name(bytes, &field->name, "Connection")) {
+    if (is_word(name, name_end, "Connection")) {
         read_connection(parse, value, len);
-    } else if (is_name(bytes, &field->name, "Expect")) {
-        parse->has_expect = true;
+    } else if (is_word(name, name_end, "Expect")) {
         parse->is_expect_continue =
-            len == 12 && strncasecmp(value, "100-continue", 12) == 0;
+            (!parse->has_expect || parse->is_expect_continue) &&
+            is_word(value, value + len, "100-continue");
+        parse->has_expect = true;
     }
     return LB_HTTP_PARSE_MORE;
 }
@@ -311,9 +310,10 @@ static enum lb_http_parse_result read_field(struct lb_http_parse *parse,
     const char *at = line;
 
     if (parse->field_count >= parse->limits.header_count) {
-        return bad(parse, 431, "There are more header fields than are taken.");
+        return bad_limit(parse, 431, "header_count",
+                         "There are more header fields than are taken.");
     }
-    if (*line == ' ' || *line == '\t') {
+    if (is_space(*line)) {
         return bad(parse, 400, "A header line begins with white space.");
     }
     while (at < end && is_class(*at, CLASS_TOKEN)) {
@@ -329,10 +329,10 @@ static enum lb_http_parse_result read_field(struct lb_http_parse *parse,
             return bad(parse, 400, "A header field holds a control character.");
         }
     }
-    while (at < end && (*at == ' ' || *at == '\t')) {
+    while (at < end && is_space(*at)) {
         at++;
     }
-    while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
+    while (end > at && is_space(end[-1])) {
         end--;
     }
     field->value = piece(bytes, at, end);
@@ -350,23 +350,9 @@ static enum lb_http_parse_result finish(struct lb_http_parse *parse,
     if (parse->host_count == 0 && parse->minor_version == 1) {
         return bad(parse, 400, "Host is missing.");
     }
+    parse->is_keep_alive = parse->is_keep_alive && !parse->has_close;
     parse->head_bytes = head_bytes;
     return LB_HTTP_PARSE_DONE;
-}
-
-/* Whether what is there of the head so far is more than the limits allow. */
-static enum lb_http_parse_result check_size(struct lb_http_parse *parse,
-                                            size_t len)
-{
-    if (!parse->has_request_line &&
-        len - parse->line_at > parse->limits.request_line_bytes + 2) {
-        return bad(parse, 414, "The request line is longer than is taken.");
-    }
-    if (parse->has_request_line &&
-        len - parse->fields_at > parse->limits.header_bytes + 2) {
-        return bad(parse, 431, "The header fields are longer than is taken.");
-    }
-    return LB_HTTP_PARSE_MORE;
 }
 
 static enum lb_http_parse_result read_line(struct lb_http_parse *parse,
@@ -381,13 +367,64 @@ static enum lb_http_parse_result read_line(struct lb_http_parse *parse,
                            : read_field(parse, bytes, line, end);
     }
     if (end == line) {
-        return LB_HTTP_PARSE_MORE; /* an empty line before a request is skipped
-                                    */
+        return LB_HTTP_PARSE_MORE; /* before a request it is skipped */
     }
     result = read_request_line(parse, bytes, line, end);
     parse->has_request_line = true;
     parse->fields_at = (size_t)(end + 2 - bytes);
     return result;
+}
+
+/* Where the part of the head that is being read must have ended at last. */
+static size_t end_of_part(const struct lb_http_parse *parse)
+{
+    return parse->has_request_line
+               ? parse->fields_at + parse->limits.header_bytes + 2
+               : parse->limits.request_line_bytes + 2;
+}
+
+static enum lb_http_parse_result too_long(struct lb_http_parse *parse)
+{
+    return parse->has_request_line
+               ? bad_limit(parse, 431, "header_bytes",
+                           "The header fields are longer than is taken.")
+               : bad_limit(parse, 414, "request_line",
+                           "The request line is longer than is taken.");
+}
+
+/* A line is looked at when its line feed is there, and what may be said before
+ * is said at the octet where it shows: the verdict does not depend on how the
+ * octets come. */
+static enum lb_http_parse_result
+read_part(struct lb_http_parse *parse, const char *bytes, size_t len)
+{
+    const char *line = bytes + parse->line_at;
+    const char *from = bytes + parse->scan_at;
+    const char *lf = memchr(from, '\n', len - parse->scan_at);
+    const char *stop = lf == NULL ? bytes + len : lf;
+    const char *cr;
+
+    from -= from > line ? 1 : 0; /* it may be a carriage return */
+    cr = memchr(from, '\r', (size_t)(stop - from));
+    if (!parse->has_request_line && *line != '\r' && *line != '\n' &&
+        !is_class(*line, CLASS_TOKEN)) {
+        return bad(parse, 400,
+                   "The request line does not begin with a method.");
+    }
+    if (cr != NULL && cr + 1 < stop) {
+        return bad(parse, 400,
+                   "A line holds a carriage return that does not end it.");
+    }
+    parse->scan_at = (size_t)(stop - bytes);
+    if (lf == NULL) {
+        return LB_HTTP_PARSE_MORE;
+    }
+    if (cr == NULL) {
+        return bad(parse, 400, "A line ends without a carriage return.");
+    }
+    parse->scan_at++;
+    parse->line_at = parse->scan_at;
+    return read_line(parse, bytes, line, cr);
 }
 
 enum lb_http_parse_result
@@ -396,27 +433,11 @@ lb_http_parse_head(struct lb_http_parse *parse, const char *bytes, size_t len)
     enum lb_http_parse_result result = LB_HTTP_PARSE_MORE;
 
     while (result == LB_HTTP_PARSE_MORE && parse->scan_at < len) {
-        const char *from = bytes + parse->scan_at;
-        const char *line = bytes + parse->line_at;
-        const char *lf = memchr(from, '\n', len - parse->scan_at);
-        const char *stop = lf == NULL ? bytes + len : lf;
-        const char *cr = memchr(line, '\r', (size_t)(stop - line));
+        size_t end = end_of_part(parse);
 
-        if (cr != NULL && cr + 1 < stop) {
-            return bad(parse, 400,
-                       "A line holds a carriage return that does not end it.");
-        }
-        if (lf != NULL && cr == NULL) {
-            return bad(parse, 400, "A line ends without a carriage return.");
-        }
-        result = check_size(parse, (size_t)(stop - bytes));
-        if (result != LB_HTTP_PARSE_MORE || lf == NULL) {
-            parse->scan_at = len;
-            break;
-        }
-        parse->scan_at = (size_t)(lf + 1 - bytes);
-        parse->line_at = parse->scan_at;
-        result = read_line(parse, bytes, line, cr);
+        result = parse->scan_at >= end
+                     ? too_long(parse)
+                     : read_part(parse, bytes, len < end ? len : end);
     }
     return result;
 }
@@ -444,6 +465,7 @@ void lb_http_parse_chunked_init(struct lb_http_parse_chunked *chunked,
 static enum lb_http_parse_result
 bad_chunk(struct lb_http_parse_chunked *chunked, const char *reason)
 {
+    chunked->status = 400;
     chunked->reason = reason;
     return LB_HTTP_PARSE_BAD;
 }
@@ -495,10 +517,14 @@ read_trailer(struct lb_http_parse_chunked *chunked, char c)
     }
     chunked->is_line_empty = false;
     chunked->trailer_bytes++;
-    if (!is_class(c, CLASS_VALUE) ||
-        chunked->trailer_bytes > chunked->trailer_bytes_max) {
-        return bad_chunk(
-            chunked, "The trailers are too long or hold a control character.");
+    if (chunked->trailer_bytes > chunked->trailer_bytes_max) {
+        chunked->status = 431;
+        chunked->limit = "header_bytes";
+        chunked->reason = "The trailers are longer than is taken.";
+        return LB_HTTP_PARSE_BAD;
+    }
+    if (!is_class(c, CLASS_VALUE)) {
+        return bad_chunk(chunked, "A trailer holds a control character.");
     }
     return LB_HTTP_PARSE_MORE;
 }

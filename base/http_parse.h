@@ -14,9 +14,12 @@
 #define LB_HTTP_PARSE_EXTENSION 256  /* bytes of a chunk's extension */
 #define LB_HTTP_PARSE_SIZE_DIGITS 16 /* of a chunk's size */
 
+/* Line ends count for the fields, but neither for the request line nor for the
+ * empty line that ends the head.  Empty lines before a request count as parts
+ * of its line. */
 struct lb_http_parse_limits {
     size_t request_line_bytes;
-    size_t header_bytes; /* all fields together */
+    size_t header_bytes; /* all fields together; of the trailers likewise */
     size_t header_count; /* at most LB_HTTP_PARSE_FIELDS */
 };
 
@@ -41,8 +44,9 @@ struct lb_http_parse_field {
 struct lb_http_parse {
     struct lb_http_parse_limits limits;
     /* The verdict. */
-    int status;         /* of BAD: 400, 414, 431, 501 */
+    int status;         /* of BAD: 400, 414, 431 */
     const char *reason; /* of BAD: static sentence */
+    const char *limit;  /* of BAD: the setting that was passed; NULL: none */
     size_t head_bytes;  /* of DONE: where the body begins */
     /* Of DONE. */
     struct lb_http_parse_piece method;
@@ -56,8 +60,7 @@ struct lb_http_parse {
     bool has_expect;
     bool is_expect_continue;
     int64_t content_length;
-    size_t field_count;
-    struct lb_http_parse_field fields[LB_HTTP_PARSE_FIELDS];
+    size_t field_count; /* of fields, below */
     /* The parser's. */
     size_t line_at;
     size_t scan_at;
@@ -65,6 +68,9 @@ struct lb_http_parse {
     unsigned host_count;
     bool has_request_line;
     bool has_absolute_host;
+    bool has_close;
+    struct lb_http_parse_field
+        fields[LB_HTTP_PARSE_FIELDS]; /* last: not cleared */
 };
 
 void lb_http_parse_init(struct lb_http_parse *parse,
@@ -77,7 +83,10 @@ lb_http_parse_head(struct lb_http_parse *parse, const char *bytes, size_t len);
 /* A chunked body. */
 struct lb_http_parse_chunked {
     size_t trailer_bytes_max;
+    /* The verdict, as of the head. */
+    int status;
     const char *reason;
+    const char *limit;
     /* The parser's. */
     int state;
     unsigned digits;

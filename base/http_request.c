@@ -33,7 +33,7 @@ static void cut_texts(struct lb_http_request *request)
     }
 }
 
-bool lb_http_request_read_head(struct lb_http_request *request)
+void lb_http_request_read_head(struct lb_http_request *request)
 {
     const struct lb_http_parse *head = &request->head;
     char *target;
@@ -54,18 +54,15 @@ bool lb_http_request_read_head(struct lb_http_request *request)
     target = text_at(request, &head->target);
     path_len = strcspn(target, "?");
     request->query = target[path_len] == '?' ? target + path_len + 1 : "";
+    request->path[0] = '\0';
     if (path_len >= sizeof(request->path)) {
-        lb_http_respond_error_close(request, 414, "uri_too_long",
-                                    "The path is longer than any that exists.",
-                                    NULL);
-        return false;
+        return; /* longer than any route */
     }
     memcpy(request->path, path_len == 0 ? "/" : target,
            path_len == 0 ? 1 : path_len);
     path_len = path_len == 0 ? 1 : path_len;
     decoded = lb_text_percent_decode(request->path, path_len, false);
     request->path[decoded < 0 ? 0 : decoded] = '\0';
-    return true;
 }
 
 /* Matches path with pattern; the texts of {name}s go to params, cut in

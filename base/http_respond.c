@@ -7,13 +7,17 @@
 #include "base/http_server_conn.h"
 #include "base/json.h"
 
-/* On every answer. */
-static const char common_fields[] =
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "X-Frame-Options: DENY\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
+/* On every answer that does not set them itself. */
+static const struct {
+    const char *name;
+    const char *value;
+} common_fields[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"X-Frame-Options", "DENY"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Cache-Control", "no-store"}};
 
 static const char *reason_of(int status)
 {
@@ -74,6 +78,29 @@ static struct lb_buf *out_of(struct lb_http_request *request)
     return conn != NULL && conn->first == request ? &conn->out : &request->out;
 }
 
+static void add_field(struct lb_buf *out, const char *name, const char *value)
+{
+    lb_buf_add_text(out, name);
+    lb_buf_add_text(out, ": ");
+    lb_buf_add_text(out, value);
+    lb_buf_add_text(out, "\r\n");
+}
+
+/* Whether lines holds a field of that name. */
+static bool has_field(const char *lines, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (*lines != '\0') {
+        if (strncmp(lines, name, len) == 0 && lines[len] == ':') {
+            return true;
+        }
+        lines += strcspn(lines, "\n");
+        lines += *lines == '\n' ? 1 : 0;
+    }
+    return false;
+}
+
 static void add_head(struct lb_http_request *request,
                      struct lb_buf *out,
                      int status,
@@ -87,20 +114,20 @@ static void add_head(struct lb_http_request *request,
     lb_buf_add_char(out, ' ');
     lb_buf_add_text(out, reason_of(status));
     lb_buf_add_text(out, "\r\n");
-    lb_buf_add(out, common_fields, sizeof(common_fields) - 1);
-    if (strstr(extra, "Cache-Control:") == NULL) {
-        lb_buf_add_text(out, "Cache-Control: no-store\r\n");
+    for (size_t i = 0; i < sizeof(common_fields) / sizeof(common_fields[0]);
+         i++) {
+        if (!has_field(extra, common_fields[i].name)) {
+            add_field(out, common_fields[i].name, common_fields[i].value);
+        }
     }
     if (content_type != NULL) {
-        lb_buf_add_text(out, "Content-Type: ");
-        lb_buf_add_text(out, content_type);
-        lb_buf_add_text(out, "\r\n");
+        add_field(out, "Content-Type", content_type);
     }
     lb_buf_add(out, extra, request->extra.len);
     if (request->is_closing) {
-        lb_buf_add_text(out, "Connection: close\r\n");
+        add_field(out, "Connection", "close");
     } else if (request->head.minor_version == 0) {
-        lb_buf_add_text(out, "Connection: keep-alive\r\n");
+        add_field(out, "Connection", "keep-alive");
     }
 }
 

@@ -28,9 +28,8 @@ static void on_tick(uv_timer_t *timer)
         conn = next;
     }
     if (server->is_draining && now_ms >= server->drain_deadline_at_ms) {
-        while (server->conns != NULL &&
-               server->conns->state != LB_HTTP_CONN_CLOSED) {
-            lb_http_server_conn_close(server->conns);
+        for (conn = server->conns; conn != NULL; conn = conn->next) {
+            lb_http_server_conn_close(conn);
         }
     }
 }

@@ -2,6 +2,7 @@
  * order. */
 #include "base/http_server_conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,14 +11,7 @@
 #include "base/http_respond.h"
 #include "base/text.h"
 
-static const char busy_answer[] =
-    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: "
-    "1\r\n"
-    "X-Content-Type-Options: nosniff\r\nContent-Type: application/json\r\n"
-    "Content-Length: 115\r\n\r\n"
-    "{\"error\":{\"code\":\"overloaded\",\"message\":\"Too many connections "
-    "are open."
-    "\",\"hint\":\"See limits.connections; try later.\"}}";
+#define LIMIT_HINT_BYTES 64
 
 static void process(struct lb_http_conn *conn);
 
@@ -146,7 +140,7 @@ static void hand_over(struct lb_http_conn *conn,
         request->is_handed = true;
         request->route->handler(request, request->route->ctx);
     }
-    if (request->is_closing && conn->state == LB_HTTP_CONN_HEAD) {
+    if (conn->state == LB_HTTP_CONN_HEAD && request->is_closing) {
         conn->state = LB_HTTP_CONN_DEAF;
     }
 }
@@ -157,10 +151,14 @@ static void refuse(struct lb_http_request *request,
                    const char *text,
                    const char *limit)
 {
+    char hint[LIMIT_HINT_BYTES] = "";
+
     if (limit != NULL) {
         lb_http_server_limit_hit(request->server, limit);
+        (void)snprintf(hint, sizeof(hint), "See limits.%s.", limit);
     }
-    lb_http_respond_error_close(request, status, code, text, NULL);
+    lb_http_respond_error_close(request, status, code, text,
+                                limit == NULL ? NULL : hint);
 }
 
 static size_t body_limit(const struct lb_http_request *request)
@@ -178,9 +176,7 @@ static void after_head(struct lb_http_conn *conn,
     bool has_body = head->is_chunked || head->content_length > 0;
 
     request->is_closing = !head->is_keep_alive || conn->server->is_draining;
-    if (!lb_http_request_read_head(request)) {
-        return;
-    }
+    lb_http_request_read_head(request);
     if (head->has_expect && !head->is_expect_continue) {
         refuse(request, 417, "bad_request",
                "Only Expect: 100-continue is known.", NULL);
@@ -209,8 +205,9 @@ static void after_head(struct lb_http_conn *conn,
         }
         return;
     }
-    if (has_body && head->is_expect_continue && conn->first == request) {
-        lb_buf_add_text(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
+    if (has_body && head->is_expect_continue && head->minor_version == 1) {
+        lb_buf_add_text(conn->first == request ? &conn->out : &request->out,
+                        "HTTP/1.1 100 Continue\r\n\r\n");
         lb_http_server_conn_mark(conn);
     }
     conn->body_left = head->is_chunked ? -1 : head->content_length;
@@ -221,13 +218,6 @@ static void after_head(struct lb_http_conn *conn,
     if (!has_body) {
         hand_over(conn, request);
     }
-}
-
-static const char *limit_of_status(int status)
-{
-    return status == 414   ? "request_line"
-           : status == 431 ? "header_bytes"
-                           : NULL;
 }
 
 static const char *code_of_status(int status)
@@ -242,25 +232,70 @@ static const char *code_of_status(int status)
     }
 }
 
+/* Whether the peer must take answers before more of its requests are read. */
+static bool is_full(const struct lb_http_conn *conn)
+{
+    size_t waiting = conn->out.len;
+
+    if (conn->request_count >= conn->server->limits.pipeline) {
+        return true;
+    }
+    for (const struct lb_http_request *at = conn->first; at != NULL;
+         at = at->next) {
+        waiting += at->out.len;
+    }
+    return waiting >= LB_HTTP_OUT_HIGH;
+}
+
+/* Empty lines between requests begin none; they are bounded like a request
+ * line. */
+static void skip_empty_lines(struct lb_http_conn *conn)
+{
+    size_t count = 0;
+
+    while (conn->in.len - count >= 2 && conn->in.data[count] == '\r' &&
+           conn->in.data[count + 1] == '\n' &&
+           conn->empty_bytes < conn->server->limits.request_line_bytes) {
+        count += 2;
+        conn->empty_bytes += 2;
+    }
+    lb_buf_consume(&conn->in, count);
+}
+
+/* Begins the next request; false: none has begun, or must not yet. */
+static bool begin_head(struct lb_http_conn *conn)
+{
+    if (is_full(conn)) {
+        if (conn->is_reading) {
+            lb_http_server_limit_hit(conn->server, "pipeline");
+        }
+        (void)uv_read_stop(&conn->uv.stream);
+        conn->is_reading = false;
+        return false;
+    }
+    skip_empty_lines(conn);
+    if (conn->in.len == 0 || (conn->in.len == 1 && conn->in.data[0] == '\r')) {
+        return false;
+    }
+    if (begin_request(conn) == NULL) {
+        lb_http_server_conn_close(conn);
+        return false;
+    }
+    conn->empty_bytes = 0;
+    set_deadline(conn, conn->server->limits.header_timeout_ms);
+    return true;
+}
+
 /* Returns whether to go on with what stands in the in buffer. */
 static bool read_head(struct lb_http_conn *conn)
 {
-    struct lb_http_request *request = conn->last;
+    struct lb_http_request *request;
     enum lb_http_parse_result result;
 
-    if (request == NULL || request->is_complete) {
-        if (conn->request_count >= conn->server->limits.pipeline) {
-            (void)uv_read_stop(&conn->uv.stream);
-            conn->is_reading = false;
-            return false;
-        }
-        request = begin_request(conn);
-        if (request == NULL) {
-            lb_http_server_conn_close(conn);
-            return false;
-        }
-        set_deadline(conn, conn->server->limits.header_timeout_ms);
+    if ((conn->last == NULL || conn->last->is_complete) && !begin_head(conn)) {
+        return false;
     }
+    request = conn->last;
     result = lb_http_parse_head(&request->head, conn->in.data, conn->in.len);
     switch (result) {
     case LB_HTTP_PARSE_MORE:
@@ -268,7 +303,7 @@ static bool read_head(struct lb_http_conn *conn)
     case LB_HTTP_PARSE_BAD:
         refuse(request, request->head.status,
                code_of_status(request->head.status), request->head.reason,
-               limit_of_status(request->head.status));
+               request->head.limit);
         return false;
     case LB_HTTP_PARSE_DONE:
         break;
@@ -301,7 +336,9 @@ static bool read_body(struct lb_http_conn *conn)
     }
     lb_buf_consume(&conn->in, used);
     if (result == LB_HTTP_PARSE_BAD) {
-        refuse(request, 400, "bad_request", conn->chunked.reason, NULL);
+        refuse(request, conn->chunked.status,
+               code_of_status(conn->chunked.status), conn->chunked.reason,
+               conn->chunked.limit);
     } else if (request->body.is_failed) {
         refuse(request, 413, "too_large", "The body is larger than is taken.",
                "body_bytes");
@@ -334,7 +371,7 @@ static void process(struct lb_http_conn *conn)
         lb_buf_deinit(&conn->in);
     }
     if (conn->state == LB_HTTP_CONN_HEAD && conn->first == NULL &&
-        conn->in.len == 0) {
+        conn->deadline_at_ms == 0) {
         set_deadline(conn, conn->server->limits.idle_timeout_ms);
     }
 }
@@ -348,15 +385,18 @@ static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
                        sizeof(conn->server->read_buffer));
 }
 
+/* Nothing more comes.  A request that is cut short is not acted upon; the
+ * others get their answers. */
 static void on_eof(struct lb_http_conn *conn)
 {
+    bool is_cut = conn->first != NULL && conn->first == conn->last &&
+                  !conn->last->is_complete && !conn->last->is_answered;
+
     conn->has_eof = true;
     (void)uv_read_stop(&conn->uv.stream);
-    /* A request that is cut short is not acted upon; the others get their
-     * answers. */
-    if (conn->state == LB_HTTP_CONN_LINGER || conn->first == NULL ||
-        (!conn->last->is_complete && conn->first == conn->last &&
-         !conn->last->is_answered)) {
+    if (conn->state == LB_HTTP_CONN_LINGER ||
+        ((conn->first == NULL || is_cut) && !conn->is_writing &&
+         conn->out.len == 0)) {
         lb_http_server_conn_close(conn);
         return;
     }
@@ -418,6 +458,7 @@ static void begin_linger(struct lb_http_conn *conn)
         return;
     }
     conn->state = LB_HTTP_CONN_LINGER;
+    conn->linger_bytes = 0;
     set_deadline(conn, LB_HTTP_LINGER_MS);
     if (uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown) != 0) {
         lb_http_server_conn_close(conn);
@@ -517,9 +558,12 @@ void lb_http_server_conn_flush(struct lb_http_conn *conn)
     if (conn->state == LB_HTTP_CONN_CLOSED) {
         return;
     }
-    gather(conn);
-    if (!conn->is_writing && conn->out.len > 0) {
-        write_out(conn);
+    /* While the peer is behind, answers wait as requests, which are bounded. */
+    if (!conn->is_writing) {
+        gather(conn);
+        if (conn->out.len > 0) {
+            write_out(conn);
+        }
     }
     if (conn->state == LB_HTTP_CONN_CLOSED || conn->is_writing) {
         return;
@@ -528,8 +572,7 @@ void lb_http_server_conn_flush(struct lb_http_conn *conn)
     if (conn->state != LB_HTTP_CONN_HEAD) {
         return;
     }
-    if (!conn->is_reading &&
-        conn->request_count < conn->server->limits.pipeline) {
+    if (!conn->is_reading && !is_full(conn)) {
         conn->is_reading = true;
         (void)uv_read_start(&conn->uv.stream, on_alloc, on_read);
     }
@@ -538,21 +581,31 @@ void lb_http_server_conn_flush(struct lb_http_conn *conn)
     }
 }
 
+/* Whether the peer has taken no byte for too long. */
+static bool is_stuck(struct lb_http_conn *conn, int64_t now_ms)
+{
+    size_t queued;
+
+    if (!conn->is_writing) {
+        return false;
+    }
+    queued = uv_stream_get_write_queue_size(&conn->uv.stream);
+    if (queued != conn->write_queue_bytes) {
+        conn->write_queue_bytes = queued;
+        conn->write_deadline_at_ms =
+            now_ms + conn->server->limits.write_timeout_ms;
+    }
+    return now_ms >= conn->write_deadline_at_ms;
+}
+
 void lb_http_server_conn_tick(struct lb_http_conn *conn, int64_t now_ms)
 {
     struct lb_http_request *request = conn->last;
 
-    if (conn->is_writing && now_ms >= conn->write_deadline_at_ms) {
-        size_t queued = uv_stream_get_write_queue_size(&conn->uv.stream);
-
-        if (queued == conn->write_queue_bytes) {
-            lb_http_server_limit_hit(conn->server, "write_timeout");
-            close_conn(conn, true);
-            return;
-        }
-        conn->write_queue_bytes = queued;
-        conn->write_deadline_at_ms =
-            now_ms + conn->server->limits.write_timeout_ms;
+    if (is_stuck(conn, now_ms)) {
+        lb_http_server_limit_hit(conn->server, "write_timeout");
+        close_conn(conn, true);
+        return;
     }
     if (conn->deadline_at_ms == 0 || now_ms < conn->deadline_at_ms) {
         return;
@@ -565,7 +618,10 @@ void lb_http_server_conn_tick(struct lb_http_conn *conn, int64_t now_ms)
                !request->is_complete) {
         refuse(request, 408, "timeout", "The headers did not come in time.",
                "header_timeout");
-    } else if (conn->state == LB_HTTP_CONN_LINGER || conn->first == NULL) {
+    } else if (conn->state == LB_HTTP_CONN_LINGER) {
+        lb_http_server_conn_close(conn);
+    } else if (conn->first == NULL) {
+        lb_http_server_limit_hit(conn->server, "idle_timeout");
         lb_http_server_conn_close(conn);
     }
 }
@@ -575,6 +631,9 @@ void lb_http_server_conn_drain(struct lb_http_conn *conn)
     for (struct lb_http_request *request = conn->first; request != NULL;
          request = request->next) {
         request->is_closing = request->next == NULL;
+    }
+    if (conn->state == LB_HTTP_CONN_LINGER) {
+        return; /* within a second it is gone */
     }
     if (conn->first == NULL && !conn->is_writing && conn->out.len == 0) {
         lb_http_server_conn_close(conn);
@@ -586,107 +645,21 @@ void lb_http_server_conn_drain(struct lb_http_conn *conn)
     }
 }
 
-static bool is_trusted_peer(struct lb_http_conn *conn)
+void lb_http_server_conn_start(struct lb_http_conn *conn)
 {
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-    uv_os_fd_t fd = -1;
-
-    if (uv_fileno(&conn->uv.handle, &fd) != 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
-        return false;
-    }
-    return peer.uid == geteuid() || peer.uid == 0;
+    conn->is_reading = true;
+    set_deadline(conn, conn->server->limits.idle_timeout_ms);
+    (void)uv_read_start(&conn->uv.stream, on_alloc, on_read);
 }
 
-static bool is_same_address(const struct sockaddr_storage *a,
-                            const struct sockaddr_storage *b)
+void lb_http_server_conn_refuse(struct lb_http_conn *conn, const char *limit)
 {
-    if (a->ss_family != b->ss_family) {
-        return false;
-    }
-    if (a->ss_family == AF_INET) {
-        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-    }
-    return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                  &((const struct sockaddr_in6 *)b)->sin6_addr,
-                  sizeof(struct in6_addr)) == 0;
-}
+    struct lb_http_request *request = begin_request(conn);
 
-static bool is_over_limit(const struct lb_http_conn *conn)
-{
-    struct lb_http_server *server = conn->server;
-    size_t count = 0;
-
-    if (server->conn_count > server->limits.connections) {
-        lb_http_server_limit_hit(server, "connections");
-        return true;
-    }
-    if (server->limits.connections_per_ip == 0 || conn->is_local) {
-        return false;
-    }
-    for (const struct lb_http_conn *at = server->conns; at != NULL;
-         at = at->next) {
-        count +=
-            !at->is_local && is_same_address(&at->peer, &conn->peer) ? 1 : 0;
-    }
-    if (count > server->limits.connections_per_ip) {
-        lb_http_server_limit_hit(server, "connections_per_ip");
-        return true;
-    }
-    return false;
-}
-
-static void add_conn(struct lb_http_server *server, struct lb_http_conn *conn)
-{
-    conn->next = server->conns;
-    if (server->conns != NULL) {
-        server->conns->before = conn;
-    }
-    server->conns = conn;
-    server->conn_count++;
-}
-
-void lb_http_server_conn_accept(struct lb_http_listener *listener)
-{
-    struct lb_http_server *server = listener->server;
-    struct lb_http_conn *conn = calloc(1, sizeof(*conn));
-    int len = (int)sizeof(conn->peer);
-
-    if (conn == NULL) {
-        return;
-    }
-    conn->server = server;
-    conn->is_local = listener->is_local;
-    if (conn->is_local) {
-        (void)uv_pipe_init(server->loop, &conn->uv.pipe, 0);
-    } else {
-        (void)uv_tcp_init(server->loop, &conn->uv.tcp);
-    }
-    conn->uv.handle.data = conn;
-    lb_buf_init(&conn->in, SIZE_MAX / 2);
-    lb_buf_init(&conn->out, SIZE_MAX / 2);
-    lb_buf_init(&conn->writing, SIZE_MAX / 2);
-    add_conn(server, conn);
-    if (uv_accept(&listener->uv.stream, &conn->uv.stream) != 0 ||
-        (conn->is_local && !is_trusted_peer(conn))) {
+    if (request == NULL) {
         lb_http_server_conn_close(conn);
         return;
     }
-    if (!conn->is_local) {
-        (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
-        (void)uv_tcp_getpeername(&conn->uv.tcp, (struct sockaddr *)&conn->peer,
-                                 &len);
-    }
-    if (is_over_limit(conn)) {
-        lb_buf_add_text(&conn->out, busy_answer);
-        conn->state = LB_HTTP_CONN_DEAF;
-        conn->is_closing = true;
-        lb_http_server_conn_mark(conn);
-        return;
-    }
-    conn->is_reading = true;
-    set_deadline(conn, server->limits.idle_timeout_ms);
-    (void)uv_read_start(&conn->uv.stream, on_alloc, on_read);
+    lb_http_respond_header(request, "Retry-After", "1");
+    refuse(request, 503, "overloaded", "Too many connections are open.", limit);
 }

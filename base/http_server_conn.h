@@ -100,6 +100,7 @@ struct lb_http_conn {
     size_t write_queue_bytes; /* when last looked at */
     bool is_closing;          /* closes when out is written */
     size_t linger_bytes;
+    size_t empty_bytes; /* empty lines since the last request */
 };
 
 struct lb_http_listener {
@@ -144,6 +145,10 @@ struct lb_http_server {
 
 /* Takes a connection from a listener. */
 void lb_http_server_conn_accept(struct lb_http_listener *listener);
+/* Begins to read; idle until something comes. */
+void lb_http_server_conn_start(struct lb_http_conn *conn);
+/* Answers 503 for the limit without reading, and closes. */
+void lb_http_server_conn_refuse(struct lb_http_conn *conn, const char *limit);
 /* Something stands in the buffers: written when the loop turn ends. */
 void lb_http_server_conn_mark(struct lb_http_conn *conn);
 /* Moves answers that are due into the out buffer and writes. */
@@ -164,7 +169,7 @@ void lb_http_server_conn_gone(
 
 /* In http_request.c: cuts the parsed head into texts, and finds the route by
  * method and path; false: an error was answered. */
-bool lb_http_request_read_head(struct lb_http_request *request);
+void lb_http_request_read_head(struct lb_http_request *request);
 bool lb_http_request_find_route(struct lb_http_request *request);
 
 #endif
