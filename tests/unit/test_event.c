@@ -14,67 +14,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "ingest/event.h"
-#include "tests/support/ingest_world.h"
+#include "tests/support/event_bench.h"
 
 #define NOW_MS INGEST_WORLD_NOW_MS
-#define ARENA_BYTES ((size_t)8 << 20)
 #define HEAD "{\"type\":\"view\",\"site\":\"alice.bio\""
-
-struct bench {
-    struct ingest_world world;
-    struct event_context context;
-    struct lb_arena *arena;
-    struct event event;
-    struct event_fault fault;
-};
-
-static int set_up(void **state)
-{
-    struct bench *bench = calloc(1, sizeof(*bench));
-
-    assert_non_null(bench);
-    lb_clock_fake_wall(NOW_MS);
-    ingest_world_open(&bench->world, ":memory:");
-    ingest_world_context(&bench->world, &bench->context);
-    bench->arena = lb_arena_new(ARENA_BYTES);
-    assert_non_null(bench->arena);
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-
-    lb_arena_free(bench->arena);
-    ingest_world_close(&bench->world);
-    free(bench);
-    lb_clock_fake_wall(-1);
-    return 0;
-}
-
-static bool read_event(struct bench *bench, const char *text)
-{
-    struct lb_json_fault fault;
-    cJSON *json = NULL;
-
-    if (lb_json_parse(text, strlen(text), 32, bench->arena, &json, &fault) !=
-        LB_OK) {
-        fail_msg("not JSON at column %zu: %s", fault.column, text);
-    }
-    memset(&bench->fault, 0, sizeof(bench->fault));
-    return event_read(&bench->context, json, bench->arena, &bench->event,
-                      &bench->fault);
-}
-
-static const struct entry *take(struct bench *bench, const char *text)
-{
-    if (!read_event(bench, text)) {
-        fail_msg("%s refused: %s: %s", text, bench->fault.code,
-                 bench->fault.message);
-    }
-    return &bench->event.entry;
-}
 
 static void assert_text(const struct entry *entry,
                         enum entry_text which,
@@ -92,8 +35,8 @@ static void assert_text(const struct entry *entry,
 
 static void the_least_event_is_type_and_site(void **state)
 {
-    struct bench *bench = *state;
-    const struct entry *entry = take(bench, HEAD "}");
+    struct event_bench *bench = *state;
+    const struct entry *entry = event_bench_take(bench, HEAD "}");
     char first_id[EVENT_ID_BYTES];
 
     assert_int_equal(entry->kind, ENTRY_EVENT);
@@ -115,14 +58,14 @@ static void the_least_event_is_type_and_site(void **state)
     assert_memory_equal(entry->text[ENTRY_TEXT_ID], "ev_", 3);
     (void)snprintf(first_id, sizeof(first_id), "%s",
                    entry->text[ENTRY_TEXT_ID]);
-    assert_string_not_equal(take(bench, HEAD "}")->text[ENTRY_TEXT_ID],
-                            first_id);
+    assert_string_not_equal(
+        event_bench_take(bench, HEAD "}")->text[ENTRY_TEXT_ID], first_id);
 }
 
 static void a_full_event_is_kept_field_by_field(void **state)
 {
-    struct bench *bench = *state;
-    const struct entry *entry = take(
+    struct event_bench *bench = *state;
+    const struct entry *entry = event_bench_take(
         bench,
         "{\"type\":\"lead\",\"site\":\"alice.bio\",\"id\":\"e-1\","
         "\"name\":\"Newsletter\",\"link\":\"book-call\","
@@ -171,15 +114,16 @@ struct refusal {
     const char *word;  /* that the message names; NULL: any */
 };
 
-static void
-check_refusals(struct bench *bench, const struct refusal *rows, size_t count)
+static void check_refusals(struct event_bench *bench,
+                           const struct refusal *rows,
+                           size_t count)
 {
     int faults = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct refusal *row = &rows[i];
 
-        if (read_event(bench, row->json)) {
+        if (event_bench_read(bench, row->json)) {
             print_error("taken: %s\n", row->json);
             faults++;
         } else if (strcmp(bench->fault.code, row->code) != 0 ||
@@ -297,7 +241,7 @@ static void the_window_of_ts_is_72_hours_back_and_10_minutes_on(void **state)
         {10 * LB_MS_PER_MIN, NULL},
         {10 * LB_MS_PER_MIN + 1, "in_future"},
     };
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int64_t ts_ms = NOW_MS + cases[i].shift_ms;
@@ -313,7 +257,7 @@ static void the_window_of_ts_is_72_hours_back_and_10_minutes_on(void **state)
                 (void)snprintf(json, sizeof(json), HEAD ",\"ts\":%lld}",
                                (long long)ts_ms);
             }
-            if (read_event(bench, json) != (cases[i].code == NULL)) {
+            if (event_bench_read(bench, json) != (cases[i].code == NULL)) {
                 fail_msg("%s: %s", json, bench->fault.message);
             }
             if (cases[i].code != NULL) {
@@ -351,17 +295,18 @@ static void a_ts_that_is_no_time_is_bad_ts(void **state)
 
 static void an_import_takes_any_age_and_is_silent(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
     const struct entry *entry;
 
     bench->context.is_any_age = true;
     bench->context.is_silent = true;
     bench->context.import = "one";
-    entry = take(bench, HEAD ",\"ts\":\"2019-03-01T00:00:00Z\"}");
+    entry = event_bench_take(bench, HEAD ",\"ts\":\"2019-03-01T00:00:00Z\"}");
     assert_int_equal(entry->received_at_ms, entry->ts_at_ms);
     assert_int_equal(entry->ts_at_ms, INT64_C(1551398400000));
     assert_true(entry->is_silent);
-    assert_false(read_event(bench, HEAD ",\"ts\":\"2031-03-01T00:00:00Z\"}"));
+    assert_false(
+        event_bench_read(bench, HEAD ",\"ts\":\"2031-03-01T00:00:00Z\"}"));
     assert_string_equal(bench->fault.code, "in_future");
 }
 
@@ -403,15 +348,15 @@ static void every_text_has_a_limit_and_is_never_cut(void **state)
         {"\"contact\":{\"message\":\"", "\"}", 4096, "contact.message"},
         {"\"props\":{\"a\":\"", "\"}", 512, NULL},
     };
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char *json = long_event(cases[i].before, cases[i].max, cases[i].after);
 
-        (void)take(bench, json);
+        (void)event_bench_take(bench, json);
         free(json);
         json = long_event(cases[i].before, cases[i].max + 1, cases[i].after);
-        assert_false(read_event(bench, json));
+        assert_false(event_bench_read(bench, json));
         assert_string_equal(bench->fault.code, "too_long");
         if (cases[i].field != NULL) {
             assert_string_equal(bench->fault.field, cases[i].field);
@@ -422,7 +367,7 @@ static void every_text_has_a_limit_and_is_never_cut(void **state)
 
 static void props_hold_30_pairs(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     for (int count = 30; count <= 31; count++) {
         struct lb_buf buf;
@@ -433,11 +378,13 @@ static void props_hold_30_pairs(void **state)
             lb_buf_printf(&buf, "%s\"k%d\":%d", i == 0 ? "" : ",", i, i);
         }
         lb_buf_add_text(&buf, "}}");
-        assert_int_equal(read_event(bench, lb_buf_text(&buf)), count == 30);
+        assert_int_equal(event_bench_read(bench, lb_buf_text(&buf)),
+                         count == 30);
         lb_buf_deinit(&buf);
     }
     assert_string_equal(bench->fault.code, "bad_value");
-    assert_text(take(bench, HEAD ",\"props\":{}}"), ENTRY_TEXT_PROPS, NULL);
+    assert_text(event_bench_take(bench, HEAD ",\"props\":{}}"),
+                ENTRY_TEXT_PROPS, NULL);
 }
 
 static void amounts_are_exact_to_the_hundredth(void **state)
@@ -453,7 +400,7 @@ static void amounts_are_exact_to_the_hundredth(void **state)
                  {"4.35", 435},
                  {"1000000000000", INT64_C(100000000000000)},
                  {"999999999999.99", INT64_C(99999999999999)}};
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char json[200];
@@ -461,7 +408,7 @@ static void amounts_are_exact_to_the_hundredth(void **state)
         (void)snprintf(json, sizeof(json),
                        HEAD ",\"value\":{\"amount\":%s,\"currency\":\"USD\"}}",
                        cases[i].text);
-        assert_int_equal(take(bench, json)->amount_hundredths,
+        assert_int_equal(event_bench_take(bench, json)->amount_hundredths,
                          cases[i].hundredths);
     }
 }
@@ -482,7 +429,7 @@ static void pages_and_hosts_come_from_the_url(void **state)
         {"mailto:a@b.example", NULL, NULL},
         {"?utm_source=x", NULL, NULL},
     };
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char json[200];
@@ -490,7 +437,7 @@ static void pages_and_hosts_come_from_the_url(void **state)
 
         (void)snprintf(json, sizeof(json), HEAD ",\"url\":\"%s\"}",
                        cases[i].url);
-        entry = take(bench, json);
+        entry = event_bench_take(bench, json);
         assert_text(entry, ENTRY_TEXT_HOST, cases[i].host);
         assert_text(entry, ENTRY_TEXT_PAGE, cases[i].page);
     }
@@ -498,17 +445,17 @@ static void pages_and_hosts_come_from_the_url(void **state)
 
 static void the_utm_object_beats_the_url_key_by_key(void **state)
 {
-    struct bench *bench = *state;
-    const struct entry *entry =
-        take(bench, HEAD ",\"url\":\"https://alice.bio/?utm_source=url&"
-                         "utm_campaign=kept\",\"utm\":{\"source\":\"Object\","
-                         "\"campaign\":\" \",\"content\":\"a%20b+c\"}}");
+    struct event_bench *bench = *state;
+    const struct entry *entry = event_bench_take(
+        bench, HEAD ",\"url\":\"https://alice.bio/?utm_source=url&"
+                    "utm_campaign=kept\",\"utm\":{\"source\":\"Object\","
+                    "\"campaign\":\" \",\"content\":\"a%20b+c\"}}");
 
     assert_text(entry, ENTRY_TEXT_UTM_SOURCE, "object");
     assert_text(entry, ENTRY_TEXT_UTM_CAMPAIGN, "kept");
     assert_text(entry, ENTRY_TEXT_UTM_CONTENT, "a%20b+c");
     bench->context.is_case_kept = true;
-    entry = take(bench, HEAD ",\"utm\":{\"source\":\"Object\"}}");
+    entry = event_bench_take(bench, HEAD ",\"utm\":{\"source\":\"Object\"}}");
     assert_text(entry, ENTRY_TEXT_UTM_SOURCE, "Object");
 }
 
@@ -532,13 +479,13 @@ static void own_attribution_is_campaign_referrer_or_nothing(void **state)
          DECIDE_OWN_NOTHING},
         {",\"referrer\":\"about:blank\"", DECIDE_OWN_NOTHING},
     };
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char json[300];
 
         (void)snprintf(json, sizeof(json), HEAD "%s}", cases[i].members);
-        (void)take(bench, json);
+        (void)event_bench_take(bench, json);
         if (bench->event.own != cases[i].own) {
             fail_msg("%s: %d", json, (int)bench->event.own);
         }
@@ -547,68 +494,74 @@ static void own_attribution_is_campaign_referrer_or_nothing(void **state)
 
 static void visitors_come_from_id_or_address_and_agent(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
     uint64_t by_address;
     uint64_t by_agent;
 
-    (void)take(bench, HEAD ",\"ip\":\"192.0.2.1\"}");
+    (void)event_bench_take(bench, HEAD ",\"ip\":\"192.0.2.1\"}");
     assert_non_null(bench->event.salt);
     by_address = bench->event.visitor_hash;
-    (void)take(bench, HEAD ",\"ip\":\"::ffff:192.0.2.1\"}");
+    (void)event_bench_take(bench, HEAD ",\"ip\":\"::ffff:192.0.2.1\"}");
     assert_int_equal(bench->event.visitor_hash, by_address);
-    (void)take(bench, HEAD ",\"ip\":\"192.0.2.1\",\"user_agent\":\"M\"}");
+    (void)event_bench_take(bench,
+                           HEAD ",\"ip\":\"192.0.2.1\",\"user_agent\":\"M\"}");
     by_agent = bench->event.visitor_hash;
     assert_int_not_equal(by_agent, by_address);
-    (void)take(bench, HEAD ",\"visitor\":\"u\",\"ip\":\"192.0.2.1\"}");
+    (void)event_bench_take(bench,
+                           HEAD ",\"visitor\":\"u\",\"ip\":\"192.0.2.1\"}");
     by_address = bench->event.visitor_hash;
-    (void)take(bench, HEAD ",\"visitor\":\"u\"}");
+    (void)event_bench_take(bench, HEAD ",\"visitor\":\"u\"}");
     assert_int_equal(bench->event.visitor_hash, by_address);
     /* A user agent alone tells nobody apart. */
-    (void)take(bench, HEAD ",\"user_agent\":\"M\"}");
+    (void)event_bench_take(bench, HEAD ",\"user_agent\":\"M\"}");
     assert_null(bench->event.salt);
     /* An address that the request brought along counts like `ip`. */
     assert_true(lb_ip_parse("192.0.2.1", &bench->context.address));
-    (void)take(bench, HEAD ",\"user_agent\":\"M\"}");
+    (void)event_bench_take(bench, HEAD ",\"user_agent\":\"M\"}");
     assert_int_equal(bench->event.visitor_hash, by_agent);
 }
 
 static void a_visitor_belongs_to_the_period_of_ts(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
     uint64_t today;
     int64_t day;
 
-    (void)take(bench, HEAD ",\"visitor\":\"u\"}");
+    (void)event_bench_take(bench, HEAD ",\"visitor\":\"u\"}");
     today = bench->event.visitor_hash;
     day = bench->event.entry.visitor_day;
-    (void)take(bench,
-               HEAD ",\"visitor\":\"u\",\"ts\":\"2026-11-23T12:00:00Z\"}");
+    (void)event_bench_take(
+        bench, HEAD ",\"visitor\":\"u\",\"ts\":\"2026-11-23T12:00:00Z\"}");
     assert_int_not_equal(bench->event.visitor_hash, today);
     assert_int_equal(bench->event.entry.visitor_day, day - 1);
 }
 
 static void an_id_is_hashed_with_its_site(void **state)
 {
-    struct bench *bench = *state;
-    uint64_t hash = take(bench, HEAD ",\"id\":\"a\"}")->id_hash;
+    struct event_bench *bench = *state;
+    uint64_t hash = event_bench_take(bench, HEAD ",\"id\":\"a\"}")->id_hash;
 
-    assert_int_equal(take(bench, HEAD ",\"id\":\"a\"}")->id_hash, hash);
-    assert_int_not_equal(take(bench, HEAD ",\"id\":\"b\"}")->id_hash, hash);
+    assert_int_equal(event_bench_take(bench, HEAD ",\"id\":\"a\"}")->id_hash,
+                     hash);
     assert_int_not_equal(
-        take(bench, "{\"type\":\"view\",\"site\":\"bob.bio\",\"id\":\"a\"}")
+        event_bench_take(bench, HEAD ",\"id\":\"b\"}")->id_hash, hash);
+    assert_int_not_equal(
+        event_bench_take(
+            bench, "{\"type\":\"view\",\"site\":\"bob.bio\",\"id\":\"a\"}")
             ->id_hash,
         hash);
     bench->context.id_key[0] ^= 1;
-    assert_int_not_equal(take(bench, HEAD ",\"id\":\"a\"}")->id_hash, hash);
+    assert_int_not_equal(
+        event_bench_take(bench, HEAD ",\"id\":\"a\"}")->id_hash, hash);
 }
 
 static void null_is_as_good_as_absent(void **state)
 {
-    struct bench *bench = *state;
-    const struct entry *entry =
-        take(bench, HEAD ",\"id\":null,\"name\":null,\"ts\":null,\"utm\":null,"
-                         "\"value\":null,\"contact\":{\"email\":null},"
-                         "\"props\":null,\"ip\":null}");
+    struct event_bench *bench = *state;
+    const struct entry *entry = event_bench_take(
+        bench, HEAD ",\"id\":null,\"name\":null,\"ts\":null,\"utm\":null,"
+                    "\"value\":null,\"contact\":{\"email\":null},"
+                    "\"props\":null,\"ip\":null}");
 
     assert_text(entry, ENTRY_TEXT_NAME, NULL);
     assert_int_equal(entry->ts_at_ms, NOW_MS);
@@ -617,7 +570,7 @@ static void null_is_as_good_as_absent(void **state)
 
 static void a_message_is_cut_between_characters(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
     struct lb_buf buf;
 
     lb_buf_init(&buf, 4096);
@@ -626,7 +579,7 @@ static void a_message_is_cut_between_characters(void **state)
         lb_buf_add_text(&buf, "\xf0\x9f\x98\x80");
     }
     lb_buf_add_text(&buf, "\",\"site\":\"alice.bio\"}");
-    if (read_event(bench, lb_buf_text(&buf))) {
+    if (event_bench_read(bench, lb_buf_text(&buf))) {
         fail();
     }
     lb_buf_clear(&buf);
@@ -638,7 +591,7 @@ static void a_message_is_cut_between_characters(void **state)
 
 static void a_full_arena_is_a_fault_of_ours(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
     struct lb_json_fault json_fault;
     cJSON *json = NULL;
     const char *text =
@@ -663,7 +616,8 @@ static void a_full_arena_is_a_fault_of_ours(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, event_bench_open, event_bench_close)
 
 int main(void)
 {

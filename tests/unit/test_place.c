@@ -14,67 +14,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "ingest/event.h"
-#include "tests/support/ingest_world.h"
+#include "tests/support/event_bench.h"
 
 #define NOW_MS INGEST_WORLD_NOW_MS
-#define ARENA_BYTES ((size_t)8 << 20)
 #define HEAD "{\"type\":\"view\",\"site\":\"alice.bio\""
-
-struct bench {
-    struct ingest_world world;
-    struct event_context context;
-    struct lb_arena *arena;
-    struct event event;
-    struct event_fault fault;
-};
-
-static int set_up(void **state)
-{
-    struct bench *bench = calloc(1, sizeof(*bench));
-
-    assert_non_null(bench);
-    lb_clock_fake_wall(NOW_MS);
-    ingest_world_open(&bench->world, ":memory:");
-    ingest_world_context(&bench->world, &bench->context);
-    bench->arena = lb_arena_new(ARENA_BYTES);
-    assert_non_null(bench->arena);
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-
-    lb_arena_free(bench->arena);
-    ingest_world_close(&bench->world);
-    free(bench);
-    lb_clock_fake_wall(-1);
-    return 0;
-}
-
-static bool read_event(struct bench *bench, const char *text)
-{
-    struct lb_json_fault fault;
-    cJSON *json = NULL;
-
-    if (lb_json_parse(text, strlen(text), 32, bench->arena, &json, &fault) !=
-        LB_OK) {
-        fail_msg("not JSON at column %zu: %s", fault.column, text);
-    }
-    memset(&bench->fault, 0, sizeof(bench->fault));
-    return event_read(&bench->context, json, bench->arena, &bench->event,
-                      &bench->fault);
-}
-
-static const struct entry *take(struct bench *bench, const char *text)
-{
-    if (!read_event(bench, text)) {
-        fail_msg("%s refused: %s: %s", text, bench->fault.code,
-                 bench->fault.message);
-    }
-    return &bench->event.entry;
-}
 
 static const struct geo *open_places(void)
 {
@@ -109,7 +52,7 @@ static void the_place_is_that_of_the_address(void **state)
         {",\"ip\":\"216.160.83.56\",\"country\":\"FR\",\"region\":\"FR-75\"",
          "FR", "FR-75", ""},
     };
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     bench->context.geo = open_places();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -119,7 +62,7 @@ static void the_place_is_that_of_the_address(void **state)
         const struct entry *entry;
 
         (void)snprintf(json, sizeof(json), HEAD "%s}", cases[i].fields);
-        entry = take(bench, json);
+        entry = event_bench_take(bench, json);
         for (int at = 0; at < 3; at++) {
             const char *text = entry->text[ENTRY_TEXT_COUNTRY + at];
 
@@ -135,26 +78,28 @@ static void the_place_is_that_of_the_address(void **state)
 
 static void an_address_of_the_request_gives_the_place_too(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
 
     bench->context.geo = open_places();
     assert_true(lb_ip_parse("81.2.69.160", &bench->context.address));
-    assert_string_equal(take(bench, HEAD "}")->text[ENTRY_TEXT_COUNTRY], "GB");
     assert_string_equal(
-        take(bench, HEAD ",\"ip\":\"67.43.156.1\"}")->text[ENTRY_TEXT_COUNTRY],
-        "BT");
+        event_bench_take(bench, HEAD "}")->text[ENTRY_TEXT_COUNTRY], "GB");
+    assert_string_equal(event_bench_take(bench, HEAD ",\"ip\":\"67.43.156.1\"}")
+                            ->text[ENTRY_TEXT_COUNTRY],
+                        "BT");
     geo_close(bench->context.geo);
     bench->context.geo = NULL;
 }
 
 static void who_asks_not_to_be_recognised_keeps_the_country_alone(void **state)
 {
-    struct bench *bench = *state;
+    struct event_bench *bench = *state;
     const struct entry *entry;
 
     bench->context.geo = open_places();
     bench->context.is_private = true;
-    entry = take(bench, HEAD ",\"visitor\":\"u\",\"ip\":\"216.160.83.56\","
+    entry = event_bench_take(bench, HEAD
+                             ",\"visitor\":\"u\",\"ip\":\"216.160.83.56\","
                              "\"city\":\"Seattle\",\"region\":\"US-WA\","
                              "\"url\":\"https://alice.bio/?gclid=x&utm_source=a"
                              "\"}");
@@ -168,7 +113,8 @@ static void who_asks_not_to_be_recognised_keeps_the_country_alone(void **state)
     bench->context.geo = NULL;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, event_bench_open, event_bench_close)
 
 int main(void)
 {
