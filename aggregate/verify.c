@@ -457,31 +457,26 @@ static int ask(struct lb_cli *cli, const char *path, struct lb_buf *answer)
     return status == 200 ? LB_CLI_OK : lb_cli_fail_answer(cli, status, answer);
 }
 
-static int number_of(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-
-    return cJSON_IsNumber(item) ? (int)item->valuedouble : 0;
-}
-
 static int print_verdict(const struct lb_buf *answer, bool is_repair)
 {
     cJSON *json = cJSON_Parse(lb_buf_text(answer));
-    int count = number_of(json, "count");
+    int64_t count = lb_json_int(json, "count");
     const cJSON *row;
 
     cJSON_ArrayForEach (row,
                         cJSON_GetObjectItemCaseSensitive(json, "differences")) {
-        (void)printf("%s %s total %s: rollup %d, log %d (%s)\n",
-                     lb_json_text(row, "site"), lb_json_text(row, "hour"),
-                     lb_json_text(row, "traffic"), number_of(row, "rollup"),
-                     number_of(row, "log"), lb_json_text(row, "metric"));
+        (void)printf(
+            "%s %s total %s: rollup %lld, log %lld (%s)\n",
+            lb_json_text(row, "site"), lb_json_text(row, "hour"),
+            lb_json_text(row, "traffic"), (long long)lb_json_int(row, "rollup"),
+            (long long)lb_json_int(row, "log"), lb_json_text(row, "metric"));
     }
     if (count == 0) {
-        (void)printf("verify: ok, %d hours, %d rows\n",
-                     number_of(json, "hours"), number_of(json, "rows"));
+        (void)printf("verify: ok, %lld hours, %lld rows\n",
+                     (long long)lb_json_int(json, "hours"),
+                     (long long)lb_json_int(json, "rows"));
     } else {
-        (void)printf("verify: %d differ%s\n", count,
+        (void)printf("verify: %lld differ%s\n", (long long)count,
                      is_repair ? ", derived anew" : "");
     }
     cJSON_Delete(json);
@@ -530,9 +525,9 @@ int rebuild_command(struct lb_cli *cli, int argc, char **argv)
     if (exit_code == LB_CLI_OK) {
         cJSON *json = cJSON_Parse(lb_buf_text(&answer));
 
-        (void)printf(cli->is_json ? "{\"days\":%d}\n"
-                                  : "rebuild: %d site days derived anew\n",
-                     number_of(json, "days"));
+        (void)printf(cli->is_json ? "{\"days\":%lld}\n"
+                                  : "rebuild: %lld site days derived anew\n",
+                     (long long)lb_json_int(json, "days"));
         cJSON_Delete(json);
     }
     lb_buf_deinit(&answer);

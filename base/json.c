@@ -114,6 +114,17 @@ bool lb_json_is_true(const cJSON *object, const char *key)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
+int64_t lb_json_int(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    const double most = 9007199254740992.0; /* exact up to here */
+
+    return cJSON_IsNumber(item) && item->valuedouble >= -most &&
+                   item->valuedouble <= most
+               ? (int64_t)item->valuedouble
+               : 0;
+}
+
 static void add_escape(struct lb_buf *buf, unsigned code)
 {
     static const char digits[] = "0123456789abcdef";

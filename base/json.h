@@ -49,6 +49,9 @@ const char *lb_json_find_duplicate_key(const cJSON *json);
 /* Text of a string item, else NULL. */
 const char *lb_json_text(const cJSON *object, const char *key);
 bool lb_json_is_true(const cJSON *object, const char *key);
+/* A number item without its fraction, as our own answers hold counts; 0 for
+ * anything else and past 2^53. */
+int64_t lb_json_int(const cJSON *object, const char *key);
 
 /* Emitters.  Strings also escape < > & U+2028 U+2029 (safe inside a page);
  * invalid UTF-8 becomes U+FFFD.  NULL text is null. */

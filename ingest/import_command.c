@@ -121,13 +121,6 @@ static void read_errors(struct import *import, const cJSON *json)
     }
 }
 
-static size_t number_of(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-
-    return cJSON_IsNumber(item) ? (size_t)item->valuedouble : 0;
-}
-
 static bool request(struct import *import,
                     const char *path,
                     const char *type,
@@ -191,11 +184,11 @@ static bool send_batch(struct import *import, bool is_last)
         request(import, path, "application/x-ndjson", &import->body, &answer);
     if (is_sent) {
         json = cJSON_Parse(lb_buf_text(&answer));
-        import->accepted += number_of(json, "accepted");
-        import->duplicates += number_of(json, "duplicates");
-        import->rejected += number_of(json, "rejected");
+        import->accepted += (size_t)lb_json_int(json, "accepted");
+        import->duplicates += (size_t)lb_json_int(json, "duplicates");
+        import->rejected += (size_t)lb_json_int(json, "rejected");
         import->is_stopped =
-            import->is_strict && number_of(json, "rejected") > 0;
+            import->is_strict && lb_json_int(json, "rejected") > 0;
         read_errors(import, json);
         cJSON_Delete(json);
     }

@@ -342,13 +342,6 @@ void erase_api_free(struct erase_api *api)
 /* --- the command
  * ---------------------------------------------------------- */
 
-static long long number_of(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-
-    return cJSON_IsNumber(item) ? (long long)item->valuedouble : 0;
-}
-
 static const char *plural(long long count)
 {
     return count == 1 ? "" : "s";
@@ -357,11 +350,11 @@ static const char *plural(long long count)
 static void print_counts(const struct lb_cli *cli, const struct lb_buf *answer)
 {
     cJSON *json = cJSON_Parse(lb_buf_text(answer));
-    long long events = number_of(json, "events");
-    long long contacts = number_of(json, "contacts");
-    long long messages = number_of(json, "messages");
-    long long alerts = number_of(json, "alerts");
-    long long files = number_of(json, "files");
+    long long events = lb_json_int(json, "events");
+    long long contacts = lb_json_int(json, "contacts");
+    long long messages = lb_json_int(json, "messages");
+    long long alerts = lb_json_int(json, "alerts");
+    long long files = lb_json_int(json, "files");
 
     (void)printf("erased: %lld event%s, %lld contact%s, %lld message%s", events,
                  plural(events), contacts, plural(contacts), messages,

@@ -264,6 +264,26 @@ static void parsed_nodes_come_from_the_arena(void **state)
     lb_arena_free(arena);
 }
 
+static void a_count_is_a_whole_number_or_nothing(void **state)
+{
+    struct lb_json_fault fault;
+    const char text[] = "{\"n\":3000000000,\"f\":-2.9,\"big\":1e300,"
+                        "\"t\":\"7\"}";
+    cJSON *json;
+    (void)state;
+
+    assert_int_equal(
+        lb_json_parse(text, sizeof(text) - 1, DEPTH, NULL, &json, &fault),
+        LB_OK);
+
+    assert_int_equal(lb_json_int(json, "n"), INT64_C(3000000000));
+    assert_int_equal(lb_json_int(json, "f"), -2);
+    assert_int_equal(lb_json_int(json, "big"), 0);
+    assert_int_equal(lb_json_int(json, "t"), 0);
+    assert_int_equal(lb_json_int(json, "none"), 0);
+    cJSON_Delete(json);
+}
+
 static void without_an_arena_the_nodes_are_the_callers(void **state)
 {
     struct lb_json_fault fault;
@@ -598,6 +618,7 @@ int main(void)
         cmocka_unit_test(strings_are_written_safe_for_a_page),
         cmocka_unit_test(every_byte_is_written_as_json_that_passes),
         cmocka_unit_test(commas_stand_between_and_nowhere_else),
+        cmocka_unit_test(a_count_is_a_whole_number_or_nothing),
         cmocka_unit_test(numbers_are_rounded_without_trailing_zeros),
         cmocka_unit_test(an_item_is_written_without_spaces),
         cmocka_unit_test(amounts_are_exact_hundredths),
