@@ -209,13 +209,9 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
 
 static void expire(struct db *db, enum sql_query query, int64_t before_ms)
 {
-    sqlite3_stmt *stmt = db_stmt(db, query);
     struct lb_error err;
 
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, before_ms);
-    }
-    if (db_run(db, stmt, &err) != LB_OK) {
+    if (db_run_number(db, query, before_ms, &err) != LB_OK) {
         lb_log_limited(LB_LOG_WARN, "answers_expire", "text=\"%s\"", err.text);
     }
 }
@@ -310,6 +306,7 @@ static void forget_site(void *ctx, int64_t site)
 void event_store_hook(struct event_store *store, struct erase_hooks *hooks)
 {
     hooks->events = store;
+    hooks->id_key = store->id_key;
     hooks->forget_visitor = forget_visitor;
     hooks->forget_site = forget_site;
     hooks->hash_given = visitor_hash_salted;

@@ -338,6 +338,19 @@ enum lb_err db_run(struct db *db, sqlite3_stmt *stmt, struct lb_error *err)
     return rc;
 }
 
+enum lb_err db_run_number(struct db *db,
+                          enum sql_query query,
+                          int64_t number,
+                          struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, query);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, number);
+    }
+    return db_run(db, stmt, err);
+}
+
 enum lb_err db_next(struct db *db,
                     sqlite3_stmt *stmt,
                     bool *has_row_out,

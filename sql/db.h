@@ -48,6 +48,12 @@ sqlite3_stmt *db_stmt(struct db *db, enum sql_query query);
 LB_MUST_CHECK enum lb_err
 db_run(struct db *db, sqlite3_stmt *stmt, struct lb_error *err);
 
+/* The same for a query whose one parameter is a number. */
+LB_MUST_CHECK enum lb_err db_run_number(struct db *db,
+                                        enum sql_query query,
+                                        int64_t number,
+                                        struct lb_error *err);
+
 /* Steps once.  *has_row_out tells whether a row stands ready; at the end and on
  * error the statement is reset. */
 LB_MUST_CHECK enum lb_err db_next(struct db *db,

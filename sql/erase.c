@@ -101,17 +101,6 @@ bool erase_is_whole_site(const struct erase *erase)
 /* --- removing --------------------------------------------------------------
  */
 
-static enum lb_err
-run_1(struct db *db, enum sql_query query, int64_t number, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, query);
-
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, number);
-    }
-    return db_run(db, stmt, err);
-}
-
 static enum lb_err run_text(struct db *db,
                             enum sql_query query,
                             const char *text,
@@ -205,13 +194,14 @@ static enum lb_err remove_rows(struct erase *erase,
 
     for (int i = 0; i < ENTRY_DICT_COUNT && rc == LB_OK; i++) {
         if (entry->dict[i] != 0) {
-            rc = run_1(db, SQL_ERASE_NOTE_DICT, entry->dict[i], err);
+            rc = db_run_number(db, SQL_ERASE_NOTE_DICT, entry->dict[i], err);
         }
     }
-    rc = rc == LB_OK ? run_1(db, SQL_ERASE_CONTACT, entry->seq, err) : rc;
+    rc = rc == LB_OK ? db_run_number(db, SQL_ERASE_CONTACT, entry->seq, err)
+                     : rc;
     if (rc == LB_OK) {
         erase->counts.contacts += sqlite3_changes(db_handle(db));
-        rc = run_1(db, SQL_ERASE_EVENT, entry->seq, err);
+        rc = db_run_number(db, SQL_ERASE_EVENT, entry->seq, err);
     }
     erase->counts.events += rc == LB_OK ? 1 : 0;
     return rc;
@@ -342,7 +332,7 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
          i++) {
         for (size_t j = 0;
              j < sizeof(by_number) / sizeof(by_number[0]) && rc == LB_OK; j++) {
-            rc = run_1(db, by_number[j], erase->sites[i], err);
+            rc = db_run_number(db, by_number[j], erase->sites[i], err);
         }
         erase->hooks.forget_site(erase->hooks.events, erase->sites[i]);
     }

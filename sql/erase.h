@@ -32,6 +32,7 @@ struct erase_hooks {
                            const struct entry *entry,
                            struct lb_error *err);
     void *events;
+    const uint8_t *id_key; /* 16 bytes, of hashed addresses; borrowed */
     void (*forget_visitor)(void *events,
                            int64_t site,
                            int64_t day,
@@ -79,7 +80,6 @@ struct erase {
     const struct catalog *catalog; /* borrowed */
     struct erase_hooks hooks;
     struct erase_counts counts;
-    uint8_t key[16];
     uint64_t email_hash;
     int64_t sites[ERASE_SITES]; /* of --site alone, or of a narrowing */
     size_t site_count;

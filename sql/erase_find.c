@@ -72,26 +72,6 @@ resolve_site(struct erase *erase, struct db *db, struct lb_error *err)
                : rc;
 }
 
-static enum lb_err
-read_key(struct erase *erase, struct db *db, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_GET_SECRET);
-    bool has_row = false;
-    enum lb_err rc;
-
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, "id_key");
-    }
-    rc = db_next(db, stmt, &has_row, err);
-    if (has_row && sqlite3_column_bytes(stmt, 0) == (int)sizeof(erase->key)) {
-        memcpy(erase->key, sqlite3_column_blob(stmt, 0), sizeof(erase->key));
-    }
-    if (has_row) {
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
-}
-
 /* Those who were recognised by the id that a client gave. */
 static enum lb_err
 find_given(struct erase *erase, struct db *db, struct lb_error *err)
@@ -216,7 +196,8 @@ find_email(struct erase *erase, struct db *db, struct lb_error *err)
     bool has_row = false;
     enum lb_err rc;
 
-    erase->email_hash = erase_email_hash(erase->key, erase->order.email);
+    erase->email_hash =
+        erase_email_hash(erase->hooks.id_key, erase->order.email);
     if (contacts != NULL) {
         (void)sqlite3_bind_int64(contacts, 1, (int64_t)erase->email_hash);
     }
@@ -254,9 +235,8 @@ find_email(struct erase *erase, struct db *db, struct lb_error *err)
 enum lb_err
 erase_find_who(struct erase *erase, struct db *db, struct lb_error *err)
 {
-    enum lb_err rc = read_key(erase, db, err);
+    enum lb_err rc = resolve_site(erase, db, err);
 
-    rc = rc == LB_OK ? resolve_site(erase, db, err) : rc;
     if (rc == LB_OK && erase->order.visitor != NULL) {
         rc = find_given(erase, db, err);
         rc = rc == LB_OK ? find_exported(erase, db, err) : rc;

@@ -7,17 +7,6 @@
 #include "sql/log_store.h"
 
 static enum lb_err
-run_1(struct db *db, enum sql_query query, int64_t number, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, query);
-
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, number);
-    }
-    return db_run(db, stmt, err);
-}
-
-static enum lb_err
 read_texts(struct erase *erase, struct db *db, struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_DICT_NOTED);
@@ -119,10 +108,11 @@ erase_text_drop(struct erase *erase, struct db *db, struct lb_error *err)
         int64_t number = erase->texts[i];
 
         if (!erase->is_text_used[i]) {
-            rc = run_1(db, SQL_ERASE_DICT_TEXT, number, err);
+            rc = db_run_number(db, SQL_ERASE_DICT_TEXT, number, err);
             dict_forget(erase->hooks.dict, number);
         }
-        rc = rc == LB_OK ? run_1(db, SQL_ERASE_DICT_DONE, number, err) : rc;
+        rc = rc == LB_OK ? db_run_number(db, SQL_ERASE_DICT_DONE, number, err)
+                         : rc;
     }
     return rc;
 }
