@@ -167,9 +167,9 @@ void lb_http_server_limit_hit(struct lb_http_server *server, const char *limit);
 void lb_http_server_conn_gone(
     struct lb_http_conn *conn); /* closed: out of the list */
 
-/* In http_request.c: cuts the parsed head into texts, and finds the route by
- * method and path; false: an error was answered. */
+/* In http_request.c: cuts the parsed head into texts. */
 void lb_http_request_read_head(struct lb_http_request *request);
+/* Finds the route by method and path; false: an error was answered. */
 bool lb_http_request_find_route(struct lb_http_request *request);
 
 #endif
