@@ -5,7 +5,7 @@
 Single-event POST /v1/events, each acknowledged after its fsync, against nginx's `return 204`
 on the same POSTs, at 64 and 256 connections; NDJSON batches of 1,000 sustained; a lonely
 event; resident memory.  Everything is switched on: tokens, deduplication, inheritance,
-visitors, rollups, rules of three kinds.  The settings are the shipped ones."""
+visitors, places of addresses (country database), rollups, rules of three kinds.  The settings are the shipped ones."""
 import argparse
 import json
 import os
@@ -75,7 +75,7 @@ class Batches(threading.Thread):
                 "type": kind, "site": f"site-{n % SITES + 1}.bio", "id": f"@@@@@@@@{n:03d}",
                 "visitor": f"v{(n * 7919) % VISITORS}", "link": "book-call",
                 "url": f"https://site.bio/p{n % 50}?utm_source=newsletter&utm_medium=email&utm_campaign=c{n % 30}",
-                "referrer": "https://l.instagram.com/", "country": "FR", "props": {"plan": "pro"}}))
+                "referrer": "https://l.instagram.com/", "ip": f"{n % 223 + 1}.{n % 251}.{n % 13}.7", "props": {"plan": "pro"}}))
         return "\n".join(lines).encode()
 
     def run(self):
@@ -146,6 +146,8 @@ def main():
     try:
         with Linkbell(CONFIG) as bell:
             bell.ready()
+            bell.run("geo", "build", str(bell.data / "geo.mmdb"))
+            wait_for(lambda: b'"geo":"ok"' in bell.get("/readyz").body, "the country database")
             wait_for(lambda: os.path.exists(f"{folder}/pid"), "nginx")
             print(f"idle: resident {rss_mb(bell.process.pid)['RSS']:.0f} MB")
             lonely(bell)

@@ -24,10 +24,10 @@ function request()
     local body = string.format(
         '{"type":"%s","site":"site-%d.bio","id":"b%d-%d-%d","visitor":"v%d","link":"book-call",' ..
         '"url":"https://site.bio/page-%d?utm_source=newsletter&utm_medium=email&utm_campaign=c%d",' ..
-        '"referrer":"https://l.instagram.com/?u=x","country":"FR",' ..
+        '"referrer":"https://l.instagram.com/?u=x","ip":"%d.%d.%d.7",' ..
         '"props":{"plan":"pro","slot":"%d"}}',
         kind, math.random(sites), start, number, ids, math.random(visitors), math.random(50),
-        math.random(30), math.random(9))
+        math.random(30), math.random(223), math.random(255), math.random(255), math.random(9))
     return wrk.format("POST", "/v1/events", headers, body)
 end
 
