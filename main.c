@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "aggregate/day_builder.h"
 #include "aggregate/export_api.h"
 #include "aggregate/export_command.h"
 #include "aggregate/query_command.h"
@@ -75,6 +76,8 @@ struct service {
     struct source_table *sources;
     struct event_store *store;
     struct rollup_store *rollups;
+    struct day_store *day_store;
+    struct day_builder *days;
     struct engine *engine;
     struct pool *readers;
     struct pool *parsers;
@@ -137,7 +140,8 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
              ? event_store_new(service->writer, service->cursor, service->dict,
                                service->visitors, &window, &service->store, err)
              : rc;
-    rc = rc == LB_OK ? rollup_store_new(service->holder, &service->rollups, err)
+    rc = rc == LB_OK ? rollup_store_new(&service->rollups, err) : rc;
+    rc = rc == LB_OK ? day_store_new(service->holder, &service->day_store, err)
                      : rc;
     rc = rc == LB_OK
              ? engine_new(service->holder, config, &service->engine, err)
@@ -148,29 +152,14 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     visitor_set_period(service->visitors, visitor_period_of(config));
     consumer = rollup_store_consumer(service->rollups);
     cursor_add_consumer(service->cursor, &consumer);
+    consumer = day_store_consumer(service->day_store);
+    cursor_add_consumer(service->cursor, &consumer);
     consumer = engine_consumer(service->engine);
     cursor_add_consumer(service->cursor, &consumer);
     service->sources = source_table_new();
     return service->sources == NULL
                ? lb_err_set(err, LB_ENOMEM, "out of memory")
                : LB_OK;
-}
-
-static struct lb_http_server_limits
-http_limits_of(const struct lb_config *config)
-{
-    return (struct lb_http_server_limits){(size_t)config->request_line_bytes,
-                                          (size_t)config->header_bytes,
-                                          (size_t)config->header_count,
-                                          config->header_timeout_ms,
-                                          config->body_timeout_ms,
-                                          config->idle_timeout_ms,
-                                          config->write_timeout_ms,
-                                          (size_t)config->body_bytes,
-                                          (size_t)config->connections,
-                                          (size_t)config->connections_per_ip,
-                                          (size_t)config->pipeline,
-                                          (size_t)config->inflight_bytes};
 }
 
 static enum lb_err build_erase(struct service *service, struct lb_error *err)
@@ -191,6 +180,8 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
         service->writer,   service->auth,    service->store,
         service->visitors, service->sources, service->clients,
         service->geo,      service->parsers, service->readers};
+    const struct verify_parts counted = {service->readers, service->writer,
+                                         service->days};
     const struct health_check geo = {geo_watch_state, service->geo};
     enum lb_err rc =
         ingest_api_new(service->http, &parts, config, &service->ingest, err);
@@ -203,10 +194,9 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                       service->readers, service->writer,
                                       service->cursor, &service->exports, err)
                      : rc;
-    rc = rc == LB_OK
-             ? verify_api_new(service->http, service->auth, service->readers,
-                              service->writer, &service->verify, err)
-             : rc;
+    rc = rc == LB_OK ? verify_api_new(service->http, service->auth, &counted,
+                                      &service->verify, err)
+                     : rc;
     rc = rc == LB_OK ? build_erase(service, err) : rc;
     rc = rc == LB_OK ? alerts_api_new(service->http, service->auth,
                                       service->readers, &service->alerts, err)
@@ -227,7 +217,8 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
 
 static enum lb_err build(struct service *service, struct lb_error *err)
 {
-    struct lb_http_server_limits limits = http_limits_of(&service->config);
+    struct lb_http_server_limits limits =
+        lb_http_server_limits_of(&service->config);
     struct lb_http_server_hooks hooks = health_hooks();
     enum lb_err rc = build_store(service, err);
 
@@ -246,6 +237,10 @@ static enum lb_err build(struct service *service, struct lb_error *err)
              ? geo_watch_new(&service->config.geo_database, service->data_dir,
                              GEO_WATCH_POLL_MS, &service->geo, err)
              : rc;
+    rc = rc == LB_OK ? day_builder_new(service->writer, service->readers,
+                                       service->holder, service->day_store,
+                                       &service->days, err)
+                     : rc;
     rc = rc == LB_OK ? auth_new(service->writer, service->holder,
                                 service->clients, &service->auth, err)
                      : rc;
@@ -282,6 +277,7 @@ static void on_drained(void *ctx)
     if (service->deliver != NULL) {
         deliver_stop(service->deliver);
     }
+    day_builder_stop(service->days);
     pool_stop(service->readers);
     pool_stop(service->parsers);
     writer_stop(service->writer);
@@ -320,6 +316,8 @@ static void demolish(struct service *service)
     pool_free(service->parsers);
     pool_free(service->readers);
     engine_free(service->engine);
+    day_builder_free(service->days);
+    day_store_free(service->day_store);
     rollup_store_free(service->rollups);
     event_store_free(service->store);
     source_table_free(service->sources);
@@ -366,7 +364,7 @@ static void reload(struct service *service)
     }
     lb_config_deinit(&service->config);
     service->config = config;
-    http = http_limits_of(&config);
+    http = lb_http_server_limits_of(&config);
     limits = writer_limits_of(&config);
     lb_http_server_set_limits(service->http, &http);
     writer_set_limits(service->writer, &limits);

@@ -5,36 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/query_days.h"
+#include "aggregate/query_work.h"
 #include "aggregate/rollup_store.h"
 #include "aggregate/tally.h"
-#include "base/clock.h"
-#include "sql/dict.h"
-#include "sql/log_store.h"
 
-#define VALUE_BYTES 2100 /* of one dimension in a key */
-#define KEY_BYTES (QUERY_DIMENSIONS * (VALUE_BYTES + 2))
-#define CHECK_ENTRIES 4096 /* between looks at the deadline */
 #define RESULT_BYTES ((size_t)1024 * 1024 * 1024)
-
-struct work {
-    struct query *query;
-    struct db *db;
-    struct query_result *result;
-    struct lb_error *err;
-    struct tally *rows;        /* owned; by all dimensions */
-    struct tally *views;       /* owned; by the dimensions that a view has */
-    struct tally *total;       /* owned; one group */
-    struct tally *total_views; /* owned */
-    struct dict_cache *cache;  /* owned */
-    struct lb_buf scratch;
-    bool is_split; /* views are counted apart: dimensions or filter are the
-                      click's */
-    bool has_click_dimension; /* link, name or qr: a view makes no row */
-    int64_t bucket_from_ms;   /* the time bucket of the entry before */
-    int64_t bucket_to_ms;
-    char key[KEY_BYTES];
-    char view_key[KEY_BYTES];
-};
 
 static const char *const metric_names[QUERY_METRIC_COUNT] = {
     "views", "clicks_raw",  "clicks",    "clickers",
@@ -123,78 +99,6 @@ bool query_figure(const struct query_figures *figures,
     return false;
 }
 
-/* --- keys of groups: each value is V and its text or N, ended by a NUL
- * ---------- */
-
-static size_t put_value(char *key, const char *value)
-{
-    size_t len = value == NULL ? 0 : strnlen(value, VALUE_BYTES);
-
-    key[0] = value == NULL ? 'N' : 'V';
-    if (len > 0) {
-        memcpy(key + 1, value, len);
-    }
-    key[len + 1] = '\0';
-    return len + 2;
-}
-
-static size_t put_time(struct work *work, char *key, int64_t at_ms, int grain)
-{
-    char text[24];
-
-    if (at_ms < work->bucket_from_ms || at_ms >= work->bucket_to_ms) {
-        work->bucket_from_ms = lb_zone_bucket_start_ms(
-            work->query->zone, (enum lb_zone_grain)grain, at_ms);
-        work->bucket_to_ms = lb_zone_bucket_next_ms(
-            work->query->zone, (enum lb_zone_grain)grain, at_ms);
-    }
-    (void)snprintf(text, sizeof(text), "%lld", (long long)work->bucket_from_ms);
-    return put_value(key, text);
-}
-
-static size_t make_key(struct work *work,
-                       const struct entry *entry,
-                       const char *site,
-                       bool is_view_side,
-                       char *key)
-{
-    const struct query *query = work->query;
-    size_t used = 0;
-
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        const struct dimension *dimension = &query->dimensions[i];
-
-        if (is_view_side && dimension->is_of_click) {
-            used += put_value(key + used, NULL);
-        } else if (dimension->kind == DIMENSION_TIME) {
-            used +=
-                put_time(work, key + used, entry->ts_at_ms, dimension->grain);
-        } else {
-            used +=
-                put_value(key + used, dimension_value(dimension, entry, site,
-                                                      &work->scratch));
-        }
-    }
-    return used;
-}
-
-/* The key of the views that stand beside a row: without what a view has not. */
-static size_t view_key_of(void *ctx, const char *key, size_t key_len, char *out)
-{
-    const struct query *query = ctx;
-    const char *end = key + key_len;
-    size_t used = 0;
-
-    for (size_t i = 0; i < query->dimension_count && key < end; i++) {
-        const char *value = key[0] == 'V' ? key + 1 : NULL;
-
-        used += put_value(out + used,
-                          query->dimensions[i].is_of_click ? NULL : value);
-        key += strlen(key) + 1;
-    }
-    return used;
-}
-
 static size_t no_key(void *ctx, const char *key, size_t key_len, char *out)
 {
     (void)ctx;
@@ -202,87 +106,6 @@ static size_t no_key(void *ctx, const char *key, size_t key_len, char *out)
     (void)key_len;
     (void)out;
     return 0;
-}
-
-/* --- scanning the log
- * ------------------------------------------------------------ */
-
-static enum lb_err count_entry(struct work *work, const struct entry *entry)
-{
-    const struct query *query = work->query;
-    const struct catalog_site *found =
-        catalog_site_by_number(query->catalog, entry->site);
-    const char *site = found == NULL ? NULL : found->id;
-    bool is_view = entry->type == ENTRY_VIEW;
-    enum lb_err rc = LB_OK;
-
-    if ((query->traffic & 1u << entry->traffic) == 0) {
-        return LB_OK;
-    }
-    if (work->is_split && is_view &&
-        filter_matches(query->filter, entry, site, true, &work->scratch)) {
-        rc =
-            tally_add(work->views, work->view_key,
-                      make_key(work, entry, site, true, work->view_key), entry);
-        rc = rc == LB_OK ? tally_add(work->total_views, "", 0, entry) : rc;
-    }
-    if (rc != LB_OK ||
-        !filter_matches(query->filter, entry, site, false, &work->scratch)) {
-        return rc;
-    }
-    if (entry->type == ENTRY_CLICK && entry->visitor == 0) {
-        work->result->clicks_without_visitor++;
-    }
-    rc = tally_add(work->total, "", 0, entry);
-    if (rc != LB_OK || query->dimension_count == 0 ||
-        (is_view && work->has_click_dimension)) {
-        return rc;
-    }
-    return tally_add(work->rows, work->key,
-                     make_key(work, entry, site, false, work->key), entry);
-}
-
-static enum lb_err check_time(const struct work *work)
-{
-    const struct query *query = work->query;
-
-    if (query->is_cancelled != NULL && atomic_load(query->is_cancelled)) {
-        return lb_err_set(work->err, LB_ECANCELLED, "the client is gone");
-    }
-    if (lb_clock_mono_ms() > query->deadline_at_ms) {
-        return lb_err_set(work->err, LB_ETIMEOUT,
-                          "the query ran longer than limits.query_timeout; ask "
-                          "for a shorter range");
-    }
-    return LB_OK;
-}
-
-static enum lb_err
-scan_log(struct work *work, int64_t from_at_ms, int64_t to_at_ms)
-{
-    const struct query *query = work->query;
-    struct log_range range = {.upto_seq = work->result->seq,
-                              .from_at_ms = from_at_ms,
-                              .to_at_ms = to_at_ms,
-                              .sites = query->sites,
-                              .site_count = query->site_count,
-                              .has_texts = true};
-    struct log_reader *reader = NULL;
-    const struct entry *entry = NULL;
-    size_t count = 0;
-    enum lb_err rc =
-        log_reader_open(work->db, work->cache, &range, &reader, work->err);
-
-    while (rc == LB_OK &&
-           (rc = log_reader_next(reader, &entry, work->err)) == LB_OK &&
-           entry != NULL) {
-        rc = count_entry(work, entry);
-        if (rc == LB_OK && ++count % CHECK_ENTRIES == 0) {
-            rc = check_time(work);
-        }
-    }
-    log_reader_close(reader);
-    return rc;
 }
 
 /* --- from the totals
@@ -316,7 +139,7 @@ static bool can_use_totals(const struct query *query)
 
 static enum lb_err add_total(void *ctx, const struct rollup_store_row *row)
 {
-    struct work *work = ctx;
+    struct query_work *work = ctx;
     const struct query *query = work->query;
     struct tally_group sums = {.key = "", .counts = row->counts};
     enum lb_err rc;
@@ -329,12 +152,13 @@ static enum lb_err add_total(void *ctx, const struct rollup_store_row *row)
         return rc;
     }
     sums.key = work->key;
-    sums.key_len = put_time(work, work->key, row->bucket * ROLLUP_BUCKET_MS,
+    sums.key_len =
+        query_work_put_time(work, work->key, row->bucket * ROLLUP_BUCKET_MS,
                             query->dimensions[0].grain);
     return tally_merge(work->rows, &sums);
 }
 
-static enum lb_err read_totals(struct work *work)
+static enum lb_err read_totals(struct query_work *work)
 {
     const struct query *query = work->query;
     enum lb_err rc = LB_OK;
@@ -384,12 +208,12 @@ read_values(const struct query *query, const char *key, struct query_row *row)
     }
 }
 
-static enum lb_err no_memory(const struct work *work)
+static enum lb_err no_memory(const struct query_work *work)
 {
     return lb_err_set(work->err, LB_ENOMEM, "out of memory");
 }
 
-static enum lb_err make_rows(struct work *work)
+static enum lb_err make_rows(struct query_work *work)
 {
     struct query *query = work->query;
     struct query_result *result = work->result;
@@ -411,9 +235,10 @@ static enum lb_err make_rows(struct work *work)
         memcpy(key, group->key, group->key_len);
         key[group->key_len] = '\0';
         if (work->is_split) {
-            views = tally_find(
-                work->views, work->view_key,
-                view_key_of(query, group->key, group->key_len, work->view_key));
+            views =
+                tally_find(work->views, work->view_key,
+                           query_work_view_key(query, group->key,
+                                               group->key_len, work->view_key));
         }
         fill_figures(group, views, work->is_split, &result->rows[i].figures);
         read_values(query, key, &result->rows[i]);
@@ -423,7 +248,7 @@ static enum lb_err make_rows(struct work *work)
 }
 
 /* Time as the one dimension: buckets without an event get zeros. */
-static enum lb_err fill_gaps(struct work *work)
+static enum lb_err fill_gaps(struct query_work *work)
 {
     struct query *query = work->query;
     enum lb_zone_grain grain;
@@ -448,7 +273,7 @@ static enum lb_err fill_gaps(struct work *work)
                               QUERY_FILLED);
         }
         (void)snprintf(text, sizeof(text), "%lld", (long long)at);
-        empty.key_len = put_value(work->key, text);
+        empty.key_len = query_work_put_value(work->key, text);
         if (tally_merge(work->rows, &empty) != LB_OK) {
             return no_memory(work);
         }
@@ -523,7 +348,7 @@ static int compare_rows(const void *left, const void *right, void *ctx)
 /* --- the whole
  * --------------------------------------------------------------------- */
 
-static enum lb_err find_bounds(struct work *work)
+static enum lb_err find_bounds(struct query_work *work)
 {
     struct query *query = work->query;
     int64_t earliest = INT64_MAX;
@@ -556,7 +381,7 @@ static enum lb_err find_bounds(struct work *work)
     return LB_OK;
 }
 
-static void look_at_dimensions(struct work *work)
+static void look_at_dimensions(struct query_work *work)
 {
     const struct query *query = work->query;
 
@@ -571,7 +396,7 @@ static void look_at_dimensions(struct work *work)
     }
 }
 
-static enum lb_err count_all(struct work *work)
+static enum lb_err count_all(struct query_work *work)
 {
     struct query *query = work->query;
     enum lb_err rc = find_bounds(work);
@@ -582,9 +407,7 @@ static enum lb_err count_all(struct work *work)
     if (rc != LB_OK) {
         return rc;
     }
-    rc = can_use_totals(query)
-             ? read_totals(work)
-             : scan_log(work, query->from_at_ms, query->to_at_ms);
+    rc = can_use_totals(query) ? read_totals(work) : query_days_read(work);
     if (rc == LB_ELIMIT) {
         return lb_err_set(
             work->err, LB_ELIMIT,
@@ -601,24 +424,27 @@ static enum lb_err count_all(struct work *work)
     return rc == LB_OK ? fill_gaps(work) : rc;
 }
 
-static enum lb_err finish(struct work *work)
+static enum lb_err finish(struct query_work *work)
 {
     struct query *query = work->query;
     struct query_result *result = work->result;
+    const struct tally_group *total;
     enum lb_err rc;
 
     if (work->is_split) {
         tally_finish(work->views, NULL, NULL, NULL);
         tally_finish(work->total_views, NULL, NULL, NULL);
-        tally_finish(work->rows, work->views, view_key_of, query);
+        tally_finish(work->rows, work->views, query_work_view_key, query);
         tally_finish(work->total, work->total_views, no_key, NULL);
     } else {
         tally_finish(work->rows, NULL, NULL, NULL);
         tally_finish(work->total, NULL, NULL, NULL);
     }
-    fill_figures(tally_find(work->total, "", 0),
-                 tally_find(work->total_views, "", 0), work->is_split,
+    total = tally_find(work->total, "", 0);
+    fill_figures(total, tally_find(work->total_views, "", 0), work->is_split,
                  &result->totals);
+    result->clicks_without_visitor =
+        total == NULL ? 0 : total->clicks_without_visitor;
     if (query->dimension_count == 0) {
         result->rows = lb_arena_calloc(result->arena, sizeof(*result->rows));
         if (result->rows == NULL) {
@@ -641,39 +467,21 @@ enum lb_err query_run(struct query *query,
                       struct query_result *result_out,
                       struct lb_error *err)
 {
-    struct work *work = calloc(1, sizeof(*work));
-    enum lb_err rc = LB_OK;
+    struct query_work *work = NULL;
+    enum lb_err rc;
 
     memset(result_out, 0, sizeof(*result_out));
     result_out->arena = lb_arena_new(RESULT_BYTES);
-    if (work == NULL || result_out->arena == NULL) {
-        free(work);
+    if (result_out->arena != NULL) {
+        work = query_work_new(query, db, result_out, err);
+    }
+    if (work == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    work->query = query;
-    work->db = db;
-    work->result = result_out;
-    work->err = err;
-    lb_buf_init(&work->scratch, (size_t)64 * 1024);
-    work->rows = tally_new(QUERY_GROUPS);
-    work->views = tally_new(QUERY_GROUPS);
-    work->total = tally_new(1);
-    work->total_views = tally_new(1);
-    work->cache = dict_cache_new();
-    if (work->rows == NULL || work->views == NULL || work->total == NULL ||
-        work->total_views == NULL || work->cache == NULL) {
-        rc = no_memory(work);
-    }
     look_at_dimensions(work);
-    rc = rc == LB_OK ? count_all(work) : rc;
+    rc = count_all(work);
     rc = rc == LB_OK ? finish(work) : rc;
-    tally_free(work->rows);
-    tally_free(work->views);
-    tally_free(work->total);
-    tally_free(work->total_views);
-    dict_cache_free(work->cache);
-    lb_buf_deinit(&work->scratch);
-    free(work);
+    query_work_free(work);
     return rc;
 }
 

@@ -5,25 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/day_store.h"
+
 #define DELTA_SLOTS                                                            \
     4096 /* a power of two; more distinct keys are written at once */
 
 struct rollup_store {
-    struct catalog_holder *holder;
     struct rollup_store_row deltas[DELTA_SLOTS]; /* events 0: free */
     size_t used[DELTA_SLOTS];
     size_t count;
 };
 
-enum lb_err rollup_store_new(struct catalog_holder *holder,
-                             struct rollup_store **store_out,
+enum lb_err rollup_store_new(struct rollup_store **store_out,
                              struct lb_error *err)
 {
     *store_out = calloc(1, sizeof(**store_out));
     if (*store_out == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    (*store_out)->holder = holder;
     return LB_OK;
 }
 
@@ -218,51 +217,35 @@ enum lb_err rollup_store_replace(struct db *db,
     return rc;
 }
 
-static enum lb_err run_2(struct db *db,
-                         enum sql_query query,
-                         int64_t site,
-                         int64_t number,
-                         struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, query);
-
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, site);
-        (void)sqlite3_bind_int64(stmt, 2, number);
-    }
-    return db_run(db, stmt, err);
-}
-
 static enum lb_err uncount(void *ctx,
                            struct db *db,
                            const struct entry *entry,
                            struct lb_error *err)
 {
-    struct rollup_store *store = ctx;
     struct rollup_store_row row = {.site = entry->site,
                                    .bucket = rollup_bucket(entry->ts_at_ms),
                                    .traffic = entry->traffic};
-    struct catalog *catalog = catalog_current(store->holder);
-    const struct catalog_site *site =
-        catalog_site_by_number(catalog, entry->site);
     struct rollup_counts counts = {0};
     enum lb_err rc;
 
+    (void)ctx;
     rollup_add(&counts, entry);
     row.counts = (struct rollup_counts){
         -counts.events,       -counts.views, -counts.clicks_raw,
         -counts.clicks,       -counts.leads, -counts.conversions,
         -counts.orphan_clicks};
     rc = write_row(db, db_stmt(db, SQL_ROLLUP_ADD), &row, err);
-    rc = rc == LB_OK
-             ? run_2(db, SQL_ROLLUP_DROP_EMPTY, row.site, row.bucket, err)
-             : rc;
-    if (rc == LB_OK && site != NULL) {
-        rc = run_2(db, SQL_ROLLUP_STALE_DAY, row.site,
-                   lb_zone_local_day(site->zone, entry->ts_at_ms), err);
+    if (rc == LB_OK) {
+        sqlite3_stmt *stmt = db_stmt(db, SQL_ROLLUP_DROP_EMPTY);
+
+        if (stmt != NULL) {
+            (void)sqlite3_bind_int64(stmt, 1, row.site);
+            (void)sqlite3_bind_int64(stmt, 2, row.bucket);
+        }
+        rc = db_run(db, stmt, err);
     }
-    catalog_unref(catalog);
-    return rc;
+    return rc == LB_OK ? day_store_drop(db, row.site, entry->ts_at_ms, err)
+                       : rc;
 }
 
 void rollup_store_hook(struct rollup_store *store, struct erase_hooks *hooks)

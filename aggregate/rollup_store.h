@@ -9,14 +9,12 @@
 
 #include "aggregate/rollup.h"
 #include "base/err.h"
-#include "sql/catalog.h"
 #include "sql/cursor.h"
 #include "sql/erase.h"
 
 struct rollup_store;
 
-LB_MUST_CHECK enum lb_err rollup_store_new(struct catalog_holder *holder,
-                                           struct rollup_store **store_out,
+LB_MUST_CHECK enum lb_err rollup_store_new(struct rollup_store **store_out,
                                            struct lb_error *err);
 void rollup_store_free(struct rollup_store *store);
 /* What main.c registers with the cursor. */

@@ -89,7 +89,7 @@ static size_t find_slot(const struct tally *tally, const char *key, size_t len)
 
 static enum lb_err grow_groups(struct tally *tally)
 {
-    size_t cap = tally->group_cap == 0 ? 64 : tally->group_cap * 2;
+    size_t cap = tally->group_cap == 0 ? 16 : tally->group_cap * 2;
     struct tally_group *groups = realloc(tally->groups, cap * sizeof(*groups));
     uint32_t *slots = calloc(cap * 2, sizeof(*slots));
 
@@ -178,7 +178,7 @@ static enum lb_err grow_records(struct tally *tally)
     struct record *old = tally->records;
     size_t old_cap = tally->record_cap;
 
-    tally->record_cap = old_cap == 0 ? 1024 : old_cap * 2;
+    tally->record_cap = old_cap == 0 ? 64 : old_cap * 2;
     tally->records = calloc(tally->record_cap, sizeof(*tally->records));
     if (tally->records == NULL) {
         tally->records = old;
@@ -255,6 +255,9 @@ enum lb_err tally_add(struct tally *tally,
         return rc;
     }
     rollup_add(&tally->groups[index].counts, entry);
+    if (entry->type == ENTRY_CLICK && entry->visitor == 0) {
+        tally->groups[index].clicks_without_visitor++;
+    }
     if (entry->has_amount) {
         add_amount(&tally->groups[index], entry->amount_hundredths,
                    entry->text[ENTRY_TEXT_CURRENCY]);
@@ -277,6 +280,7 @@ enum lb_err tally_merge(struct tally *tally, const struct tally_group *sums)
     group->viewers += sums->viewers;
     group->clickers += sums->clickers;
     group->viewers_clicked += sums->viewers_clicked;
+    group->clicks_without_visitor += sums->clicks_without_visitor;
     add_amount(group, sums->amount_hundredths, sums->currency);
     return LB_OK;
 }
@@ -314,6 +318,14 @@ void tally_finish(
             group->viewers_clicked++;
         }
     }
+}
+
+size_t tally_bytes(const struct tally *tally)
+{
+    return sizeof(*tally) + lb_arena_bytes(tally->arena) +
+           tally->group_cap * sizeof(*tally->groups) +
+           tally->slot_count * sizeof(*tally->slots) +
+           tally->record_cap * sizeof(*tally->records);
 }
 
 size_t tally_count(const struct tally *tally)

@@ -20,6 +20,7 @@ struct tally_group {
     int64_t viewers;
     int64_t clickers;
     int64_t viewers_clicked; /* at or after their first view */
+    int64_t clicks_without_visitor;
     int64_t amount_hundredths;
     char currency[4]; /* "" none, "*" more than one */
 };
@@ -49,6 +50,7 @@ void tally_finish(
     size_t (*view_key)(void *ctx, const char *key, size_t key_len, char *out),
     void *ctx);
 
+size_t tally_bytes(const struct tally *tally); /* memory held */
 size_t tally_count(const struct tally *tally);
 const struct tally_group *tally_at(const struct tally *tally, size_t index);
 const struct tally_group *

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/day_store.h"
 #include "aggregate/recount.h"
+#include "aggregate/verify_days.h"
 #include "base/clock.h"
 #include "base/http_request.h"
 #include "base/http_respond.h"
@@ -21,14 +23,17 @@ struct verify_api {
     struct auth *auth;
     struct pool *readers;
     struct writer *writer;
+    struct day_builder *days;
 };
 
-/* A range of a site's buckets to be derived anew. */
+/* A range of a site's buckets to be derived anew; without an end the counted
+ * day that holds its start. */
 struct range {
     int64_t site;
     int64_t from_bucket;
-    int64_t to_bucket;
+    int64_t to_bucket; /* NO_END: a counted day */
 };
+#define NO_END INT64_MIN
 
 struct work {
     struct pool_job read; /* first */
@@ -65,7 +70,7 @@ static enum lb_err add_range(struct work *work,
         work->range_count == 0 ? NULL : &work->ranges[work->range_count - 1];
 
     if (last != NULL && last->site == site &&
-        last->from_bucket == from_bucket) {
+        last->from_bucket == from_bucket && last->to_bucket == to_bucket) {
         return LB_OK;
     }
     if (work->range_count == work->range_cap) {
@@ -115,39 +120,93 @@ static int64_t count_of(const struct rollup_counts *counts, size_t index)
     return value;
 }
 
+/* What differs, and where. */
+struct difference {
+    const char *site;
+    int64_t at_ms; /* the hour, or the local day */
+    const char *dimension;
+    const char *value;
+    enum entry_traffic traffic;
+};
+
+static void list_difference(struct work *work,
+                            const struct difference *where,
+                            const char *metric,
+                            int64_t rollup,
+                            int64_t log)
+{
+    struct lb_buf *out = &work->differences;
+
+    if (rollup == log || ++work->difference_count > LISTED_MAX) {
+        return;
+    }
+    lb_json_add_comma(out);
+    lb_buf_add_text(out, "{\"site\":");
+    lb_json_add_string(out, where->site);
+    lb_buf_add_text(out, ",\"hour\":");
+    lb_json_add_time(out, where->at_ms);
+    lb_buf_printf(out, ",\"dimension\":\"%s\",\"value\":", where->dimension);
+    lb_json_add_string(out, where->value);
+    lb_buf_printf(
+        out,
+        ",\"traffic\":\"%s\",\"metric\":\"%s\",\"rollup\":%lld,\"log\":%lld}",
+        entry_traffic_name(where->traffic), metric, (long long)rollup,
+        (long long)log);
+}
+
+static void list_counts(struct work *work,
+                        const struct difference *where,
+                        const struct rollup_counts *rollup,
+                        const struct rollup_counts *log)
+{
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        list_difference(work, where, metrics[i].name, count_of(rollup, i),
+                        count_of(log, i));
+    }
+}
+
 static enum lb_err note_difference(struct both *both,
                                    int64_t bucket,
                                    enum entry_traffic traffic,
                                    const struct rollup_counts *rollup,
                                    const struct rollup_counts *log)
 {
-    struct work *work = both->work;
-    struct lb_buf *out = &work->differences;
     int64_t day_bucket =
         bucket - (bucket % DAY_BUCKETS + DAY_BUCKETS) % DAY_BUCKETS;
+    int64_t hour =
+        bucket - (bucket % HOUR_BUCKETS + HOUR_BUCKETS) % HOUR_BUCKETS;
+    const struct difference where = {both->site->id, hour * ROLLUP_BUCKET_MS,
+                                     "total", NULL, traffic};
 
-    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-        int64_t rolled = count_of(rollup, i);
-        int64_t logged = count_of(log, i);
-        int64_t hour =
-            bucket - (bucket % HOUR_BUCKETS + HOUR_BUCKETS) % HOUR_BUCKETS;
-
-        if (rolled == logged || ++work->difference_count > LISTED_MAX) {
-            continue;
-        }
-        lb_json_add_comma(out);
-        lb_buf_add_text(out, "{\"site\":");
-        lb_json_add_string(out, both->site->id);
-        lb_buf_add_text(out, ",\"hour\":");
-        lb_json_add_time(out, hour * ROLLUP_BUCKET_MS);
-        lb_buf_printf(out,
-                      ",\"dimension\":\"total\",\"value\":null,\"traffic\":\"%"
-                      "s\",\"metric\":\"%s\",\"rollup\":%lld,\"log\":%lld}",
-                      entry_traffic_name(traffic), metrics[i].name,
-                      (long long)rolled, (long long)logged);
-    }
-    return add_range(work, both->site->number, day_bucket,
+    list_counts(both->work, &where, rollup, log);
+    return add_range(both->work, both->site->number, day_bucket,
                      day_bucket + DAY_BUCKETS);
+}
+
+/* A row of a counted day that is not what the log says. */
+static enum lb_err note_day(void *ctx,
+                            const struct verify_days_difference *found)
+{
+    struct work *work = ctx;
+    const struct tally_group *rollup = &found->rollup->sums;
+    const struct tally_group *log = &found->log->sums;
+    const struct difference where = {found->site->id, found->day_at_ms,
+                                     found->dimension, found->rollup->value,
+                                     found->rollup->traffic};
+
+    list_counts(work, &where, &rollup->counts, &log->counts);
+    list_difference(work, &where, "visitors", rollup->visitors, log->visitors);
+    list_difference(work, &where, "viewers", rollup->viewers, log->viewers);
+    list_difference(work, &where, "clickers", rollup->clickers, log->clickers);
+    list_difference(work, &where, "viewers_clicked", rollup->viewers_clicked,
+                    log->viewers_clicked);
+    list_difference(work, &where, "clicks_without_visitor",
+                    rollup->clicks_without_visitor,
+                    log->clicks_without_visitor);
+    list_difference(work, &where, "value", rollup->amount_hundredths,
+                    log->amount_hundredths);
+    return add_range(work, found->site->number, rollup_bucket(found->day_at_ms),
+                     NO_END);
 }
 
 static bool is_same(const struct rollup_counts *a,
@@ -243,6 +302,11 @@ static enum lb_err compare_all(struct work *work, struct db *db)
         rc = compare_site(work, db, site, own == 0 ? NULL : rows + first, own);
     }
     free(rows);
+    if (rc == LB_OK) {
+        const struct verify_days_sink sink = {work, note_day};
+
+        rc = verify_days_run(db, catalog, &sink, &work->rows, &work->err);
+    }
     return rc;
 }
 
@@ -320,6 +384,10 @@ run_write(struct writer_job *job, struct db *db, struct lb_error *err)
     const struct work *work = work_of(job);
     const struct range *range = &work->ranges[work->next_range];
 
+    if (range->to_bucket == NO_END) {
+        return day_store_drop(db, range->site,
+                              range->from_bucket * ROLLUP_BUCKET_MS, err);
+    }
     return recount_replace(db, range->site, range->from_bucket,
                            range->to_bucket, err);
 }
@@ -327,10 +395,22 @@ run_write(struct writer_job *job, struct db *db, struct lb_error *err)
 static void
 done_write(struct writer_job *job, enum lb_err rc, const struct lb_error *err);
 
+static void done_days(void *ctx, enum lb_err rc, const struct lb_error *err)
+{
+    if (rc == LB_OK) {
+        respond(ctx);
+    } else {
+        fail(ctx, err);
+    }
+}
+
 static void write_next(struct work *work)
 {
     if (work->next_range >= work->range_count) {
-        respond(work);
+        if (day_builder_run(work->api->days, work->is_rebuild, done_days, work,
+                            &work->err) != LB_OK) {
+            fail(work, &work->err);
+        }
         return;
     }
     work->write.run = run_write;
@@ -411,8 +491,7 @@ static void check(struct lb_http_request *http, void *ctx)
 
 enum lb_err verify_api_new(struct lb_http_server *server,
                            struct auth *auth,
-                           struct pool *readers,
-                           struct writer *writer,
+                           const struct verify_parts *parts,
                            struct verify_api **api_out,
                            struct lb_error *err)
 {
@@ -427,8 +506,9 @@ enum lb_err verify_api_new(struct lb_http_server *server,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     api->auth = auth;
-    api->readers = readers;
-    api->writer = writer;
+    api->readers = parts->readers;
+    api->writer = parts->writer;
+    api->days = parts->days;
     for (size_t i = 0; i < 2 && rc == LB_OK; i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
     }
@@ -465,9 +545,16 @@ static int print_verdict(const struct lb_buf *answer, bool is_repair)
 
     cJSON_ArrayForEach (row,
                         cJSON_GetObjectItemCaseSensitive(json, "differences")) {
+        const char *value = lb_json_text(row, "value");
+        bool is_total = strcmp(lb_json_text(row, "dimension"), "total") == 0;
+
         (void)printf(
-            "%s %s total %s: rollup %lld, log %lld (%s)\n",
+            "%s %s %s%s%s %s: rollup %lld, log %lld (%s)\n",
             lb_json_text(row, "site"), lb_json_text(row, "hour"),
+            lb_json_text(row, "dimension"), is_total ? "" : "=",
+            is_total        ? ""
+            : value == NULL ? "-"
+                            : value,
             lb_json_text(row, "traffic"), (long long)lb_json_int(row, "rollup"),
             (long long)lb_json_int(row, "log"), lb_json_text(row, "metric"));
     }

@@ -431,3 +431,20 @@ size_t lb_http_server_connection_count(const struct lb_http_server *server)
 {
     return server->conn_count;
 }
+
+struct lb_http_server_limits
+lb_http_server_limits_of(const struct lb_config *config)
+{
+    return (struct lb_http_server_limits){(size_t)config->request_line_bytes,
+                                          (size_t)config->header_bytes,
+                                          (size_t)config->header_count,
+                                          config->header_timeout_ms,
+                                          config->body_timeout_ms,
+                                          config->idle_timeout_ms,
+                                          config->write_timeout_ms,
+                                          (size_t)config->body_bytes,
+                                          (size_t)config->connections,
+                                          (size_t)config->connections_per_ip,
+                                          (size_t)config->pipeline,
+                                          (size_t)config->inflight_bytes};
+}

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/config.h"
 #include "base/err.h"
 
 struct lb_http_server;
@@ -30,6 +31,10 @@ struct lb_http_server_limits {
     size_t pipeline;
     size_t inflight_bytes;
 };
+
+/* What the settings say (limits.*). */
+struct lb_http_server_limits
+lb_http_server_limits_of(const struct lb_config *config);
 
 typedef void (*lb_http_handler_fn)(struct lb_http_request *request, void *ctx);
 

@@ -1,0 +1,228 @@
+/* query_work.c - groups, keys, and counting from the log. */
+#include "aggregate/query_work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sql/log_store.h"
+
+#define CHECK_ENTRIES 4096 /* between looks at the deadline */
+
+struct query_work *query_work_new(struct query *query,
+                                  struct db *db,
+                                  struct query_result *result,
+                                  struct lb_error *err)
+{
+    struct query_work *work = calloc(1, sizeof(*work));
+
+    if (work == NULL) {
+        return NULL;
+    }
+    work->query = query;
+    work->db = db;
+    work->result = result;
+    work->err = err;
+    lb_buf_init(&work->scratch, (size_t)64 * 1024);
+    work->rows = tally_new(QUERY_GROUPS);
+    work->views = tally_new(QUERY_GROUPS);
+    work->total = tally_new(1);
+    work->total_views = tally_new(1);
+    work->cache = dict_cache_new();
+    if (work->rows == NULL || work->views == NULL || work->total == NULL ||
+        work->total_views == NULL || work->cache == NULL) {
+        query_work_free(work);
+        return NULL;
+    }
+    return work;
+}
+
+void query_work_free(struct query_work *work)
+{
+    if (work == NULL) {
+        return;
+    }
+    tally_free(work->rows);
+    tally_free(work->views);
+    tally_free(work->total);
+    tally_free(work->total_views);
+    dict_cache_free(work->cache);
+    lb_buf_deinit(&work->scratch);
+    free(work);
+}
+
+/* --- keys of groups: each value is V and its text or N, ended by a NUL
+ * ---------- */
+
+size_t query_work_put_value(char *key, const char *value)
+{
+    size_t len = value == NULL ? 0 : strnlen(value, QUERY_WORK_VALUE_BYTES);
+
+    key[0] = value == NULL ? 'N' : 'V';
+    if (len > 0) {
+        memcpy(key + 1, value, len);
+    }
+    key[len + 1] = '\0';
+    return len + 2;
+}
+
+size_t query_work_put_time(struct query_work *work,
+                           char *key,
+                           int64_t at_ms,
+                           int grain)
+{
+    char text[24];
+
+    if (at_ms < work->bucket_from_ms || at_ms >= work->bucket_to_ms) {
+        work->bucket_from_ms = lb_zone_bucket_start_ms(
+            work->query->zone, (enum lb_zone_grain)grain, at_ms);
+        work->bucket_to_ms = lb_zone_bucket_next_ms(
+            work->query->zone, (enum lb_zone_grain)grain, at_ms);
+    }
+    (void)snprintf(text, sizeof(text), "%lld", (long long)work->bucket_from_ms);
+    return query_work_put_value(key, text);
+}
+
+static size_t make_key(struct query_work *work,
+                       const struct entry *entry,
+                       const char *site,
+                       bool is_view_side,
+                       char *key)
+{
+    const struct query *query = work->query;
+    size_t used = 0;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        const struct dimension *dimension = &query->dimensions[i];
+
+        if (is_view_side && dimension->is_of_click) {
+            used += query_work_put_value(key + used, NULL);
+        } else if (dimension->kind == DIMENSION_TIME) {
+            used += query_work_put_time(work, key + used, entry->ts_at_ms,
+                                        dimension->grain);
+        } else {
+            used += query_work_put_value(
+                key + used,
+                dimension_value(dimension, entry, site, &work->scratch));
+        }
+    }
+    return used;
+}
+
+size_t
+query_work_view_key(void *ctx, const char *key, size_t key_len, char *out)
+{
+    const struct query *query = ctx;
+    const char *end = key + key_len;
+    size_t used = 0;
+
+    for (size_t i = 0; i < query->dimension_count && key < end; i++) {
+        const char *value = key[0] == 'V' ? key + 1 : NULL;
+
+        used += query_work_put_value(
+            out + used, query->dimensions[i].is_of_click ? NULL : value);
+        key += strlen(key) + 1;
+    }
+    return used;
+}
+
+/* --- scanning the log
+ * ------------------------------------------------------------ */
+
+static void note_period(struct query_work *work, const struct entry *entry)
+{
+    const struct lb_zone *zone = work->query->zone;
+
+    if (entry->visitor == 0) {
+        return;
+    }
+    if (entry->ts_at_ms < work->day_from_ms ||
+        entry->ts_at_ms >= work->day_to_ms) {
+        work->day = lb_zone_local_day(zone, entry->ts_at_ms);
+        work->day_from_ms = lb_zone_day_start_ms(zone, work->day);
+        work->day_to_ms = lb_zone_day_start_ms(zone, work->day + 1);
+    }
+    if (entry->visitor_day != work->day) {
+        work->is_spread[(size_t)entry->site % QUERY_WORK_SITES] = true;
+    }
+}
+
+static enum lb_err count_entry(struct query_work *work,
+                               const struct entry *entry)
+{
+    const struct query *query = work->query;
+    const struct catalog_site *found =
+        catalog_site_by_number(query->catalog, entry->site);
+    const char *site = found == NULL ? NULL : found->id;
+    bool is_view = entry->type == ENTRY_VIEW;
+    enum lb_err rc = LB_OK;
+
+    if ((query->traffic & 1u << entry->traffic) == 0) {
+        return LB_OK;
+    }
+    note_period(work, entry);
+    if (work->is_split && is_view &&
+        filter_matches(query->filter, entry, site, true, &work->scratch)) {
+        rc =
+            tally_add(work->views, work->view_key,
+                      make_key(work, entry, site, true, work->view_key), entry);
+        rc = rc == LB_OK ? tally_add(work->total_views, "", 0, entry) : rc;
+    }
+    if (rc != LB_OK ||
+        !filter_matches(query->filter, entry, site, false, &work->scratch)) {
+        return rc;
+    }
+    rc = tally_add(work->total, "", 0, entry);
+    if (rc != LB_OK || query->dimension_count == 0 ||
+        (is_view && work->has_click_dimension)) {
+        return rc;
+    }
+    return tally_add(work->rows, work->key,
+                     make_key(work, entry, site, false, work->key), entry);
+}
+
+enum lb_err query_work_check(const struct query_work *work)
+{
+    const struct query *query = work->query;
+
+    if (query->is_cancelled != NULL && atomic_load(query->is_cancelled)) {
+        return lb_err_set(work->err, LB_ECANCELLED, "the client is gone");
+    }
+    if (lb_clock_mono_ms() > query->deadline_at_ms) {
+        return lb_err_set(work->err, LB_ETIMEOUT,
+                          "the query ran longer than limits.query_timeout; ask "
+                          "for a shorter range");
+    }
+    return LB_OK;
+}
+
+enum lb_err query_work_scan(struct query_work *work,
+                            const int64_t *sites,
+                            size_t site_count,
+                            int64_t from_at_ms,
+                            int64_t to_at_ms)
+{
+    struct log_range range = {.upto_seq = work->result->seq,
+                              .from_at_ms = from_at_ms,
+                              .to_at_ms = to_at_ms,
+                              .sites = sites,
+                              .site_count = site_count,
+                              .has_texts = true};
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    size_t count = 0;
+    enum lb_err rc =
+        log_reader_open(work->db, work->cache, &range, &reader, work->err);
+
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, work->err)) == LB_OK &&
+           entry != NULL) {
+        rc = count_entry(work, entry);
+        if (rc == LB_OK && ++count % CHECK_ENTRIES == 0) {
+            rc = query_work_check(work);
+        }
+    }
+    log_reader_close(reader);
+    return rc;
+}
