@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "ingest/dedupe.h"
+#include "tests/support/heap.h"
 
 #define WINDOW_MS (72 * LB_MS_PER_HOUR)
 #define NOW_MS INT64_C(1700000000000)
@@ -187,21 +188,41 @@ static void smaller_limits_hold_from_the_next_commit(void **state)
     dedupe_free(dedupe);
 }
 
+/* Also while it grows, and when it is full. */
+static void an_id_takes_20_bytes_at_most(void **state)
+{
+    const size_t fixed_bytes = (size_t)128 * 1024;
+    struct dedupe *dedupe = dedupe_new(200000, WINDOW_MS);
+    size_t before = heap_bytes();
+
+    (void)state;
+    for (uint64_t i = 0; i < 300000; i++) {
+        add(dedupe, i, NOW_MS);
+        if (i % 100 == 0) {
+            dedupe_commit(dedupe, NOW_MS);
+        }
+        if (i % 1000 == 0 &&
+            heap_bytes() - before > fixed_bytes + 20 * dedupe_count(dedupe)) {
+            print_error("%zu ids take %zu bytes\n", dedupe_count(dedupe),
+                        heap_bytes() - before);
+            fail();
+        }
+    }
+    dedupe_free(dedupe);
+}
+
 #define MODEL_IDS 4000
 
 /* A plain model beside it: log of ids, how many are committed, how many are
  * gone. */
-static void
-commits_rollbacks_and_evictions_agree_with_a_plain_model(void **state)
+static void compare_with_model(struct dedupe *dedupe)
 {
     static uint64_t log[200000];
-    struct dedupe *dedupe = dedupe_new(1500, WINDOW_MS);
     size_t last = 0;
     size_t committed = 0;
     size_t first = 0;
     uint64_t dice = 7;
 
-    (void)state;
     for (int step = 0; step < 60000; step++) {
         uint64_t number = (dice = hash_of(dice + 1)) % MODEL_IDS;
         bool is_known = false;
@@ -224,6 +245,26 @@ commits_rollbacks_and_evictions_agree_with_a_plain_model(void **state)
         }
         assert_int_equal(dedupe_count(dedupe), last - first);
     }
+}
+
+static void
+commits_rollbacks_and_evictions_agree_with_a_plain_model(void **state)
+{
+    struct dedupe *dedupe = dedupe_new(1500, WINDOW_MS);
+
+    (void)state;
+    compare_with_model(dedupe);
+    dedupe_free(dedupe);
+}
+
+/* A slot of it has the fewest bits to spare. */
+static void a_window_of_any_size_agrees_with_it(void **state)
+{
+    struct dedupe *dedupe = dedupe_new(SIZE_MAX / 2, WINDOW_MS);
+
+    (void)state;
+    dedupe_set_limits(dedupe, 1500, WINDOW_MS);
+    compare_with_model(dedupe);
     dedupe_free(dedupe);
 }
 
@@ -243,6 +284,8 @@ int main(void)
         cmocka_unit_test(smaller_limits_hold_from_the_next_commit),
         cmocka_unit_test(
             commits_rollbacks_and_evictions_agree_with_a_plain_model),
+        cmocka_unit_test(a_window_of_any_size_agrees_with_it),
+        cmocka_unit_test(an_id_takes_20_bytes_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
