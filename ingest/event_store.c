@@ -15,6 +15,7 @@
 
 #define ANSWER_KEPT_MS (24 * LB_MS_PER_HOUR)
 #define JOINED_BYTES 1100
+#define MEMORY_STEP 4096 /* events remembered at a time at start */
 
 struct event_store {
     struct cursor *cursor;
@@ -187,6 +188,7 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     int64_t since_ms = lb_clock_wall_ms() - DECIDE_WINDOW_MS;
+    size_t count = 0;
     enum lb_err rc =
         cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
 
@@ -199,6 +201,9 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
          * ours. */
         if (entry->received_at_ms >= since_ms && !entry->is_silent) {
             rc = decide_remember(store->decide, entry);
+            if (++count % MEMORY_STEP == 0) {
+                decide_commit(store->decide); /* lets go what is too much */
+            }
         }
     }
     log_reader_close(reader);

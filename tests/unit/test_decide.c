@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "ingest/decide.h"
+#include "tests/support/heap.h"
 
 #define T0 INT64_C(1700000000000)
 #define TAP_MS INT64_C(10000)
@@ -121,7 +122,7 @@ static void an_event_without_anything_of_its_own_inherits(void **state)
     struct entry click = event_at(ENTRY_CLICK, 7, 60000);
 
     view_from_newsletter(world, 0);
-    assert_true(send(world, &click, DECIDE_OWN_NOTHING));
+    assert_true(append(world, &click, DECIDE_OWN_NOTHING));
     assert_int_equal(click.dict[ENTRY_DICT_SOURCE], NEWSLETTER);
     assert_int_equal(click.dict[ENTRY_DICT_UTM_CAMPAIGN], SPRING);
     assert_string_equal(click.text[ENTRY_TEXT_UTM_TERM], "shoes");
@@ -427,10 +428,11 @@ static void a_rollback_takes_everything_back(void **state)
     decide_rollback(world->decide);
     assert_int_equal(decide_count(world->decide), 1);
 
-    assert_true(send(world, &click, DECIDE_OWN_NOTHING));
+    assert_true(append(world, &click, DECIDE_OWN_NOTHING));
     assert_int_equal(click.dict[ENTRY_DICT_SOURCE], NEWSLETTER);
     assert_string_equal(click.text[ENTRY_TEXT_UTM_TERM], "shoes");
     assert_false(click.is_double_tap);
+    decide_commit(world->decide);
     (void)send(world, &orphan, DECIDE_OWN_NOTHING);
     assert_true(orphan.is_orphan);
     assert_true(orphan.is_visit_start);
@@ -461,6 +463,41 @@ static void at_most_100000_pairs_are_held_the_last_touched_ones(void **state)
     assert_true(entry.is_orphan);
     decide_rollback(world->decide);
     assert_int_equal(decide_count(world->decide), DECIDE_PAIRS);
+}
+
+/* One who came once, and another who comes again and again. */
+static void coming_back_takes_no_more_memory(void **state)
+{
+    struct world *world = *state;
+    size_t before = 0;
+    struct entry entry = event_at(ENTRY_VIEW, 1, 0);
+
+    (void)send(world, &entry, DECIDE_OWN_NOTHING);
+    for (int i = 0; i < 50000; i++) {
+        entry = event_at(i % 3 == 0 ? ENTRY_CLICK : ENTRY_VIEW, 2, i);
+        entry.text[ENTRY_TEXT_REFERRER] = i % 2 == 0 ? "t.co/a" : "t.co/bb";
+        (void)send(world, &entry, DECIDE_OWN_REFERRER);
+        before = i == 1000 ? heap_bytes() : before;
+    }
+    assert_true(heap_bytes() <= before + 1024);
+    assert_int_equal(decide_count(world->decide), 2);
+}
+
+/* What is at most 100,000 times there: no more than 256 bytes each. */
+static void a_pair_takes_little_memory(void **state)
+{
+    struct world *world = *state;
+    size_t before = heap_bytes();
+
+    for (int64_t visitor = 1; visitor <= 20000; visitor++) {
+        struct entry view = event_at(ENTRY_VIEW, visitor, 0);
+        struct entry click = event_at(ENTRY_CLICK, visitor, 1);
+
+        view.text[ENTRY_TEXT_REFERRER] = "l.instagram.com/";
+        (void)append(world, &view, DECIDE_OWN_REFERRER);
+        (void)send(world, &click, DECIDE_OWN_NOTHING);
+    }
+    assert_true((heap_bytes() - before) / 20000 < 256);
 }
 
 #define REPLAY_EVENTS 4000
@@ -649,6 +686,8 @@ int main(void)
         TEST(a_visit_ends_with_another_source_or_campaign_of_its_own),
         TEST(a_rollback_takes_everything_back),
         TEST(at_most_100000_pairs_are_held_the_last_touched_ones),
+        TEST(coming_back_takes_no_more_memory),
+        TEST(a_pair_takes_little_memory),
         TEST(a_restart_at_any_place_decides_the_same),
         TEST(a_transaction_undone_and_repeated_decides_the_same),
     };
