@@ -37,87 +37,101 @@ struct visitor_store {
     size_t saved_cap;
 };
 
-static size_t slot_of(const struct visitor_salt *salt, uint64_t hash)
+/* Scales 32 bits of the hash to the table's size, which is no power of two. */
+static size_t home_of(const struct visitor_salt *salt, uint64_t hash)
 {
-    return (size_t)hash & (salt->slot_count - 1);
+    return (size_t)((hash >> 32) * salt->slot_count >> 32);
+}
+
+static size_t after(const struct visitor_salt *salt, size_t at)
+{
+    return at + 1 == salt->slot_count ? 0 : at + 1;
+}
+
+static uint64_t hash_at(const struct visitor_salt *salt, size_t at)
+{
+    return (uint64_t)salt->slots[at].hash_high << 32 | salt->slots[at].hash_low;
+}
+
+/* The slot of hash, or the free one that ends the search. */
+static size_t find_slot(const struct visitor_salt *salt, uint64_t hash)
+{
+    size_t at = home_of(salt, hash);
+
+    while (salt->slots[at].number != 0 && hash_at(salt, at) != hash) {
+        at = after(salt, at);
+    }
+    return at;
 }
 
 static int64_t lookup(const struct visitor_salt *salt, uint64_t hash)
 {
-    size_t at;
-
-    if (salt->slot_count == 0) {
-        return 0;
-    }
-    at = slot_of(salt, hash);
-    while (salt->slots[at].number != 0) {
-        if (salt->slots[at].hash == hash) {
-            return salt->slots[at].number;
-        }
-        at = (at + 1) & (salt->slot_count - 1);
-    }
-    return 0;
+    return salt->slot_count == 0 ? 0
+                                 : salt->slots[find_slot(salt, hash)].number;
 }
 
-static void put_slot(struct visitor_salt *salt, uint64_t hash, int64_t number)
+static void put_slot(struct visitor_salt *salt, uint64_t hash, uint32_t number)
 {
-    size_t at = slot_of(salt, hash);
-
-    while (salt->slots[at].number != 0) {
-        at = (at + 1) & (salt->slot_count - 1);
-    }
-    salt->slots[at] = (struct visitor_slot){hash, number};
+    salt->slots[find_slot(salt, hash)] = (struct visitor_slot){
+        (uint32_t)(hash >> 32), (uint32_t)(hash & UINT32_MAX), number};
     salt->used++;
+}
+
+static enum lb_err grow_slots(struct visitor_salt *salt)
+{
+    struct visitor_salt grown = *salt;
+
+    grown.slot_count = salt->slot_count + salt->slot_count / 2 + 16;
+    grown.slots = calloc(grown.slot_count, sizeof(*grown.slots));
+    if (grown.slots == NULL) {
+        return LB_ENOMEM;
+    }
+    grown.used = 0;
+    for (size_t i = 0; i < salt->slot_count; i++) {
+        if (salt->slots[i].number != 0) {
+            put_slot(&grown, hash_at(salt, i), salt->slots[i].number);
+        }
+    }
+    free(salt->slots);
+    salt->slots = grown.slots;
+    salt->slot_count = grown.slot_count;
+    return LB_OK;
 }
 
 static enum lb_err
 remember(struct visitor_salt *salt, uint64_t hash, int64_t number)
 {
-    if (salt->used * 4 >= salt->slot_count * 3) {
-        struct visitor_slot *old = salt->slots;
-        size_t old_count = salt->slot_count;
-        size_t count = old_count == 0 ? 16 : old_count * 2;
-
-        salt->slots = calloc(count, sizeof(*salt->slots));
-        if (salt->slots == NULL) {
-            salt->slots = old;
-            return LB_ENOMEM;
-        }
-        salt->slot_count = count;
-        salt->used = 0;
-        for (size_t i = 0; i < old_count; i++) {
-            if (old[i].number != 0) {
-                put_slot(salt, old[i].hash, old[i].number);
-            }
-        }
-        free(old);
+    if (number > UINT32_MAX || ((salt->used + 1) * 5 > salt->slot_count * 4 &&
+                                grow_slots(salt) != LB_OK)) {
+        return LB_ENOMEM;
     }
-    put_slot(salt, hash, number);
+    put_slot(salt, hash, (uint32_t)number);
     return LB_OK;
+}
+
+/* Steps from one slot on to another. */
+static size_t steps(const struct visitor_salt *salt, size_t from, size_t to)
+{
+    return to >= from ? to - from : to + salt->slot_count - from;
 }
 
 /* Takes a hash out and closes the gap (linear probing; Knuth, TAOCP 3, 6.4 R).
  */
 static void forget(struct visitor_salt *salt, uint64_t hash)
 {
-    size_t mask = salt->slot_count - 1;
-    size_t at = slot_of(salt, hash);
-    size_t next;
+    size_t gap = find_slot(salt, hash);
 
-    while (salt->slots[at].hash != hash || salt->slots[at].number == 0) {
-        at = (at + 1) & mask;
-    }
-    salt->used--;
-    for (next = (at + 1) & mask; salt->slots[next].number != 0;
-         next = (next + 1) & mask) {
-        size_t home = slot_of(salt, salt->slots[next].hash);
+    for (size_t at = after(salt, gap); salt->slots[at].number != 0;
+         at = after(salt, at)) {
+        size_t home = home_of(salt, hash_at(salt, at));
 
-        if (((next - home) & mask) >= ((next - at) & mask)) {
-            salt->slots[at] = salt->slots[next];
-            at = next;
+        if (steps(salt, home, at) >= steps(salt, gap, at)) {
+            salt->slots[gap] = salt->slots[at];
+            gap = at;
         }
     }
-    salt->slots[at].number = 0;
+    salt->slots[gap].number = 0;
+    salt->used--;
 }
 
 static void committed(void *ctx)
@@ -352,7 +366,7 @@ void visitor_store_forget(struct visitor_salt *salt, int64_t number)
     }
     for (size_t i = 0; i < salt->slot_count; i++) {
         if (salt->slots[i].number == number) {
-            forget(salt, salt->slots[i].hash);
+            forget(salt, hash_at(salt, i));
             return;
         }
     }

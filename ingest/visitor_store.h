@@ -6,9 +6,11 @@
 #include "base/secret.h"
 #include "ingest/visitor.h"
 
+/* In 32 bits each, so that a slot has 12 bytes. */
 struct visitor_slot {
-    uint64_t hash;
-    int64_t number; /* 0: free */
+    uint32_t hash_high;
+    uint32_t hash_low;
+    uint32_t number; /* 0: free */
 };
 
 struct visitor_salt {
@@ -20,9 +22,10 @@ struct visitor_salt {
     struct lb_secret_hmac hmac;
     int64_t expires_at_ms;
     /* The writer thread's, from here. */
-    int64_t number;             /* of the row; 0: not saved yet */
-    bool is_saved_now;          /* by the present transaction */
-    struct visitor_slot *slots; /* owned; open addressing, 16 bytes a visitor */
+    int64_t number;    /* of the row; 0: not saved yet */
+    bool is_saved_now; /* by the present transaction */
+    struct visitor_slot
+        *slots; /* owned; open addressing, 15 to 23 bytes a visitor */
     size_t slot_count;
     size_t used;
 };

@@ -285,6 +285,65 @@ static void a_rollback_takes_numbers_and_salts_back(void **state)
     assert_int_equal(asking.numbers[1], 6);
 }
 
+/* Spreads numbers over 64 bits (splitmix64, Steele, Lea and Flood). */
+static uint64_t spread(uint64_t number)
+{
+    uint64_t x = number * UINT64_C(0x9e3779b97f4a7c15);
+
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+/* Visitor number i, from 1, has the hash spread(i) and gets i as its number. */
+struct many {
+    struct ingest_world *world;
+    struct visitor_salt *salt;
+    uint64_t upto;
+    bool is_failing;
+};
+
+static enum lb_err ask_many(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct many *many = ctx;
+    int64_t number = 0;
+    enum lb_err rc = LB_OK;
+
+    for (uint64_t i = 1; i <= many->upto && rc == LB_OK; i++) {
+        rc = visitor_number(many->world->visitors, db, many->salt, spread(i),
+                            &number, err);
+        if (rc == LB_OK && number != (int64_t)i) {
+            rc = lb_err_set(err, LB_EFORMAT, "another number");
+        }
+    }
+    return rc == LB_OK && many->is_failing
+               ? lb_err_set(err, LB_EINTERNAL, "on purpose")
+               : rc;
+}
+
+static void many_visitors_keep_their_numbers_in_little_memory(void **state)
+{
+    struct ingest_world *world = *state;
+    const struct catalog_site *site = ingest_world_site(world, "alice.bio");
+    struct many many = {
+        world, visitor_salt_of(world->visitors, site, NOW_MS, ""), 0, false};
+
+    for (uint64_t count = 100; count <= 4000; count += 300) {
+        many.upto = count + 700;
+        many.is_failing = true;
+        assert_int_equal(ingest_world_run(world, ask_many, &many),
+                         LB_EINTERNAL);
+        many.upto = count;
+        many.is_failing = false;
+        assert_int_equal(ingest_world_run(world, ask_many, &many), LB_OK);
+        assert_int_equal(many.salt->used, count);
+    }
+    many.upto = 4700;
+    assert_int_equal(ingest_world_run(world, ask_many, &many), LB_OK);
+    assert_true(many.salt->slot_count * sizeof(*many.salt->slots) <
+                24 * many.salt->used);
+}
+
 /* Salts of an import and of live events share the period's numbers: no visitor
  * of one has the number of another. */
 static void salts_of_one_period_share_its_numbers(void **state)
@@ -398,6 +457,7 @@ int main(void)
         TEST(an_import_has_its_own_salt_for_closed_periods_alone),
         TEST(numbers_are_dense_and_stay),
         TEST(a_rollback_takes_numbers_and_salts_back),
+        TEST(many_visitors_keep_their_numbers_in_little_memory),
         TEST(salts_of_one_period_share_its_numbers),
         TEST(a_restart_knows_salts_and_numbers),
         TEST(the_end_of_an_import_destroys_its_salts),
