@@ -84,8 +84,10 @@ LB_MUST_CHECK enum lb_err
 catalog_load(struct db *db, struct catalog **catalog_out, struct lb_error *err);
 struct catalog *catalog_ref(struct catalog *catalog);
 void catalog_unref(struct catalog *catalog); /* NULL is fine */
-int64_t
-catalog_version(const struct catalog *catalog); /* grows with each change */
+/* Grows with each change of anything but tokens: whoever keeps what follows
+ * from the catalog begins anew then, which a token's use must not make him do.
+ */
+int64_t catalog_version(const struct catalog *catalog);
 
 size_t catalog_site_count(const struct catalog *catalog);
 const struct catalog_site *catalog_site_at(const struct catalog *catalog,

@@ -13,8 +13,10 @@ struct catalog_holder {
     pthread_mutex_t lock;
     struct catalog *current; /* by lock; owned reference */
     struct db *db;           /* the writer's */
-    bool is_changed;         /* the writer thread's: by this transaction */
-    struct catalog *next; /* the writer thread's: to be published at commit */
+    /* The writer thread's, by this transaction: */
+    bool is_changed;
+    bool is_version_due;  /* by more than tokens */
+    struct catalog *next; /* to be published at commit */
 };
 
 /* After the jobs of a transaction that changed something: the new snapshot is
@@ -29,7 +31,9 @@ static enum lb_err finish(void *ctx, struct db *db, struct lb_error *err)
         return LB_OK;
     }
     rc = db_meta_get(db, "catalog", 0, &version, err);
-    rc = rc == LB_OK ? db_meta_set(db, "catalog", version + 1, err) : rc;
+    if (rc == LB_OK && holder->is_version_due) {
+        rc = db_meta_set(db, "catalog", version + 1, err);
+    }
     return rc == LB_OK ? catalog_load(db, &holder->next, err) : rc;
 }
 
@@ -39,6 +43,7 @@ static void committed(void *ctx)
     struct catalog *old;
 
     holder->is_changed = false;
+    holder->is_version_due = false;
     if (holder->next == NULL) {
         return;
     }
@@ -55,6 +60,7 @@ static void rolled_back(void *ctx)
     struct catalog_holder *holder = ctx;
 
     holder->is_changed = false;
+    holder->is_version_due = false;
     catalog_unref(holder->next);
     holder->next = NULL;
 }
@@ -108,6 +114,7 @@ struct catalog *catalog_current(struct catalog_holder *holder)
 void catalog_note_change(struct catalog_holder *holder)
 {
     holder->is_changed = true;
+    holder->is_version_due = true;
 }
 
 static const char *manager(bool is_from_file)
@@ -116,19 +123,29 @@ static const char *manager(bool is_from_file)
 }
 
 /* Runs stmt; when nothing was changed the object is not there. */
+static enum lb_err change_token(struct catalog_holder *holder,
+                                struct db *db,
+                                sqlite3_stmt *stmt,
+                                const char *id,
+                                struct lb_error *err)
+{
+    enum lb_err rc = db_run(db, stmt, err);
+
+    holder->is_changed = true;
+    if (rc == LB_OK && sqlite3_changes(db_handle(db)) == 0) {
+        return lb_err_set(err, LB_ENOTFOUND, "there is no %s", id);
+    }
+    return rc;
+}
+
 static enum lb_err change(struct catalog_holder *holder,
                           struct db *db,
                           sqlite3_stmt *stmt,
                           const char *id,
                           struct lb_error *err)
 {
-    enum lb_err rc = db_run(db, stmt, err);
-
     catalog_note_change(holder);
-    if (rc == LB_OK && sqlite3_changes(db_handle(db)) == 0) {
-        return lb_err_set(err, LB_ENOTFOUND, "there is no %s", id);
-    }
-    return rc;
+    return change_token(holder, db, stmt, id, err);
 }
 
 enum lb_err catalog_put_site(struct catalog_holder *holder,
@@ -287,7 +304,7 @@ enum lb_err catalog_put_token(struct catalog_holder *holder,
         (void)sqlite3_bind_int(stmt, 6, token->is_in_url);
         (void)sqlite3_bind_int64(stmt, 7, token->created_at_ms);
     }
-    rc = change(holder, db, stmt, token->id, err);
+    rc = change_token(holder, db, stmt, token->id, err);
     lb_buf_deinit(&sites);
     return rc;
 }
@@ -303,7 +320,7 @@ enum lb_err catalog_revoke_token(struct catalog_holder *holder,
         db_bind_text(stmt, 1, id);
         (void)sqlite3_bind_int64(stmt, 2, lb_clock_wall_ms());
     }
-    return change(holder, db, stmt, id, err);
+    return change_token(holder, db, stmt, id, err);
 }
 
 enum lb_err catalog_use_token(struct catalog_holder *holder,
@@ -318,5 +335,5 @@ enum lb_err catalog_use_token(struct catalog_holder *holder,
         db_bind_text(stmt, 1, id);
         (void)sqlite3_bind_int64(stmt, 2, at_ms);
     }
-    return change(holder, db, stmt, id, err);
+    return change_token(holder, db, stmt, id, err);
 }

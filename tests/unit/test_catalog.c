@@ -429,6 +429,18 @@ static void a_token_is_used_and_revoked(void **state)
     assert_int_equal(change(world, revoke_token, "none"), LB_ENOTFOUND);
 }
 
+/* Rules begin anew with each version, and a token is used each minute. */
+static void tokens_leave_the_version_as_it_is(void **state)
+{
+    struct world *world = *state;
+    int64_t version = catalog_version(look(world));
+
+    assert_int_equal(change(world, put_token, "a_token"), LB_OK);
+    assert_int_equal(change(world, use_token, "a_token"), LB_OK);
+    assert_int_equal(change(world, revoke_token, "a_token"), LB_OK);
+    assert_int_equal(catalog_version(look(world)), version);
+}
+
 static void *read_on(void *ctx)
 {
     struct world *world = ctx;
@@ -486,6 +498,7 @@ int main(void)
         IN_A_WORLD(an_object_keeps_its_number_unless_it_begins_anew),
         IN_A_WORLD(a_token_is_found_by_its_hash),
         IN_A_WORLD(a_token_is_used_and_revoked),
+        IN_A_WORLD(tokens_leave_the_version_as_it_is),
         IN_A_WORLD(readers_hold_snapshots_while_it_changes),
     };
 
