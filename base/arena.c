@@ -31,18 +31,32 @@ struct lb_arena *lb_arena_new(size_t max_bytes)
     return arena;
 }
 
+static void free_blocks(struct arena_block *block)
+{
+    while (block != NULL) {
+        struct arena_block *next = block->next;
+
+        free(block);
+        block = next;
+    }
+}
+
 void lb_arena_free(struct lb_arena *arena)
 {
-    struct arena_block *block;
+    if (arena != NULL) {
+        free_blocks(arena->blocks);
+        free(arena);
+    }
+}
 
-    if (arena == NULL) {
-        return;
+void lb_arena_clear(struct lb_arena *arena)
+{
+    if (arena->blocks != NULL) { /* the newest one is the largest */
+        free_blocks(arena->blocks->next);
+        arena->blocks->next = NULL;
+        arena->blocks->used = 0;
     }
-    while ((block = arena->blocks) != NULL) {
-        arena->blocks = block->next;
-        free(block);
-    }
-    free(arena);
+    arena->used = 0;
 }
 
 static struct arena_block *add_block(struct lb_arena *arena, size_t bytes)

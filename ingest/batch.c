@@ -12,6 +12,7 @@
     40 /* an event's tree and texts take more than its bytes                   \
         */
 #define ARENA_LEAST ((size_t)1024 * 1024)
+#define SCRATCH_FROM ((size_t)16 * 1024) /* bytes of a body */
 
 void batch_init(struct batch *batch)
 {
@@ -42,6 +43,7 @@ fail(struct batch *batch, int status, const char *code, const char *fmt, ...)
     va_end(args);
 }
 
+/* event NULL: it was not read so far. */
 static void count_fault(const struct event_fault *fault,
                         const struct event *event)
 {
@@ -53,8 +55,9 @@ static void count_fault(const struct event_fault *fault,
                                   "Events refused, by code.", labels),
                    1);
     (void)snprintf(labels, sizeof(labels), "type=\"%s\",result=\"rejected\"",
-                   event->site == NULL ? "unknown"
-                                       : entry_type_name(event->entry.type));
+                   event == NULL || event->site == NULL
+                       ? "unknown"
+                       : entry_type_name(event->entry.type));
     lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER, "linkbell_events_total",
                                   "Events by type and what became of them.",
                                   labels),
@@ -89,6 +92,10 @@ struct work {
     const struct event_context *context;
     const struct batch_limits *limits;
     size_t cap; /* of batch->events */
+    /* Where an event is read, the batch's arena or, for a larger body, one that
+     * is used again for each event: the JSON takes several times what is kept
+     * of it. */
+    struct lb_arena *scratch;
 };
 
 static bool add_event(struct work *work, struct event *event)
@@ -114,6 +121,13 @@ static bool add_event(struct work *work, struct event *event)
     return true;
 }
 
+static bool keep_event(struct work *work, struct event *event)
+{
+    return (work->scratch == work->batch->arena ||
+            event_keep(event, work->batch->arena)) &&
+           add_event(work, event);
+}
+
 /* One event's JSON; is_checked: it is known to be JSON. */
 static void
 read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
@@ -121,7 +135,7 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
     struct batch *batch = work->batch;
     struct event_fault fault = {NULL, NULL, ""};
     struct lb_json_fault json_fault;
-    struct event *event = lb_arena_calloc(batch->arena, sizeof(*event));
+    struct event *event = NULL;
     cJSON *json;
 
     if (++batch->sent_count > work->limits->events) {
@@ -131,25 +145,20 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
              work->limits->events);
         return;
     }
-    if (event == NULL) {
-        fail(batch, 503, "overloaded",
-             "The request takes more memory than there is for it.");
-        return;
-    }
     if (len > work->limits->event_bytes) {
         batch->limit = "event_bytes";
         fault.code = "event_too_large";
         (void)snprintf(fault.message, sizeof(fault.message),
                        "the event has %zu bytes; %zu are taken", len,
                        work->limits->event_bytes);
-        reject(batch, &fault, event);
+        reject(batch, &fault, NULL);
         return;
     }
     if (!is_checked && len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
         fault.code = "bad_json";
         (void)snprintf(fault.message, sizeof(fault.message),
                        "a byte order mark inside the body");
-        reject(batch, &fault, event);
+        reject(batch, &fault, NULL);
         return;
     }
     if (!is_checked && lb_json_check(bytes, len, work->limits->json_depth,
@@ -158,16 +167,20 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         (void)snprintf(fault.message, sizeof(fault.message),
                        "not JSON at column %zu: %s", json_fault.column,
                        json_fault.reason);
-        reject(batch, &fault, event);
+        reject(batch, &fault, NULL);
         return;
     }
-    json = lb_json_parse_checked(bytes, len, batch->arena);
-    if (json == NULL) {
+    if (work->scratch != batch->arena) {
+        lb_arena_clear(work->scratch);
+    }
+    event = lb_arena_alloc(batch->arena, sizeof(*event));
+    json = lb_json_parse_checked(bytes, len, work->scratch);
+    if (event == NULL || json == NULL) {
         fail(batch, 503, "overloaded",
              "The request takes more memory than there is for it.");
-    } else if (!event_read(work->context, json, batch->arena, event, &fault)) {
+    } else if (!event_read(work->context, json, work->scratch, event, &fault)) {
         reject(batch, &fault, event);
-    } else if (!add_event(work, event)) {
+    } else if (!keep_event(work, event)) {
         fail(batch, 503, "overloaded",
              "The request takes more memory than there is for it.");
     }
@@ -296,7 +309,7 @@ void batch_read(struct batch *batch,
                 const char *body,
                 size_t len)
 {
-    struct work work = {batch, context, limits, 0};
+    struct work work = {batch, context, limits, 0, NULL};
     struct lb_buf unpacked;
 
     lb_buf_init(&unpacked, 0);
@@ -312,7 +325,11 @@ void batch_read(struct batch *batch,
     batch->arena = batch->status != 0
                        ? NULL
                        : lb_arena_new(ARENA_LEAST + len * ARENA_FACTOR);
-    if (batch->status == 0 && batch->arena == NULL) {
+    work.scratch =
+        batch->arena != NULL && len > SCRATCH_FROM
+            ? lb_arena_new(ARENA_LEAST + limits->event_bytes * ARENA_FACTOR)
+            : batch->arena;
+    if (batch->status == 0 && work.scratch == NULL) {
         fail(batch, 503, "overloaded", "Out of memory.");
     }
     if (batch->status == 0) {
@@ -331,6 +348,9 @@ void batch_read(struct batch *batch,
         if (batch->is_duplicate == NULL) {
             fail(batch, 503, "overloaded", "Out of memory.");
         }
+    }
+    if (work.scratch != batch->arena) {
+        lb_arena_free(work.scratch);
     }
     lb_buf_deinit(&unpacked);
 }

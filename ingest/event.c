@@ -673,6 +673,39 @@ static bool read_props(struct reading *reading)
            no_memory(reading);
 }
 
+static char *keep_text(const char **text, char *at)
+{
+    size_t bytes = *text == NULL ? 0 : strlen(*text) + 1;
+
+    if (bytes > 0) {
+        memcpy(at, *text, bytes);
+        *text = at;
+    }
+    return at + bytes;
+}
+
+bool event_keep(struct event *event, struct lb_arena *arena)
+{
+    struct entry *entry = &event->entry;
+    size_t bytes = 1;
+    char *at;
+
+    for (int i = 0; i < ENTRY_TEXT_COUNT; i++) {
+        bytes += entry->text[i] == NULL ? 0 : strlen(entry->text[i]) + 1;
+    }
+    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+        bytes += entry->contact[i] == NULL ? 0 : strlen(entry->contact[i]) + 1;
+    }
+    at = lb_arena_alloc(arena, bytes);
+    for (int i = 0; i < ENTRY_TEXT_COUNT && at != NULL; i++) {
+        at = keep_text(&entry->text[i], at);
+    }
+    for (int i = 0; i < ENTRY_CONTACT_COUNT && at != NULL; i++) {
+        at = keep_text(&entry->contact[i], at);
+    }
+    return at != NULL;
+}
+
 bool event_read(const struct event_context *context,
                 const cJSON *json,
                 struct lb_arena *arena,

@@ -74,6 +74,10 @@ bool event_read(const struct event_context *context,
                 struct event *event_out,
                 struct event_fault *fault_out);
 
+/* Copies the texts of an event into arena, out of the one in which it was read;
+ * false when it is full. */
+bool event_keep(struct event *event, struct lb_arena *arena);
+
 /* Keyed hash of site and id. */
 uint64_t event_id_hash(const uint8_t key[16], int64_t site, const char *id);
 

@@ -88,6 +88,23 @@ static void a_text_is_copied_with_its_end(void **state)
     lb_arena_free(arena);
 }
 
+static void a_cleared_arena_gives_its_whole_maximum_again(void **state)
+{
+    struct lb_arena *arena = lb_arena_new(100000);
+
+    (void)state;
+    lb_arena_clear(arena);
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 90; i++) {
+            assert_non_null(lb_arena_calloc(arena, 1000));
+        }
+        assert_null(lb_arena_alloc(arena, 20000));
+        lb_arena_clear(arena);
+        assert_int_equal(lb_arena_bytes(arena), 0);
+    }
+    lb_arena_free(arena);
+}
+
 static void freeing_nothing_is_fine(void **state)
 {
     (void)state;
@@ -104,6 +121,7 @@ int main(void)
         cmocka_unit_test(one_piece_may_be_larger_than_a_block),
         cmocka_unit_test(cleared_memory_is_zero),
         cmocka_unit_test(a_text_is_copied_with_its_end),
+        cmocka_unit_test(a_cleared_arena_gives_its_whole_maximum_again),
         cmocka_unit_test(freeing_nothing_is_fine),
     };
 
