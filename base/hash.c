@@ -1,4 +1,4 @@
-/* hash.c - SipHash-2-4. */
+/* hash.c - SipHash-2-4 and SipHash-1-3. */
 #include "base/hash.h"
 
 #include <string.h>
@@ -32,10 +32,13 @@ static void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-uint64_t
-lb_hash_sip(const uint8_t key[LB_HASH_KEY_BYTES], const void *bytes, size_t len)
+/* Inlined for each of the two strengths. */
+static inline uint64_t sip(const uint8_t key[LB_HASH_KEY_BYTES],
+                           const uint8_t *in,
+                           size_t len,
+                           int word_rounds,
+                           int last_rounds)
 {
-    const uint8_t *in = bytes;
     uint64_t k0 = load_le(key, 8);
     uint64_t k1 = load_le(key + 8, 8);
     uint64_t v[4] = {
@@ -48,20 +51,35 @@ lb_hash_sip(const uint8_t key[LB_HASH_KEY_BYTES], const void *bytes, size_t len)
         uint64_t word;
         memcpy(&word, in + i, sizeof(word));
         v[3] ^= word;
-        sip_round(v);
-        sip_round(v);
+        for (int j = 0; j < word_rounds; j++) {
+            sip_round(v);
+        }
         v[0] ^= word;
     }
     if (len > whole) {
         last |= load_le(in + whole, len - whole);
     }
     v[3] ^= last;
-    sip_round(v);
-    sip_round(v);
+    for (int j = 0; j < word_rounds; j++) {
+        sip_round(v);
+    }
     v[0] ^= last;
     v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < last_rounds; i++) {
         sip_round(v);
     }
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t
+lb_hash_sip(const uint8_t key[LB_HASH_KEY_BYTES], const void *bytes, size_t len)
+{
+    return sip(key, bytes, len, 2, 4);
+}
+
+uint64_t lb_hash_sip_fast(const uint8_t key[LB_HASH_KEY_BYTES],
+                          const void *bytes,
+                          size_t len)
+{
+    return sip(key, bytes, len, 1, 3);
 }

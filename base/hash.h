@@ -12,4 +12,10 @@ uint64_t lb_hash_sip(const uint8_t key[LB_HASH_KEY_BYTES],
                      const void *bytes,
                      size_t len);
 
+/* SipHash-1-3: in half the time, for tables in memory whose hashes nobody sees.
+ */
+uint64_t lb_hash_sip_fast(const uint8_t key[LB_HASH_KEY_BYTES],
+                          const void *bytes,
+                          size_t len);
+
 #endif
