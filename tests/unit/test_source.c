@@ -13,45 +13,12 @@
 #include <cjson/cJSON.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "ingest/channel.h"
 #include "ingest/source.h"
 #include "ingest/utm.h"
+#include "tests/support/cases.h"
 
-#ifndef LINKBELL_TEST_DATA
-#define LINKBELL_TEST_DATA "tests/data"
-#endif
 #define ARENA_BYTES ((size_t)1024 * 1024)
-
-static cJSON *load_cases(const char *name)
-{
-    char path[512];
-    char chunk[4096];
-    struct lb_buf text;
-    cJSON *cases;
-    FILE *file;
-    size_t got;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", LINKBELL_TEST_DATA, name);
-    file = fopen(path, "rb");
-    assert_non_null(file);
-    lb_buf_init(&text, ARENA_BYTES);
-    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-        lb_buf_add(&text, chunk, got);
-    }
-    assert_int_equal(fclose(file), 0);
-    cases = cJSON_Parse(lb_buf_text(&text));
-    assert_non_null(cases);
-    lb_buf_deinit(&text);
-    return cases;
-}
-
-static const char *text_of(const cJSON *row, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(row, key);
-
-    return cJSON_IsString(item) ? item->valuestring : NULL;
-}
 
 static int
 compare(const char *name, const char *what, const char *want, const char *got)
@@ -69,8 +36,8 @@ static int check_utm_case(const cJSON *row)
 {
     struct lb_arena *arena = lb_arena_new(ARENA_BYTES);
     const cJSON *expect = cJSON_GetObjectItemCaseSensitive(row, "expect");
-    const char *name = text_of(row, "name");
-    const char *url = text_of(row, "url");
+    const char *name = cases_text(row, "name");
+    const char *url = cases_text(row, "url");
     struct utm utm;
     int faults = 0;
 
@@ -79,9 +46,9 @@ static int check_utm_case(const cJSON *row)
     for (int i = 0; i < UTM_KEY_COUNT; i++) {
         const char *key = utm_key_name((enum utm_key)i);
 
-        faults += compare(name, key, text_of(expect, key), utm.value[i]);
+        faults += compare(name, key, cases_text(expect, key), utm.value[i]);
     }
-    faults += compare(name, "click_id", text_of(expect, "click_id"),
+    faults += compare(name, "click_id", cases_text(expect, "click_id"),
                       utm.click_id == NULL ? NULL : utm.click_id->name);
     lb_arena_free(arena);
     return faults;
@@ -89,7 +56,7 @@ static int check_utm_case(const cJSON *row)
 
 static void campaign_parameters_follow_the_table_of_cases(void **state)
 {
-    cJSON *cases = load_cases("utm_cases.json");
+    cJSON *cases = cases_load("utm_cases.json");
     const cJSON *row;
     int faults = 0;
 
@@ -135,7 +102,7 @@ static void attribute(const struct source_table *table,
 static void sources_and_channels_follow_the_table_of_cases(void **state)
 {
     struct source_table *table = source_table_new();
-    cJSON *cases = load_cases("source_cases.json");
+    cJSON *cases = cases_load("source_cases.json");
     const cJSON *row;
     int faults = 0;
 
@@ -145,7 +112,7 @@ static void sources_and_channels_follow_the_table_of_cases(void **state)
         struct lb_arena *arena = lb_arena_new(ARENA_BYTES);
         const char *hosts[8];
         struct source_self self = {NULL, "alice.bio", hosts, 0};
-        const char *referrer = text_of(row, "referrer");
+        const char *referrer = cases_text(row, "referrer");
         struct attribution got;
         const cJSON *host;
 
@@ -154,11 +121,11 @@ static void sources_and_channels_follow_the_table_of_cases(void **state)
             hosts[self.host_count++] = host->valuestring;
         }
         referrer = referrer == NULL ? "" : referrer;
-        attribute(table, arena, referrer, text_of(row, "url"), &self, &got);
+        attribute(table, arena, referrer, cases_text(row, "url"), &self, &got);
         faults +=
-            compare(referrer, "source", text_of(row, "source"), got.source);
-        faults +=
-            compare(referrer, "channel", text_of(row, "channel"), got.channel);
+            compare(referrer, "source", cases_text(row, "source"), got.source);
+        faults += compare(referrer, "channel", cases_text(row, "channel"),
+                          got.channel);
         lb_arena_free(arena);
     }
     assert_int_equal(cJSON_GetArraySize(cases), 125);
