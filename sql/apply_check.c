@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "base/zone.h"
 #include "sql/apply.h"
+#include "sql/catalog.h"
 
 #define ID_BYTES 64
 #define TITLE_BYTES 256
@@ -149,11 +151,38 @@ static void check_unique(const struct lb_yaml *item,
     }
 }
 
+static void check_ignored(const struct lb_yaml *list,
+                          struct lb_config_faults *faults)
+{
+    struct lb_ip_range range;
+    size_t count = 0;
+
+    if (list->kind != LB_YAML_LIST) {
+        lb_config_fault(faults, list->line, list->column, "ignore_ips",
+                        "must be a list of addresses and networks");
+        return;
+    }
+    for (const struct lb_yaml *item = list->child; item != NULL;
+         item = item->next) {
+        if (item->kind != LB_YAML_SCALAR ||
+            !lb_ip_parse_range(item->text, &range)) {
+            lb_config_fault(faults, item->line, item->column, "ignore_ips",
+                            "must hold addresses and networks, like "
+                            "192.0.2.10 or 2001:db8::/32");
+        } else if (++count > CATALOG_IGNORED) {
+            lb_config_fault(faults, item->line, item->column, "ignore_ips",
+                            "has more than %d values", CATALOG_IGNORED);
+            return;
+        }
+    }
+}
+
 static void check_site(const struct lb_yaml *site,
                        struct lb_config_faults *faults)
 {
     const struct lb_yaml *links = lb_yaml_find(site, "links");
     const struct lb_yaml *zone_node = lb_yaml_find(site, "timezone");
+    const struct lb_yaml *ignored = lb_yaml_find(site, "ignore_ips");
     const struct lb_zone *zone;
     struct lb_error err;
     const char *id;
@@ -176,6 +205,9 @@ static void check_site(const struct lb_yaml *site,
         lb_config_fault(
             faults, zone_node->line, zone_node->column, "timezone", "%s",
             zone_node->kind == LB_YAML_SCALAR ? err.text : "must be a text");
+    }
+    if (ignored != NULL) {
+        check_ignored(ignored, faults);
     }
     if (links != NULL && links->kind != LB_YAML_LIST) {
         lb_config_fault(faults, links->line, links->column, "links",

@@ -71,6 +71,29 @@ parse_column(struct catalog *catalog, sqlite3_stmt *stmt, int column)
     return json;
 }
 
+/* The site's ignore_ips; what is no network there (apply refuses it) is left
+ * out. */
+static enum lb_err read_ignored(const cJSON *settings,
+                                struct lb_ip_set **set_out,
+                                struct lb_error *err)
+{
+    const cJSON *list =
+        cJSON_GetObjectItemCaseSensitive(settings, "ignore_ips");
+    const char *networks[CATALOG_IGNORED];
+    const cJSON *item;
+    size_t count = 0;
+
+    cJSON_ArrayForEach (item, list) {
+        struct lb_ip_range range;
+
+        if (count < CATALOG_IGNORED && cJSON_IsString(item) &&
+            lb_ip_parse_range(item->valuestring, &range)) {
+            networks[count++] = item->valuestring;
+        }
+    }
+    return count == 0 ? LB_OK : lb_ip_set_new(networks, count, set_out, err);
+}
+
 static enum lb_err
 read_site(struct catalog *catalog, sqlite3_stmt *stmt, struct lb_error *err)
 {
@@ -78,6 +101,7 @@ read_site(struct catalog *catalog, sqlite3_stmt *stmt, struct lb_error *err)
     const cJSON *hosts = parse_column(catalog, stmt, 3);
     const char **texts;
     const cJSON *item;
+    enum lb_err rc;
 
     catalog->sites = grow(catalog->arena, catalog->sites, catalog->site_count,
                           sizeof(*site));
@@ -103,7 +127,8 @@ read_site(struct catalog *catalog, sqlite3_stmt *stmt, struct lb_error *err)
     }
     site->hosts = texts;
     catalog->site_count++;
-    return lb_zone_find(site->timezone, &site->zone, err);
+    rc = read_ignored(site->settings, &site->ignored, err);
+    return rc == LB_OK ? lb_zone_find(site->timezone, &site->zone, err) : rc;
 }
 
 static enum lb_err read_links(struct catalog *catalog,
@@ -293,6 +318,9 @@ struct catalog *catalog_ref(struct catalog *catalog)
 void catalog_unref(struct catalog *catalog)
 {
     if (catalog != NULL && atomic_fetch_sub(&catalog->refs, 1) == 1) {
+        for (size_t i = 0; i < catalog->site_count; i++) {
+            lb_ip_set_free(catalog->sites[i].ignored);
+        }
         lb_arena_free(catalog->arena);
         free(catalog);
     }

@@ -12,9 +12,12 @@
 #include <cjson/cJSON.h>
 
 #include "base/err.h"
+#include "base/ip_set.h"
 #include "base/zone.h"
 #include "sql/db.h"
 #include "sql/writer.h"
+
+#define CATALOG_IGNORED 64 /* of a site's ignore_ips */
 
 struct catalog_link {
     int64_t number;
@@ -38,6 +41,7 @@ struct catalog_site {
     const struct catalog_link *links; /* by slug */
     size_t link_count;
     const cJSON *settings; /* lead_events, ignore_ips, badge, ...; an object */
+    struct lb_ip_set *ignored; /* owned; ignore_ips; NULL: none */
     bool is_from_file;
     int64_t created_at_ms;
 };

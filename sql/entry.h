@@ -108,6 +108,9 @@ struct entry {
     uint64_t email_hash; /* of the address it gave, kept or not; 0: none; only
                             on the way into the log */
     uint64_t id_hash;    /* keyed hash of site and id, see event_store.h */
+    uint32_t bot_entry;  /* of the list of crawlers: what the user agent matched
+                            or might have (ingest/bot.h); 0: none; read only
+                            together with the texts */
     int64_t visitor_day; /* local day on which the visitor's period begins */
     int64_t visitor;     /* dense number in site and period from 1; 0: none */
     int64_t dict[ENTRY_DICT_COUNT];

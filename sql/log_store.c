@@ -26,6 +26,7 @@ static const enum entry_text text_columns[] = {
 #define FIRST_DICT_COLUMN 8
 #define AMOUNT_COLUMN 17
 #define FIRST_TEXT_COLUMN 18
+#define BOT_ENTRY_COLUMN (FIRST_TEXT_COLUMN + (int)TEXT_COLUMNS)
 
 static int64_t bits_of(const struct entry *entry)
 {
@@ -107,6 +108,7 @@ log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
                                         text, -1, SQLITE_STATIC);
             }
         }
+        db_bind_number_or_null(stmt, BOT_ENTRY_COLUMN + 1, entry->bot_entry);
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? insert_contact(db, entry, err) : rc;
@@ -415,6 +417,8 @@ read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
                  {ENTRY_TEXT_UTM_CAMPAIGN, ENTRY_DICT_UTM_CAMPAIGN},
                  {ENTRY_TEXT_REASON, ENTRY_DICT_REASON}};
 
+    entry->bot_entry =
+        (uint32_t)sqlite3_column_int64(reader->events, BOT_ENTRY_COLUMN);
     for (size_t i = 0; i < TEXT_COLUMNS; i++) {
         entry->text[text_columns[i]] = (const char *)sqlite3_column_text(
             reader->events, FIRST_TEXT_COLUMN + (int)i);

@@ -105,8 +105,12 @@ put_site(struct world *world, struct db *db, struct lb_error *err)
 {
     const char *const hosts[] = {world->id, "also.example"};
     const struct catalog_site_draft draft = {
-        world->id, "Europe/Paris",     hosts,
-        2,         "{\"badge\":true}", world->begins_anew};
+        world->id,
+        "Europe/Paris",
+        hosts,
+        2,
+        "{\"badge\":true,\"ignore_ips\":[\"192.0.2.0/24\",\"x\",7]}",
+        world->begins_anew};
 
     return catalog_put_site(world->holder, db, &draft, &world->number, err);
 }
@@ -244,6 +248,20 @@ static void a_site_is_found_by_id_number_and_host(void **state)
                      site);
     assert_null(catalog_site_by_host(world->catalog, "other.example"));
     assert_null(catalog_site_find(world->catalog, "ALICE.bio"));
+}
+
+static void a_site_has_its_owners_addresses(void **state)
+{
+    struct world *world = *state;
+    const struct catalog_site *site;
+    struct lb_ip address;
+
+    assert_int_equal(change(world, put_site, "alice.bio"), LB_OK);
+    site = catalog_site_find(look(world), "alice.bio");
+    assert_true(lb_ip_parse("192.0.2.7", &address));
+    assert_true(lb_ip_set_contains(site->ignored, &address));
+    assert_true(lb_ip_parse("192.0.3.7", &address));
+    assert_false(lb_ip_set_contains(site->ignored, &address));
 }
 
 static void a_snapshot_stays_as_it_was(void **state)
@@ -490,6 +508,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_WORLD(an_empty_catalog_finds_nothing),
         IN_A_WORLD(a_site_is_found_by_id_number_and_host),
+        IN_A_WORLD(a_site_has_its_owners_addresses),
         IN_A_WORLD(a_snapshot_stays_as_it_was),
         IN_A_WORLD(what_is_undone_is_never_seen),
         IN_A_WORLD(a_sites_number_is_kept_and_never_given_again),

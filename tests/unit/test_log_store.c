@@ -175,6 +175,7 @@ static struct entry full_event(void)
     entry.has_amount = true;
     entry.amount_hundredths = -1250;
     entry.id_hash = UINT64_MAX - 1;
+    entry.bot_entry = UINT32_MAX;
     entry.visitor_day = 19675;
     entry.visitor = 41;
     for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
@@ -208,6 +209,7 @@ static void an_event_comes_back_as_it_was(void **state)
     got = next(world);
     assert_non_null(got);
     check_numbers(got, &want);
+    assert_true(got->bot_entry == want.bot_entry);
     for (int i = ENTRY_TEXT_ID; i < ENTRY_TEXT_COUNT; i++) {
         if (want.text[i] != NULL) {
             check_text(got->text[i], want.text[i]);
