@@ -101,8 +101,7 @@ struct service {
     struct health_api *health;
 };
 
-/* --- building
- * ---------------------------------------------------------------------- */
+/* --- building ------------------------------------------------------------ */
 
 static struct writer_limits writer_limits_of(const struct lb_config *config)
 {
@@ -124,7 +123,8 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     struct writer_limits limits = writer_limits_of(config);
     struct event_store_limits window = {
         (size_t)config->dedupe_ids, config->dedupe_window_ms,
-        config->double_tap_window_ms, config->utm_values};
+        config->double_tap_window_ms, config->utm_values,
+        config->burst_per_minute};
     struct cursor_consumer consumer;
     enum lb_err rc = writer_new(&service->loop, service->data_dir, &limits,
                                 &service->writer, err);

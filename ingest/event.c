@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "base/zone.h"
 #include "ingest/channel.h"
-#include "ingest/place.h"
+#include "ingest/event_client.h"
 #include "sql/auth.h"
 #include "sql/erase.h"
 
@@ -471,52 +471,22 @@ static bool read_attribution(struct reading *reading, const char *host)
     return true;
 }
 
-static bool read_visitor(struct reading *reading, const struct lb_ip *address)
-{
-    const char *given = text_of(reading, FIELD_ID_VISITOR);
-    const char *agent = text_of(reading, FIELD_ID_AGENT);
-    struct event *event = reading->event;
-
-    if (given == NULL && address->len == 0) {
-        return true;
-    }
-    event->salt =
-        visitor_salt_of(reading->context->visitors, event->site,
-                        event->entry.ts_at_ms, reading->context->import);
-    if (event->salt == NULL) {
-        return no_memory(reading);
-    }
-    event->visitor_hash =
-        given != NULL
-            ? visitor_hash_given(event->salt, event->site->id, given)
-            : visitor_hash_address(event->salt, event->site->id, address,
-                                   agent == NULL ? "" : agent);
-    event->entry.visitor_day = visitor_salt_day(event->salt);
-    return true;
-}
-
-/* Address, place and visitor of the client. */
+/* Place, device, class and visitor of the client. */
 static bool read_client(struct reading *reading)
 {
-    const char *ip = text_of(reading, FIELD_ID_IP);
-    struct lb_ip address = reading->context->address;
-    struct entry *entry = &reading->event->entry;
+    const cJSON *agent = reading->items[FIELD_ID_AGENT];
+    const struct event_client client = {
+        .address = text_of(reading, FIELD_ID_IP),
+        .agent = agent == NULL ? NULL : agent->valuestring,
+        .visitor = text_of(reading, FIELD_ID_VISITOR)};
+    enum lb_err rc = event_client_fill(reading->context, &client,
+                                       reading->arena, reading->event);
 
-    if (ip != NULL && !lb_ip_parse(ip, &address)) {
+    if (rc == LB_EINVAL) {
         return fail(reading, "bad_value", "ip",
                     "ip is no IPv4 or IPv6 address");
     }
-    if (place_fill(entry, reading->context->geo, &address, reading->arena) !=
-        LB_OK) {
-        return no_memory(reading);
-    }
-    if (reading->context->is_private) {
-        entry->text[ENTRY_TEXT_REGION] = NULL;
-        entry->text[ENTRY_TEXT_CITY] = NULL;
-        entry->text[ENTRY_TEXT_CLICK_ID] = NULL;
-        return true;
-    }
-    return read_visitor(reading, &address);
+    return rc == LB_OK || no_memory(reading);
 }
 
 static bool read_value(struct reading *reading)

@@ -14,15 +14,18 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "geo/geo.h"
+#include "ingest/agent_cache.h"
+#include "ingest/datacentre.h"
 #include "ingest/decide.h"
 #include "ingest/source.h"
+#include "ingest/traffic.h"
 #include "ingest/visitor.h"
 #include "sql/catalog.h"
 #include "sql/entry.h"
 
 #define EVENT_ID_BYTES 64
 #define EVENT_PROPS 30
-#define EVENT_OWN_TEXTS 9
+#define EVENT_OWN_TEXTS 10
 #define EVENT_LATE_MS (INT64_C(72) * 3600000)
 #define EVENT_FUTURE_MS (INT64_C(10) * 60000)
 
@@ -33,9 +36,10 @@ struct event {
     enum decide_own own;
     struct visitor_salt *salt; /* NULL: no visitor */
     uint64_t visitor_hash;
-    /* The texts that inheritance may replace, as they were read: an append that
-     * was undone begins from them again. */
+    /* What inheritance and bursts may replace, as it was read: an append that
+     * was undone begins from it again. */
     bool is_own_kept;
+    enum entry_traffic own_traffic;
     const char *own_texts[EVENT_OWN_TEXTS];
 };
 
@@ -52,10 +56,13 @@ struct event_context {
     bool is_any_age; /* imports: ts of any age, received is ts */
     bool is_case_kept;
     bool is_contact_kept[ENTRY_CONTACT_COUNT];
-    size_t text_bytes;     /* of texts without a limit of their own */
-    const char *referrer;  /* the request's, for events without one; NULL */
-    const struct geo *geo; /* NULL: places come with the events alone */
-    struct lb_ip address;  /* of the request, for events without one */
+    size_t text_bytes;    /* of texts without a limit of their own */
+    const char *referrer; /* the request's, for events without one; NULL */
+    struct agent_cache *agents;
+    struct datacentre_list *datacentres; /* NULL: none is known */
+    const struct geo *geo;      /* NULL: places come with the events alone */
+    struct lb_ip address;       /* of the request, for events without one */
+    struct traffic_signs signs; /* of the visitor, where it sends by itself */
     bool is_private; /* the client asks not to be recognised: no visitor, city,
                         region or click identifier */
 };

@@ -2,6 +2,7 @@
 #include "ingest/event_store.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/secret.h"
+#include "ingest/burst.h"
 #include "ingest/dedupe.h"
 #include "ingest/utm_cap_store.h"
 #include "sql/log_store.h"
@@ -21,8 +23,10 @@ struct event_store {
     struct cursor *cursor;
     struct dict *dict;
     struct visitors *visitors;
-    struct dedupe *dedupe;     /* owned */
-    struct decide *decide;     /* owned; of live events */
+    struct dedupe *dedupe; /* owned */
+    struct decide *decide; /* owned; of live events */
+    struct burst *burst;   /* owned; of live events */
+    _Atomic int64_t burst_per_minute;
     struct utm_cap_store *cap; /* owned */
     struct event_session
         *session; /* the one that this transaction appended for */
@@ -37,6 +41,7 @@ struct event_store {
 /* Ids known to an import: found in the log, or appended by it. */
 struct event_session {
     struct decide *decide; /* owned */
+    struct burst *burst;   /* owned */
     struct dedupe *known;  /* owned */
 };
 
@@ -48,8 +53,10 @@ struct event_session *event_session_new(int64_t double_tap_window_ms)
         return NULL;
     }
     session->decide = decide_new(double_tap_window_ms);
+    session->burst = burst_new();
     session->known = dedupe_new(SIZE_MAX / 2, INT64_MAX / 4);
-    if (session->decide == NULL || session->known == NULL) {
+    if (session->decide == NULL || session->burst == NULL ||
+        session->known == NULL) {
         event_session_free(session);
         return NULL;
     }
@@ -60,6 +67,7 @@ void event_session_free(struct event_session *session)
 {
     if (session != NULL) {
         decide_free(session->decide);
+        burst_free(session->burst);
         dedupe_free(session->known);
         free(session);
     }
@@ -82,10 +90,12 @@ static void committed(void *ctx)
 
     if (store->session != NULL) {
         decide_commit(store->session->decide);
+        burst_commit(store->session->burst);
         dedupe_commit(store->session->known, 0);
         store->session = NULL;
     }
     decide_commit(store->decide);
+    burst_commit(store->burst);
     dedupe_commit(store->dedupe, lb_clock_wall_ms());
     lb_metrics_set(store->ids, (int64_t)dedupe_count(store->dedupe));
     lb_metrics_add(store->evicted, (int64_t)(dedupe_evicted(store->dedupe) -
@@ -99,10 +109,12 @@ static void rolled_back(void *ctx)
 
     if (store->session != NULL) {
         decide_rollback(store->session->decide);
+        burst_rollback(store->session->burst);
         dedupe_rollback(store->session->known);
         store->session = NULL;
     }
     decide_rollback(store->decide);
+    burst_rollback(store->burst);
     dedupe_rollback(store->dedupe);
     utm_cap_store_forget(store->cap);
 }
@@ -201,14 +213,20 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
          * ours. */
         if (entry->received_at_ms >= since_ms && !entry->is_silent) {
             rc = decide_remember(store->decide, entry);
+            if (rc == LB_OK && entry->visitor != 0) {
+                rc = burst_remember(store->burst, entry,
+                                    store->burst_per_minute);
+            }
             if (++count % MEMORY_STEP == 0) {
                 decide_commit(store->decide); /* lets go what is too much */
+                burst_commit(store->burst);
             }
         }
     }
     log_reader_close(reader);
     dict_cache_free(cache);
     decide_commit(store->decide);
+    burst_commit(store->burst);
     return rc;
 }
 
@@ -254,12 +272,15 @@ enum lb_err event_store_new(struct writer *writer,
     store->dedupe_window_ms = limits->dedupe_window_ms;
     store->dedupe = dedupe_new(limits->dedupe_ids, limits->dedupe_window_ms);
     store->decide = decide_new(limits->double_tap_window_ms);
+    store->burst = burst_new();
+    atomic_init(&store->burst_per_minute, limits->burst_per_minute);
     store->ids = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_dedupe_ids",
                                 "Event ids remembered.", "");
     store->evicted =
         lb_metrics_get(LB_METRIC_COUNTER, "linkbell_dedupe_evicted_total",
                        "Event ids forgotten because the window was full.", "");
-    if (store->dedupe == NULL || store->decide == NULL) {
+    if (store->dedupe == NULL || store->decide == NULL ||
+        store->burst == NULL) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     rc = rc == LB_OK ? load_key(store, writer_db(writer), err) : rc;
@@ -286,6 +307,7 @@ void event_store_free(struct event_store *store)
     if (store != NULL) {
         dedupe_free(store->dedupe);
         decide_free(store->decide);
+        burst_free(store->burst);
         utm_cap_store_free(store->cap);
         free(store);
     }
@@ -297,6 +319,7 @@ forget_visitor(void *ctx, int64_t site, int64_t day, int64_t visitor)
     struct event_store *store = ctx;
 
     decide_forget(store->decide, site, day, visitor);
+    burst_forget(store->burst, site, day, visitor);
     visitor_forget(store->visitors, site, day, visitor);
 }
 
@@ -315,6 +338,11 @@ void event_store_hook(struct event_store *store, struct erase_hooks *hooks)
     hooks->forget_visitor = forget_visitor;
     hooks->forget_site = forget_site;
     hooks->hash_given = visitor_hash_salted;
+}
+
+void event_store_set_burst(struct event_store *store, int64_t per_minute)
+{
+    atomic_store(&store->burst_per_minute, per_minute);
 }
 
 const uint8_t *event_store_id_key(const struct event_store *store)
@@ -414,8 +442,14 @@ static void restore_own(struct event *event)
     static const enum entry_text texts[EVENT_OWN_TEXTS] = {
         ENTRY_TEXT_SOURCE,     ENTRY_TEXT_CHANNEL,      ENTRY_TEXT_UTM_SOURCE,
         ENTRY_TEXT_UTM_MEDIUM, ENTRY_TEXT_UTM_CAMPAIGN, ENTRY_TEXT_REFERRER,
-        ENTRY_TEXT_UTM_TERM,   ENTRY_TEXT_UTM_CONTENT,  ENTRY_TEXT_CLICK_ID};
+        ENTRY_TEXT_UTM_TERM,   ENTRY_TEXT_UTM_CONTENT,  ENTRY_TEXT_CLICK_ID,
+        ENTRY_TEXT_REASON};
 
+    if (event->is_own_kept) {
+        event->entry.traffic = event->own_traffic;
+    } else {
+        event->own_traffic = event->entry.traffic;
+    }
     for (int i = 0; i < EVENT_OWN_TEXTS; i++) {
         if (event->is_own_kept) {
             event->entry.text[texts[i]] = event->own_texts[i];
@@ -459,6 +493,25 @@ static enum lb_err cap_values(struct event_store *store,
     return rc;
 }
 
+/* A human event of a visitor in a burst is a machine's. */
+static enum lb_err
+take_burst(struct event_store *store, struct burst *burst, struct entry *entry)
+{
+    bool is_burst = false;
+    enum lb_err rc;
+
+    if (entry->visitor == 0) {
+        return LB_OK;
+    }
+    rc = burst_take(burst, entry, atomic_load(&store->burst_per_minute),
+                    &is_burst);
+    if (is_burst && entry->traffic == ENTRY_HUMAN) {
+        entry->traffic = ENTRY_BOT;
+        entry->text[ENTRY_TEXT_REASON] = TRAFFIC_REASON_BURST;
+    }
+    return rc;
+}
+
 static enum lb_err append_one(struct event_store *store,
                               struct db *db,
                               struct event *event,
@@ -474,6 +527,11 @@ static enum lb_err append_one(struct event_store *store,
     if (event->salt != NULL) {
         rc = visitor_number(store->visitors, db, event->salt,
                             event->visitor_hash, &entry->visitor, err);
+    }
+    if (rc == LB_OK &&
+        take_burst(store, session == NULL ? store->burst : session->burst,
+                   entry) != LB_OK) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     rc = rc == LB_OK ? cap_values(store, db, event, err) : rc;
     rc = rc == LB_OK ? intern_all(store, db, entry, err) : rc;

@@ -19,7 +19,8 @@ struct event_store_limits {
     size_t dedupe_ids;
     int64_t dedupe_window_ms;
     int64_t double_tap_window_ms;
-    int64_t utm_values; /* distinct ones of a site, key and day */
+    int64_t utm_values;       /* distinct ones of a site, key and day */
+    int64_t burst_per_minute; /* events of a visitor; 0: off */
 };
 
 /* Reads known ids and the last half hour from the log; registers with the
@@ -33,6 +34,9 @@ event_store_new(struct writer *writer,
                 struct event_store **store_out,
                 struct lb_error *err);
 void event_store_free(struct event_store *store);
+
+/* A new setting, from any thread; holds from the next append on. */
+void event_store_set_burst(struct event_store *store, int64_t per_minute);
 
 /* Its part in erasing: what is remembered of visitors. */
 void event_store_hook(struct event_store *store, struct erase_hooks *hooks);

@@ -8,10 +8,12 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/zone.h"
+#include "ingest/agent.h"
 
 #define COLUMNS_MAX 64
 #define JSON_DEPTH 32
 #define CELL_BYTES 8192
+#define REFERRER_BYTES 2000
 
 struct import_header {
     size_t count;
@@ -130,6 +132,21 @@ static void add(struct lb_buf *out, const char *key, const char *text)
     }
 }
 
+/* The same of a text that may be longer than an event's field. */
+static void
+add_cut(struct lb_buf *out, const char *key, const char *text, size_t max_bytes)
+{
+    struct lb_buf cut;
+
+    if (text == NULL) {
+        return;
+    }
+    lb_buf_init(&cut, max_bytes + 1);
+    lb_buf_add(&cut, text, lb_text_cut(text, strlen(text), max_bytes));
+    add(out, key, lb_buf_text(&cut));
+    lb_buf_deinit(&cut);
+}
+
 static void add_ts(struct lb_buf *out, int64_t ts_ms)
 {
     lb_json_add_key(out, "ts");
@@ -179,14 +196,9 @@ static enum import_verdict write_bitly(const cJSON *json,
     add(out, "link", slug);
     add(out, "url", url);
     if (referrer != NULL && strcmp(referrer, "direct") != 0) {
-        struct lb_buf cut;
-
-        lb_buf_init(&cut, 4096);
-        lb_buf_add(&cut, referrer,
-                   lb_text_cut(referrer, strlen(referrer), 2000));
-        add(out, "referrer", lb_buf_text(&cut));
-        lb_buf_deinit(&cut);
+        add_cut(out, "referrer", referrer, REFERRER_BYTES);
     }
+    add_cut(out, "user_agent", lb_json_text(json, "a"), AGENT_BYTES);
     add(out, "country", lb_json_text(json, "c"));
     add(out, "region", lb_json_text(json, "gr"));
     add(out, "city", lb_json_text(json, "cy"));

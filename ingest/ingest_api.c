@@ -43,6 +43,8 @@ struct ingest_api {
     struct ingest_parts parts;
     struct settings settings;
     struct import_sessions *imports; /* owned */
+    struct agent_cache *agents;      /* owned */
+    struct datacentre *datacentre;   /* owned */
     struct rate_slot rates[RATE_SLOTS];
     struct lb_metric *accepted[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
@@ -75,6 +77,7 @@ static void free_request(struct ingest_request *request)
 {
     batch_deinit(&request->batch);
     geo_close(request->context.geo);
+    datacentre_release(request->context.datacentres);
     free(request->stored);
     free(request);
 }
@@ -429,6 +432,8 @@ static void fill_context(struct ingest_request *request,
     context->is_private =
         lb_client_rules_is_private(api->parts.clients, request->http);
     context->geo = geo_watch_current(api->parts.geo);
+    context->agents = api->agents;
+    context->datacentres = datacentre_current(api->datacentre);
     context->referrer = lb_http_request_header(request->http, "Referer");
     if (context->referrer != NULL &&
         !lb_text_is_made_of(context->referrer, "!-~", SOURCE_REFERRER_BYTES)) {
@@ -577,8 +582,8 @@ static bool is_kept(const struct lb_config_list *list, const char *name)
     return false;
 }
 
-void ingest_api_set_config(struct ingest_api *api,
-                           const struct lb_config *config)
+static void fill_settings(struct ingest_api *api,
+                          const struct lb_config *config)
 {
     static const char *const names[ENTRY_CONTACT_COUNT] = {"email", "name",
                                                            "message", "phone"};
@@ -595,6 +600,15 @@ void ingest_api_set_config(struct ingest_api *api,
     for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
         settings->is_contact_kept[i] = is_kept(&config->keep_contact, names[i]);
     }
+}
+
+void ingest_api_set_config(struct ingest_api *api,
+                           const struct lb_config *config)
+{
+    fill_settings(api, config);
+    event_store_set_burst(api->parts.store, config->burst_per_minute);
+    datacentre_reload(api->datacentre, config->datacentre_list,
+                      api->parts.parsers);
 }
 
 static void make_metrics(struct ingest_api *api)
@@ -642,8 +656,12 @@ enum lb_err ingest_api_new(struct lb_http_server *server,
     if (api->imports == NULL) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
+    rc = rc == LB_OK ? agent_cache_new(&api->agents, err) : rc;
+    rc = rc == LB_OK
+             ? datacentre_new(config->datacentre_list, &api->datacentre, err)
+             : rc;
     make_metrics(api);
-    ingest_api_set_config(api, config);
+    fill_settings(api, config);
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -655,6 +673,8 @@ void ingest_api_free(struct ingest_api *api)
 {
     if (api != NULL) {
         import_sessions_free(api->imports);
+        agent_cache_free(api->agents);
+        datacentre_free(api->datacentre);
         free(api);
     }
 }

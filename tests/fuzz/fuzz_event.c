@@ -50,6 +50,7 @@ static void set_up(void)
     context.catalog = catalog;
     context.sources = source_table_new();
     must(context.sources != NULL);
+    must(agent_cache_new(&context.agents, &err) == LB_OK);
     context.received_at_ms = NOW_MS;
     context.import = "";
     context.text_bytes = 256;

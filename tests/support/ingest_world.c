@@ -22,11 +22,12 @@ struct waiting_job {
 static void put_site(struct ingest_world *world,
                      const char *id,
                      const char *zone,
-                     const char *host)
+                     const char *host,
+                     const char *settings)
 {
     const char *const hosts[] = {host};
     const struct catalog_site_draft draft = {
-        id, zone, hosts, host == NULL ? 0 : 1, "{}", false};
+        id, zone, hosts, host == NULL ? 0 : 1, settings, false};
     struct lb_error err = {LB_OK, ""};
     int64_t number = 0;
 
@@ -48,16 +49,17 @@ void ingest_world_open(struct ingest_world *world, const char *dir)
     const struct writer_limits limits = {.queue_events = 100000,
                                          .queue_bytes = (size_t)16 << 20,
                                          .group_events = 10000};
-    const struct event_store_limits store_limits = {100000, 72 * LB_MS_PER_HOUR,
-                                                    10000, 10000};
+    const struct event_store_limits store_limits = {
+        100000, 72 * LB_MS_PER_HOUR, 10000, 10000, INGEST_WORLD_BURST};
     struct lb_error err = {LB_OK, ""};
 
     memset(world, 0, sizeof(*world));
     check(writer_new(NULL, dir, &limits, &world->writer, &err), &err);
     check(catalog_holder_new(world->writer, &world->holder, &err), &err);
     check(db_begin(writer_db(world->writer), &err), &err);
-    put_site(world, "alice.bio", "Europe/Paris", "l.alice.bio");
-    put_site(world, "bob.bio", "America/New_York", NULL);
+    put_site(world, "alice.bio", "Europe/Paris", "l.alice.bio",
+             "{\"ignore_ips\":[\"" INGEST_WORLD_IGNORED "\"]}");
+    put_site(world, "bob.bio", "America/New_York", NULL, "{}");
     check(db_commit(writer_db(world->writer), &err), &err);
     check(catalog_load(writer_db(world->writer), &world->catalog, &err), &err);
     check(dict_new(world->writer, &world->dict, &err), &err);
@@ -68,6 +70,7 @@ void ingest_world_open(struct ingest_world *world, const char *dir)
           &err);
     world->sources = source_table_new();
     assert_non_null(world->sources);
+    check(agent_cache_new(&world->agents, &err), &err);
 }
 
 void ingest_world_close(struct ingest_world *world)
@@ -83,6 +86,7 @@ void ingest_world_close(struct ingest_world *world)
     catalog_holder_free(world->holder);
     writer_free(world->writer);
     source_table_free(world->sources);
+    agent_cache_free(world->agents);
     memset(world, 0, sizeof(*world));
 }
 
@@ -101,6 +105,7 @@ void ingest_world_context(const struct ingest_world *world,
     memset(context_out, 0, sizeof(*context_out));
     context_out->catalog = world->catalog;
     context_out->sources = world->sources;
+    context_out->agents = world->agents;
     context_out->visitors = world->visitors;
     memcpy(context_out->id_key, event_store_id_key(world->store),
            sizeof(context_out->id_key));

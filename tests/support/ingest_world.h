@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ingest/agent_cache.h"
 #include "ingest/event_store.h"
 #include "ingest/source.h"
 #include "ingest/visitor.h"
@@ -16,6 +17,8 @@
 
 /* 2026-11-24T09:00:00Z, a Tuesday. */
 #define INGEST_WORLD_NOW_MS INT64_C(1795510800000)
+#define INGEST_WORLD_IGNORED "192.0.2.64/28" /* of alice.bio's owner */
+#define INGEST_WORLD_BURST 60 /* events of a visitor in a minute */
 
 struct ingest_world {
     struct writer *writer;
@@ -25,6 +28,7 @@ struct ingest_world {
     struct dict *dict;
     struct visitors *visitors;
     struct source_table *sources;
+    struct agent_cache *agents;
     struct event_store *store;
     bool is_started;
 };

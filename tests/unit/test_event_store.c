@@ -349,6 +349,88 @@ an_import_skips_what_it_was_told_of_and_what_it_appended(void **state)
     event_session_free(session);
 }
 
+/* What an undone append decided is decided anew, from what the event said. */
+static void a_burst_is_decided_at_append(void **state)
+{
+    static const char *const reasons[] = {NULL,    NULL, NULL, "burst",
+                                          "burst", NULL, "ua"};
+    struct ingest_world *world = *state;
+    struct request request;
+
+    event_store_set_burst(world->store, 3);
+    request_init(&request, world);
+    for (int i = 0; i < 5; i++) {
+        char text[160];
+
+        (void)snprintf(text, sizeof(text), VIEW("b%d") "}", i);
+        request_add(&request, text);
+    }
+    request_add(&request, "{\"type\":\"view\",\"site\":\"alice.bio\","
+                          "\"visitor\":\"w\"}");
+    request_add(&request, "{\"type\":\"view\",\"site\":\"alice.bio\","
+                          "\"visitor\":\"v\",\"user_agent\":\"curl/8\"}");
+    request.is_failing = true;
+    assert_int_equal(ingest_world_run(world, append, &request), LB_EINTERNAL);
+    event_store_set_burst(world->store, 4);
+    assert_int_equal(ingest_world_run(world, append, &request), LB_EINTERNAL);
+    assert_int_equal(request.events[3]->entry.traffic, ENTRY_HUMAN);
+    event_store_set_burst(world->store, 3);
+    request.is_failing = false;
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    for (int i = 0; i < 7; i++) {
+        const struct entry *entry = &request.events[i]->entry;
+
+        assert_int_equal(entry->traffic,
+                         reasons[i] == NULL ? ENTRY_HUMAN : ENTRY_BOT);
+        if (reasons[i] != NULL) {
+            assert_string_equal(entry->text[ENTRY_TEXT_REASON], reasons[i]);
+        }
+    }
+    request_deinit(&request);
+}
+
+/* The latest event in the log, and its class. */
+struct latest {
+    enum entry_traffic traffic;
+    char reason[16];
+};
+
+static enum lb_err find_latest(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct log_range range = {.upto_seq = INT64_MAX,
+                              .from_at_ms = INT64_MIN,
+                              .to_at_ms = INT64_MAX,
+                              .has_texts = true};
+    struct dict_cache *cache = dict_cache_new();
+    struct latest *latest = ctx;
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    enum lb_err rc = log_reader_open(db, cache, &range, &reader, err);
+
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
+           entry != NULL) {
+        const char *reason = entry->text[ENTRY_TEXT_REASON];
+
+        latest->traffic = entry->traffic;
+        (void)snprintf(latest->reason, sizeof(latest->reason), "%s",
+                       reason == NULL ? "" : reason);
+    }
+    log_reader_close(reader);
+    dict_cache_free(cache);
+    return rc;
+}
+
+static void assert_latest(struct ingest_world *world, const char *reason)
+{
+    struct latest latest = {ENTRY_HUMAN, ""};
+
+    assert_int_equal(ingest_world_run(world, find_latest, &latest), LB_OK);
+    assert_string_equal(latest.reason, reason);
+    assert_int_equal(latest.traffic,
+                     reason[0] == '\0' ? ENTRY_HUMAN : ENTRY_BOT);
+}
+
 struct scan {
     uint64_t sorted[3];
     bool is_known[3];
@@ -485,6 +567,41 @@ static void a_restart_knows_ids_and_the_last_half_hour(void **state)
     remove_dir(dir);
 }
 
+static void a_restart_knows_who_is_in_a_burst(void **state)
+{
+    char dir[] = "/tmp/linkbell-event-XXXXXX";
+    struct ingest_world world;
+    char text[160];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    ingest_world_open(&world, dir);
+    for (int i = 0; i < INGEST_WORLD_BURST; i++) {
+        (void)snprintf(text, sizeof(text), VIEW("b%d") "}", i);
+        (void)send_one(&world, text, NULL);
+    }
+    assert_latest(&world, "");
+    ingest_world_close(&world);
+
+    ingest_world_open(&world, dir);
+    (void)send_one(&world, VIEW("c") "}", NULL);
+    assert_latest(&world, "burst");
+    ingest_world_close(&world);
+
+    lb_clock_fake_wall(NOW_MS + 10 * LB_MS_PER_MIN - 1);
+    ingest_world_open(&world, dir);
+    (void)send_one(&world, VIEW("d") "}", NULL);
+    assert_latest(&world, "burst");
+    ingest_world_close(&world);
+
+    lb_clock_fake_wall(NOW_MS + 20 * LB_MS_PER_MIN - 1);
+    ingest_world_open(&world, dir);
+    (void)send_one(&world, VIEW("e") "}", NULL);
+    assert_latest(&world, "");
+    ingest_world_close(&world);
+    remove_dir(dir);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -493,11 +610,13 @@ int main(void)
         TEST(a_repeat_within_a_request_and_after_it_is_a_duplicate),
         TEST(a_request_that_failed_is_taken_when_it_is_repeated),
         TEST(one_bad_job_of_a_group_harms_no_other),
+        TEST(a_burst_is_decided_at_append),
         TEST(an_import_decides_by_itself),
         TEST(an_import_skips_what_it_was_told_of_and_what_it_appended),
         TEST(one_pass_over_the_log_finds_its_ids),
         TEST(an_answer_is_kept_for_24_hours_for_its_token_and_body),
         TEST(a_restart_knows_ids_and_the_last_half_hour),
+        TEST(a_restart_knows_who_is_in_a_burst),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
