@@ -214,7 +214,7 @@ class Erase(unittest.TestCase):
             sent += 1
         thread.join()
         self.assertEqual(found(self.bell, "zoe"), [])
-        self.assertEqual(self.bell.totals()["views"], sent)
+        self.assertEqual(self.bell.totals(extra="&traffic=all")["views"], sent)
         self.verify()
 
 

@@ -23,6 +23,7 @@ LEAD_EVERY = 400
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
 delivery: { allow_addresses: [127.0.0.0/8], jitter: 0 }
+bots: { burst_per_minute: 10000 }
 sites:
   - { id: alice.bio, timezone: Europe/Paris }
 destinations:

@@ -11,6 +11,7 @@ from harness import Linkbell, rfc3339
 CONFIG = """
 server: { listen: 127.0.0.1:0, log_level: debug }
 privacy: { keep_contact: [%s] }
+bots: { burst_per_minute: 5 }
 sites:
   - { id: alice.bio, timezone: Europe/Paris, hosts: [l.alice.bio] }
 rules:
@@ -22,6 +23,10 @@ V4 = "198.51.100.77"
 V6 = "2001:db8:77:1234:5678:9abc:def0:1234"
 MAPPED = "::ffff:198.51.100.78"
 AGENT = "Mozilla/5.0 (MarkerOS 7.7) MarkerBrowser/77.1 (like MarkerEngine)"
+CHROME = "Mozilla/5.0 (Linux; Android 14; MarkerOS) Chrome/126.0.77.1 Mobile MarkerBrowser/77"
+AGENTS = [AGENT, CHROME, CHROME + " [FB_IAB/FB4A;FBAV/440.0;MarkerEngine;]", "MarkerBrowser/77",
+          "Googlebot/2.1 MarkerEngine (+http://marker.zoe)", "Viber MarkerOS",
+          CHROME + " Viber MarkerEngine"]
 EMAIL = "marker.zoe+77@mail.example"
 NAME = "Zoe Markerson"
 MESSAGE = "my marker message is private"
@@ -45,6 +50,7 @@ def identified():
     """Every way for an event to say who it is of."""
     found = [event(kind, ip=ip, user_agent=AGENT, link="shop")
              for kind in ("view", "click", "conversion") for ip in ADDRESSES]
+    found += [event(ip=V4, user_agent=agent) for agent in AGENTS * 2]
     found += [event("view", visitor=EMAIL), event("click", visitor=V4, link="shop")]
     found += [event("lead", ip=V4, user_agent=AGENT, contact=CONTACT),
               event("lead", visitor=EMAIL, contact={"email": EMAIL})]
@@ -165,7 +171,8 @@ def written(bell):
     texts["log"] = bell.log.read_bytes()
     for path in ("/metrics", "/v1/export/events?site=alice.bio", "/v1/alerts", "/v1/deliveries",
                  "/v1/export/events?site=alice.bio&format=csv", "/v1/stats?site=*&by=page,referrer",
-                 "/v1/stats?site=*&by=source,utm_source,click_id"):
+                 "/v1/stats?site=*&by=source,utm_source,click_id",
+                 "/v1/stats?site=*&traffic=all&by=device,browser,os,traffic,reason"):
         answer = bell.get(path)
         assert answer.status == 200, answer
         texts[path] = answer.body
