@@ -32,7 +32,7 @@
 #include "geo/geo_command.h"
 #include "geo/geo_watch.h"
 #include "ingest/import_command.h"
-#include "ingest/ingest_api.h"
+#include "ingest/ways_in.h"
 #include "sql/apply.h"
 #include "sql/auth.h"
 #include "sql/cursor.h"
@@ -84,7 +84,7 @@ struct service {
     struct deliver *deliver;
     struct lb_http_server *http;
     struct auth *auth;
-    struct ingest_api *ingest;
+    struct ways_in *ways_in;
     struct stats_api *stats;
     struct export_api *exports;
     struct verify_api *verify;
@@ -176,15 +176,15 @@ static enum lb_err build_erase(struct service *service, struct lb_error *err)
 static enum lb_err build_routes(struct service *service, struct lb_error *err)
 {
     struct lb_config *config = &service->config;
-    struct ingest_parts parts = {
-        service->writer,   service->auth,    service->store,
-        service->visitors, service->sources, service->clients,
-        service->geo,      service->parsers, service->readers};
+    const struct intake_parts parts = {
+        service->writer,  service->auth,    service->store, service->visitors,
+        service->sources, service->clients, service->geo,   service->parsers,
+        service->readers, service->holder};
     const struct verify_parts counted = {service->readers, service->writer,
                                          service->days};
     const struct health_check geo = {geo_watch_state, service->geo};
     enum lb_err rc =
-        ingest_api_new(service->http, &parts, config, &service->ingest, err);
+        ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
     rc = rc == LB_OK
              ? stats_api_new(service->http, service->auth, service->readers,
@@ -308,7 +308,7 @@ static void demolish(struct service *service)
     verify_api_free(service->verify);
     export_api_free(service->exports);
     stats_api_free(service->stats);
-    ingest_api_free(service->ingest);
+    ways_in_free(service->ways_in);
     lb_http_server_free(service->http);
     auth_free(service->auth);
     geo_watch_free(service->geo);
@@ -370,7 +370,7 @@ static void reload(struct service *service)
     writer_set_limits(service->writer, &limits);
     lb_log_set_level_name(config.log_level);
     visitor_set_period(service->visitors, visitor_period_of(&config));
-    ingest_api_set_config(service->ingest, &service->config);
+    ways_in_set_config(service->ways_in, &service->config);
     lb_client_rules_set(service->clients, &service->config);
     geo_watch_reload(service->geo, &service->config.geo_database);
     stats_api_set_config(service->stats, &service->config);

@@ -1,8 +1,6 @@
 /* event.c - validation and enrichment of one event. */
 #include "ingest/event.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -12,8 +10,8 @@
 #include "base/zone.h"
 #include "ingest/channel.h"
 #include "ingest/event_client.h"
+#include "ingest/event_parts.h"
 #include "sql/auth.h"
-#include "sql/erase.h"
 
 enum field_kind {
     FIELD_TEXT,
@@ -73,14 +71,6 @@ static const struct field fields[FIELD_COUNT] = {
     {"props", FIELD_PROPS, 0},
 };
 
-static const char *const contact_names[ENTRY_CONTACT_COUNT] = {
-    "email", "name", "message", "phone"};
-static const char *const contact_paths[ENTRY_CONTACT_COUNT] = {
-    "contact.email", "contact.name", "contact.message", "contact.phone"};
-#define CONTACT_MESSAGE_BYTES 4096
-#define PROP_BYTES 512
-#define SHOWN_BYTES 64 /* of a sender's word in an error */
-
 struct reading {
     const struct event_context *context;
     struct lb_arena *arena;
@@ -89,51 +79,9 @@ struct reading {
     const cJSON *items[FIELD_COUNT]; /* what the object holds; NULL: absent */
 };
 
-static bool fail(struct reading *reading,
-                 const char *code,
-                 const char *field,
-                 const char *fmt,
-                 ...) LB_PRINTF(4, 5);
-
-static bool fail(struct reading *reading,
-                 const char *code,
-                 const char *field,
-                 const char *fmt,
-                 ...)
-{
-    va_list args;
-
-    reading->fault->code = code;
-    reading->fault->field = field;
-    va_start(args, fmt);
-    if (vsnprintf(reading->fault->message, sizeof(reading->fault->message), fmt,
-                  args) < 0) {
-        reading->fault->message[0] = '\0';
-    }
-    va_end(args);
-    /* A cut inside a character would not be UTF-8. */
-    reading->fault->message[lb_text_cut(
-        reading->fault->message, strlen(reading->fault->message),
-        sizeof(reading->fault->message) - 4)] = '\0';
-    return false;
-}
-
-/* A sender's word as an error may repeat it: errors are kept under an
- * Idempotency-Key and end in the senders' logs, so a word that may be
- * somebody's address, browser or name is not shown. */
-static const char *shown(const char *word)
-{
-    struct lb_ip address;
-
-    return lb_text_is_made_of(word, "A-Za-z0-9_.:+-", SHOWN_BYTES) &&
-                   !lb_ip_parse(word, &address)
-               ? word
-               : "(not shown)";
-}
-
 static bool no_memory(struct reading *reading)
 {
-    return fail(reading, "internal", NULL, "out of memory");
+    return event_fault_set(reading->fault, "internal", NULL, "out of memory");
 }
 
 static const char *text_of(const struct reading *reading, enum field_id id)
@@ -154,24 +102,6 @@ static int find_field(const char *name)
     return -1;
 }
 
-static bool check_text(struct reading *reading,
-                       const char *path,
-                       const cJSON *item,
-                       size_t max_bytes)
-{
-    size_t max = max_bytes == 0 ? reading->context->text_bytes : max_bytes;
-
-    if (!cJSON_IsString(item)) {
-        return fail(reading, "bad_type", path, "%s must be a text", path);
-    }
-    if (strlen(item->valuestring) > max) {
-        return fail(reading, "too_long", path,
-                    "%s has %zu bytes; %zu are taken", path,
-                    strlen(item->valuestring), max);
-    }
-    return true;
-}
-
 /* Sorts the object's members into items; null counts as absent. */
 static bool sort_fields(struct reading *reading, const cJSON *json)
 {
@@ -181,21 +111,25 @@ static bool sort_fields(struct reading *reading, const cJSON *json)
         int id = find_field(item->string);
 
         if (id < 0) {
-            return fail(reading, "unknown_field", shown(item->string),
-                        "\"%.60s\" is no field of an event; see the list in "
-                        "the documentation",
-                        shown(item->string));
+            return event_fault_set(
+                reading->fault, "unknown_field",
+                event_fault_shown(item->string),
+                "\"%.60s\" is no field of an event; see the list in "
+                "the documentation",
+                event_fault_shown(item->string));
         }
         if ((seen & 1u << id) != 0) {
-            return fail(reading, "duplicate_key", fields[id].name,
-                        "%s stands in the event twice", fields[id].name);
+            return event_fault_set(
+                reading->fault, "duplicate_key", fields[id].name,
+                "%s stands in the event twice", fields[id].name);
         }
         seen |= 1u << id;
         if (cJSON_IsNull(item)) {
             continue;
         }
         if (fields[id].kind == FIELD_TEXT &&
-            !check_text(reading, fields[id].name, item, fields[id].max_bytes)) {
+            !event_parts_check_text(reading->context, fields[id].name, item,
+                                    fields[id].max_bytes, reading->fault)) {
             return false;
         }
         reading->items[id] = item;
@@ -210,26 +144,30 @@ static bool read_type_and_site(struct reading *reading)
     const char *site = text_of(reading, FIELD_ID_SITE);
 
     if (type == NULL) {
-        return fail(reading, "missing_field", "type",
-                    "type is missing; it is view, click, lead or conversion");
+        return event_fault_set(
+            reading->fault, "missing_field", "type",
+            "type is missing; it is view, click, lead or conversion");
     }
     if (!entry_type_from_name(type, &entry->type)) {
-        return fail(reading, "bad_value", "type",
-                    "type \"%.40s\" is not view, click, lead or conversion",
-                    shown(type));
+        return event_fault_set(
+            reading->fault, "bad_value", "type",
+            "type \"%.40s\" is not view, click, lead or conversion",
+            event_fault_shown(type));
     }
     if (site == NULL) {
-        return fail(reading, "missing_field", "site",
-                    "site is missing; it is the id of a configured site");
+        return event_fault_set(
+            reading->fault, "missing_field", "site",
+            "site is missing; it is the id of a configured site");
     }
     reading->event->site = catalog_site_find(reading->context->catalog, site);
     if (reading->event->site == NULL ||
         (reading->context->who != NULL &&
          !auth_may_site(reading->context->who, reading->event->site->number))) {
-        return fail(reading, "unknown_site", "site",
-                    "there is no site \"%.64s\" for this token; add it to "
-                    "linkbell.yaml and apply it, or use another token",
-                    shown(site));
+        return event_fault_set(
+            reading->fault, "unknown_site", "site",
+            "there is no site \"%.64s\" for this token; add it to "
+            "linkbell.yaml and apply it, or use another token",
+            event_fault_shown(site));
     }
     entry->site = reading->event->site->number;
     return true;
@@ -243,22 +181,25 @@ parse_ts(struct reading *reading, const cJSON *item, int64_t *ts_out)
     if (cJSON_IsNumber(item)) {
         if (item->valuedouble < 0 || item->valuedouble > last_ms ||
             item->valuedouble != (double)(int64_t)item->valuedouble) {
-            return fail(reading, "bad_ts", "ts",
-                        "ts must be whole milliseconds since 1970, up to the "
-                        "year 9999");
+            return event_fault_set(
+                reading->fault, "bad_ts", "ts",
+                "ts must be whole milliseconds since 1970, up to the "
+                "year 9999");
         }
         *ts_out = (int64_t)item->valuedouble;
         return true;
     }
     if (!cJSON_IsString(item)) {
-        return fail(reading, "bad_type", "ts",
-                    "ts must be an RFC 3339 text or epoch milliseconds");
+        return event_fault_set(
+            reading->fault, "bad_type", "ts",
+            "ts must be an RFC 3339 text or epoch milliseconds");
     }
     if (!lb_zone_parse_instant(item->valuestring, ts_out) || *ts_out < 0) {
-        return fail(reading, "bad_ts", "ts",
-                    "ts \"%.40s\" is no RFC 3339 time with a zone, such as "
-                    "2026-11-23T08:15:02Z",
-                    shown(item->valuestring));
+        return event_fault_set(
+            reading->fault, "bad_ts", "ts",
+            "ts \"%.40s\" is no RFC 3339 time with a zone, such as "
+            "2026-11-23T08:15:02Z",
+            event_fault_shown(item->valuestring));
     }
     return true;
 }
@@ -275,16 +216,18 @@ static bool read_ts(struct reading *reading)
         return false;
     }
     if (entry->ts_at_ms > now_ms + EVENT_FUTURE_MS) {
-        return fail(reading, "in_future", "ts",
-                    "ts is more than 10 minutes ahead of this server's clock; "
-                    "check the sender's clock");
+        return event_fault_set(
+            reading->fault, "in_future", "ts",
+            "ts is more than 10 minutes ahead of this server's clock; "
+            "check the sender's clock");
     }
     if (reading->context->is_any_age) {
         entry->received_at_ms = entry->ts_at_ms;
     } else if (entry->ts_at_ms < now_ms - EVENT_LATE_MS) {
-        return fail(reading, "too_old", "ts",
-                    "ts is more than 72 hours ago; load older events with "
-                    "linkbell import");
+        return event_fault_set(
+            reading->fault, "too_old", "ts",
+            "ts is more than 72 hours ago; load older events with "
+            "linkbell import");
     }
     return true;
 }
@@ -330,9 +273,10 @@ static bool read_texts(struct reading *reading)
     entry->text[ENTRY_TEXT_CITY] = text_of(reading, FIELD_ID_CITY);
     if (country != NULL &&
         (strlen(country) != 2 || !lb_text_is_made_of(country, "A-Z", 2))) {
-        return fail(reading, "bad_value", "country",
-                    "country \"%.20s\" is not two letters A-Z (ISO 3166-1)",
-                    shown(country));
+        return event_fault_set(
+            reading->fault, "bad_value", "country",
+            "country \"%.20s\" is not two letters A-Z (ISO 3166-1)",
+            event_fault_shown(country));
     }
     entry->text[ENTRY_TEXT_COUNTRY] = country;
     return true;
@@ -378,14 +322,16 @@ static bool read_utm_object(struct reading *reading, struct utm *utm)
         return true;
     }
     if (!cJSON_IsObject(object)) {
-        return fail(reading, "bad_type", "utm",
-                    "utm must be an object with source, medium, campaign, "
-                    "term, content");
+        return event_fault_set(
+            reading->fault, "bad_type", "utm",
+            "utm must be an object with source, medium, campaign, "
+            "term, content");
     }
     twice = lb_json_find_duplicate_key(object);
     if (twice != NULL) {
-        return fail(reading, "duplicate_key", "utm",
-                    "%.60s stands in utm twice", shown(twice));
+        return event_fault_set(reading->fault, "duplicate_key", "utm",
+                               "%.60s stands in utm twice",
+                               event_fault_shown(twice));
     }
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
         const char *name = strncmp(item->string, "utm_", 4) == 0
@@ -398,15 +344,18 @@ static bool read_utm_object(struct reading *reading, struct utm *utm)
             key++;
         }
         if (key == UTM_KEY_COUNT) {
-            return fail(reading, "unknown_field", shown(item->string),
-                        "\"%.60s\" is no key of utm; they are source, medium, "
-                        "campaign, term, content",
-                        shown(item->string));
+            return event_fault_set(
+                reading->fault, "unknown_field",
+                event_fault_shown(item->string),
+                "\"%.60s\" is no key of utm; they are source, medium, "
+                "campaign, term, content",
+                event_fault_shown(item->string));
         }
         if (cJSON_IsNull(item)) {
             continue;
         }
-        if (!check_text(reading, "utm", item, 0)) {
+        if (!event_parts_check_text(reading->context, "utm", item, 0,
+                                    reading->fault)) {
             return false;
         }
         if (utm_set(utm, (enum utm_key)key, item->valuestring,
@@ -477,170 +426,16 @@ static bool read_client(struct reading *reading)
     const cJSON *agent = reading->items[FIELD_ID_AGENT];
     const struct event_client client = {
         .address = text_of(reading, FIELD_ID_IP),
-        .agent = agent == NULL ? NULL : agent->valuestring,
+        .agent = agent == NULL ? reading->context->agent : agent->valuestring,
         .visitor = text_of(reading, FIELD_ID_VISITOR)};
     enum lb_err rc = event_client_fill(reading->context, &client,
                                        reading->arena, reading->event);
 
     if (rc == LB_EINVAL) {
-        return fail(reading, "bad_value", "ip",
-                    "ip is no IPv4 or IPv6 address");
+        return event_fault_set(reading->fault, "bad_value", "ip",
+                               "ip is no IPv4 or IPv6 address");
     }
     return rc == LB_OK || no_memory(reading);
-}
-
-static bool read_value(struct reading *reading)
-{
-    const cJSON *object = reading->items[FIELD_ID_VALUE];
-    struct entry *entry = &reading->event->entry;
-    const cJSON *amount = NULL;
-    const cJSON *currency = NULL;
-
-    if (object == NULL) {
-        return true;
-    }
-    if (!cJSON_IsObject(object)) {
-        return fail(reading, "bad_type", "value",
-                    "value must be an object with amount and currency");
-    }
-    for (const cJSON *item = object->child; item != NULL; item = item->next) {
-        const cJSON **slot = strcmp(item->string, "amount") == 0     ? &amount
-                             : strcmp(item->string, "currency") == 0 ? &currency
-                                                                     : NULL;
-
-        if (slot == NULL) {
-            return fail(
-                reading, "unknown_field", shown(item->string),
-                "\"%.60s\" is no key of value; they are amount and currency",
-                shown(item->string));
-        }
-        if (*slot != NULL) {
-            return fail(reading, "duplicate_key", "value",
-                        "%s stands in value twice", shown(item->string));
-        }
-        *slot = item;
-    }
-    if (amount == NULL || currency == NULL) {
-        return fail(reading, "missing_field",
-                    amount == NULL ? "value.amount" : "value.currency",
-                    "value needs amount and currency");
-    }
-    if (!cJSON_IsNumber(amount)) {
-        return fail(reading, "bad_type", "value.amount",
-                    "value.amount must be a number");
-    }
-    if (!lb_json_to_hundredths(amount, &entry->amount_hundredths)) {
-        return fail(
-            reading, "bad_value", "value.amount",
-            "value.amount must have 2 places at most and be at most 10^12");
-    }
-    if (!cJSON_IsString(currency) || strlen(currency->valuestring) != 3 ||
-        !lb_text_is_made_of(currency->valuestring, "A-Z", 3)) {
-        return fail(reading, "bad_value", "value.currency",
-                    "value.currency must be three letters A-Z");
-    }
-    entry->has_amount = true;
-    entry->text[ENTRY_TEXT_CURRENCY] = currency->valuestring;
-    return true;
-}
-
-static bool read_contact(struct reading *reading)
-{
-    const cJSON *object = reading->items[FIELD_ID_CONTACT];
-    const char *twice;
-
-    if (object == NULL) {
-        return true;
-    }
-    if (!cJSON_IsObject(object)) {
-        return fail(
-            reading, "bad_type", "contact",
-            "contact must be an object with email, name, message, phone");
-    }
-    twice = lb_json_find_duplicate_key(object);
-    if (twice != NULL) {
-        return fail(reading, "duplicate_key", "contact",
-                    "%.60s stands in contact twice", shown(twice));
-    }
-    for (const cJSON *item = object->child; item != NULL; item = item->next) {
-        int field = 0;
-
-        while (field < ENTRY_CONTACT_COUNT &&
-               strcmp(contact_names[field], item->string) != 0) {
-            field++;
-        }
-        if (field == ENTRY_CONTACT_COUNT) {
-            return fail(reading, "unknown_field", shown(item->string),
-                        "\"%.60s\" is no key of contact; they are email, name, "
-                        "message, phone",
-                        shown(item->string));
-        }
-        if (cJSON_IsNull(item)) {
-            continue;
-        }
-        if (!check_text(reading, contact_paths[field], item,
-                        field == ENTRY_CONTACT_MESSAGE ? CONTACT_MESSAGE_BYTES
-                                                       : 0)) {
-            return false;
-        }
-        if (field == ENTRY_CONTACT_EMAIL && item->valuestring[0] != '\0') {
-            reading->event->entry.email_hash =
-                erase_email_hash(reading->context->id_key, item->valuestring);
-        }
-        if (reading->context->is_contact_kept[field] &&
-            item->valuestring[0] != '\0') {
-            reading->event->entry.contact[field] = item->valuestring;
-        }
-    }
-    return true;
-}
-
-static bool read_props(struct reading *reading)
-{
-    const cJSON *object = reading->items[FIELD_ID_PROPS];
-    struct lb_buf text;
-    const char *twice;
-    size_t count = 0;
-
-    if (object == NULL || (cJSON_IsObject(object) && object->child == NULL)) {
-        return true;
-    }
-    if (!cJSON_IsObject(object)) {
-        return fail(reading, "bad_type", "props",
-                    "props must be a flat object");
-    }
-    twice = lb_json_find_duplicate_key(object);
-    if (twice != NULL) {
-        return fail(reading, "duplicate_key", "props",
-                    "%.60s stands in props twice", shown(twice));
-    }
-    for (const cJSON *item = object->child; item != NULL; item = item->next) {
-        if (!cJSON_IsString(item) && !cJSON_IsNumber(item) &&
-            !cJSON_IsBool(item)) {
-            return fail(reading, "bad_type", "props",
-                        "props.%.60s must be a text, a number, true or false",
-                        shown(item->string));
-        }
-        if (++count > EVENT_PROPS) {
-            return fail(reading, "bad_value", "props",
-                        "props has more than %d pairs", EVENT_PROPS);
-        }
-        if (strlen(item->string) > reading->context->text_bytes ||
-            item->string[0] == '\0' ||
-            (cJSON_IsString(item) && strlen(item->valuestring) > PROP_BYTES)) {
-            return fail(
-                reading, "too_long", "props",
-                "props.%.60s: a name has 1 to %zu bytes, a value at most %d",
-                shown(item->string), reading->context->text_bytes, PROP_BYTES);
-        }
-    }
-    lb_buf_init(&text, (size_t)256 * 1024);
-    lb_json_add_item(&text, object);
-    reading->event->entry.text[ENTRY_TEXT_PROPS] =
-        lb_arena_text(reading->arena, lb_buf_text(&text), text.len);
-    lb_buf_deinit(&text);
-    return reading->event->entry.text[ENTRY_TEXT_PROPS] != NULL ||
-           no_memory(reading);
 }
 
 static char *keep_text(const char **text, char *at)
@@ -689,12 +484,17 @@ bool event_read(const struct event_context *context,
     event_out->entry.kind = ENTRY_EVENT;
     event_out->entry.is_silent = context->is_silent;
     if (!cJSON_IsObject(json)) {
-        return fail(&reading, "bad_type", "event",
-                    "an event must be a JSON object");
+        return event_fault_set(reading.fault, "bad_type", "event",
+                               "an event must be a JSON object");
     }
     return sort_fields(&reading, json) && read_type_and_site(&reading) &&
            read_ts(&reading) && read_id(&reading) && read_texts(&reading) &&
            read_url(&reading, &host) && read_attribution(&reading, host) &&
-           read_client(&reading) && read_value(&reading) &&
-           read_contact(&reading) && read_props(&reading);
+           read_client(&reading) &&
+           event_parts_read_value(reading.items[FIELD_ID_VALUE], event_out,
+                                  fault_out) &&
+           event_parts_read_contact(context, reading.items[FIELD_ID_CONTACT],
+                                    event_out, fault_out) &&
+           event_parts_read_props(context, reading.items[FIELD_ID_PROPS], arena,
+                                  event_out, fault_out);
 }

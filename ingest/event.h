@@ -17,6 +17,7 @@
 #include "ingest/agent_cache.h"
 #include "ingest/datacentre.h"
 #include "ingest/decide.h"
+#include "ingest/event_fault.h"
 #include "ingest/source.h"
 #include "ingest/traffic.h"
 #include "ingest/visitor.h"
@@ -60,17 +61,15 @@ struct event_context {
     const char *referrer; /* the request's, for events without one; NULL */
     struct agent_cache *agents;
     struct datacentre_list *datacentres; /* NULL: none is known */
-    const struct geo *geo;      /* NULL: places come with the events alone */
-    struct lb_ip address;       /* of the request, for events without one */
-    struct traffic_signs signs; /* of the visitor, where it sends by itself */
+    const struct geo *geo; /* NULL: places come with the events alone */
+    struct lb_ip address;  /* of the request, for events without one */
+    /* Where the visitor sends by itself: */
+    struct traffic_signs signs;
+    const char *agent; /* its user agent; NULL: none is known */
+    bool
+        is_length_free; /* lengths were looked at, by another dialect's rules */
     bool is_private; /* the client asks not to be recognised: no visitor, city,
                         region or click identifier */
-};
-
-struct event_fault {
-    const char *code;
-    const char *field; /* NULL: none is at fault */
-    char message[200];
 };
 
 /* Reads json into *event_out, texts in arena.  False with *fault_out filled

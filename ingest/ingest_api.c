@@ -21,17 +21,6 @@
 #define KEY_BYTES 64
 #define RATE_SLOTS 256
 
-/* What requests look at; replaced as a whole, so one under way keeps its own.
- */
-struct settings {
-    struct batch_limits limits;
-    bool is_case_kept;
-    bool is_contact_kept[ENTRY_CONTACT_COUNT];
-    size_t text_bytes;
-    int64_t rate;
-    int64_t double_tap_window_ms;
-};
-
 /* Events that a token may still send this second. */
 struct rate_slot {
     char token[32];
@@ -40,15 +29,10 @@ struct rate_slot {
 };
 
 struct ingest_api {
-    struct ingest_parts parts;
-    struct settings settings;
+    struct intake *intake;
+    struct intake_parts parts;
     struct import_sessions *imports; /* owned */
-    struct agent_cache *agents;      /* owned */
-    struct datacentre *datacentre;   /* owned */
     struct rate_slot rates[RATE_SLOTS];
-    struct lb_metric *accepted[ENTRY_TYPE_COUNT];
-    struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
-    struct lb_metric *duplicates;
 };
 
 /* One request on its way: parsed here or on the pool, appended by the writer.
@@ -59,7 +43,7 @@ struct ingest_request {
     struct ingest_api *api;
     struct lb_http_request *http;
     struct event_context context;
-    struct settings settings;
+    struct intake_settings settings; /* as they were when it came */
     struct batch batch;
     enum lb_inflate_kind encoding;
     bool is_ndjson;
@@ -76,8 +60,7 @@ struct ingest_request {
 static void free_request(struct ingest_request *request)
 {
     batch_deinit(&request->batch);
-    geo_close(request->context.geo);
-    datacentre_release(request->context.datacentres);
+    intake_release(&request->context);
     free(request->stored);
     free(request);
 }
@@ -105,35 +88,6 @@ static void respond_fault(struct ingest_request *request)
     }
     lb_http_respond_error(request->http, batch->status, batch->code,
                           batch->message, NULL);
-}
-
-static void count_events(const struct ingest_request *request)
-{
-    int64_t accepted[ENTRY_TYPE_COUNT] = {0};
-    int64_t duplicates[ENTRY_TYPE_COUNT] = {0};
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < request->batch.event_count; i++) {
-        int type = (int)request->batch.events[i]->entry.type;
-
-        if (request->batch.is_duplicate[i]) {
-            duplicates[type]++;
-            sum++;
-        } else {
-            accepted[type]++;
-        }
-    }
-    for (int type = 0; type < ENTRY_TYPE_COUNT; type++) {
-        if (accepted[type] > 0) {
-            lb_metrics_add(request->api->accepted[type], accepted[type]);
-        }
-        if (duplicates[type] > 0) {
-            lb_metrics_add(request->api->duplicate[type], duplicates[type]);
-        }
-    }
-    if (sum > 0) {
-        lb_metrics_add(request->api->duplicates, sum);
-    }
 }
 
 /* --- the writer's part -------------------------------------------------------
@@ -214,36 +168,18 @@ static void respond_stored(struct ingest_request *request)
                     request->stored, strlen(request->stored));
 }
 
-static void respond_storage_error(struct ingest_request *request,
-                                  enum lb_err rc,
-                                  const struct lb_error *err)
-{
-    bool is_full = rc == LB_EFULL;
-
-    if (is_full) {
-        lb_metrics_limit_hit("disk_reserve");
-    }
-    lb_log_limited(LB_LOG_ERROR, "append_failed", "text=\"%s\"", err->text);
-    lb_http_respond_header(request->http, "Retry-After", is_full ? "30" : "1");
-    lb_http_respond_error(
-        request->http, 503, is_full ? "disk_full" : "not_ready",
-        is_full ? "The disk is full; nothing of this request was stored."
-                : "The database can't be written now; nothing of this request "
-                  "was stored.",
-        "Send the same request again, with the same ids, after Retry-After.");
-}
-
 static void
 done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct ingest_request *request = (struct ingest_request *)job;
 
     if (rc != LB_OK) {
-        respond_storage_error(request, rc, err);
+        intake_respond_failed(request->http, rc, err);
     } else if (request->stored != NULL) {
         respond_stored(request);
     } else {
-        count_events(request);
+        intake_count(request->api->intake, request->batch.events,
+                     request->batch.is_duplicate, request->batch.event_count);
         respond_batch(request);
     }
     if (request->import != NULL) {
@@ -308,12 +244,7 @@ static void after_parse(struct ingest_request *request)
         is_over =
             writer_submit(request->api->parts.writer, &request->job) != LB_OK;
         if (is_over) {
-            lb_metrics_limit_hit("queue_events");
-            lb_http_respond_header(request->http, "Retry-After", "1");
-            lb_http_respond_error(request->http, 503, "overloaded",
-                                  "Too many events wait to be stored; nothing "
-                                  "of this request was.",
-                                  "Send it again after Retry-After.");
+            intake_respond_full(request->http);
         }
     }
     if (is_over) {
@@ -416,29 +347,9 @@ static void fill_context(struct ingest_request *request,
     struct ingest_api *api = request->api;
     struct event_context *context = &request->context;
 
-    context->catalog = who->catalog;
+    intake_fill_context(api->intake, who->catalog, request->http, context);
     context->who = who;
-    context->sources = api->parts.sources;
-    context->visitors = api->parts.visitors;
-    memcpy(context->id_key, event_store_id_key(api->parts.store),
-           sizeof(context->id_key));
-    context->received_at_ms = lb_clock_wall_ms();
-    context->import = "";
-    context->is_case_kept = request->settings.is_case_kept;
-    context->text_bytes = request->settings.text_bytes;
-    memcpy(context->is_contact_kept, request->settings.is_contact_kept,
-           sizeof(context->is_contact_kept));
     context->address = lb_client_rules_given(api->parts.clients, request->http);
-    context->is_private =
-        lb_client_rules_is_private(api->parts.clients, request->http);
-    context->geo = geo_watch_current(api->parts.geo);
-    context->agents = api->agents;
-    context->datacentres = datacentre_current(api->datacentre);
-    context->referrer = lb_http_request_header(request->http, "Referer");
-    if (context->referrer != NULL &&
-        !lb_text_is_made_of(context->referrer, "!-~", SOURCE_REFERRER_BYTES)) {
-        context->referrer = NULL;
-    }
     (void)snprintf(request->token, sizeof(request->token), "%s",
                    who->token == NULL ? "local" : who->token->id);
 }
@@ -483,7 +394,7 @@ static struct ingest_request *new_request(struct ingest_api *api,
     }
     request->api = api;
     request->http = http;
-    request->settings = api->settings;
+    request->settings = *intake_settings(api->intake);
     batch_init(&request->batch);
     request->is_ndjson = is_media(lb_http_request_header(http, "Content-Type"),
                                   "application/x-ndjson");
@@ -536,8 +447,8 @@ static void handle_import(struct lb_http_request *http, void *ctx)
     if (request == NULL) {
         return;
     }
-    request->import = import_session_take(api->imports, name,
-                                          api->settings.double_tap_window_ms);
+    request->import = import_session_take(
+        api->imports, name, intake_settings(api->intake)->double_tap_window_ms);
     if (request->import == NULL) {
         lb_http_respond_error(http, 503, "overloaded",
                               "Too many imports run, or this one is busy.",
@@ -569,73 +480,11 @@ static void handle_scan(struct lb_http_request *http, void *ctx)
 
     import_session_scan(api->imports, http, api->parts.readers,
                         event_store_id_key(api->parts.store),
-                        api->settings.double_tap_window_ms);
-}
-
-static bool is_kept(const struct lb_config_list *list, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->values[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void fill_settings(struct ingest_api *api,
-                          const struct lb_config *config)
-{
-    static const char *const names[ENTRY_CONTACT_COUNT] = {"email", "name",
-                                                           "message", "phone"};
-    struct settings *settings = &api->settings;
-
-    settings->limits.body_inflated_bytes = (size_t)config->body_inflated_bytes;
-    settings->limits.events = (size_t)config->events_per_request;
-    settings->limits.event_bytes = (size_t)config->event_bytes;
-    settings->limits.json_depth = (unsigned)config->json_depth;
-    settings->is_case_kept = strcmp(config->utm_case, "keep") == 0;
-    settings->text_bytes = (size_t)config->text_bytes;
-    settings->rate = config->rate;
-    settings->double_tap_window_ms = config->double_tap_window_ms;
-    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
-        settings->is_contact_kept[i] = is_kept(&config->keep_contact, names[i]);
-    }
-}
-
-void ingest_api_set_config(struct ingest_api *api,
-                           const struct lb_config *config)
-{
-    fill_settings(api, config);
-    event_store_set_burst(api->parts.store, config->burst_per_minute);
-    datacentre_reload(api->datacentre, config->datacentre_list,
-                      api->parts.parsers);
-}
-
-static void make_metrics(struct ingest_api *api)
-{
-    const char *help = "Events by type and what became of them.";
-    char labels[64];
-
-    for (int type = 0; type < ENTRY_TYPE_COUNT; type++) {
-        const char *name = entry_type_name((enum entry_type)type);
-
-        (void)snprintf(labels, sizeof(labels),
-                       "type=\"%s\",result=\"accepted\"", name);
-        api->accepted[type] = lb_metrics_get(
-            LB_METRIC_COUNTER, "linkbell_events_total", help, labels);
-        (void)snprintf(labels, sizeof(labels),
-                       "type=\"%s\",result=\"duplicate\"", name);
-        api->duplicate[type] = lb_metrics_get(
-            LB_METRIC_COUNTER, "linkbell_events_total", help, labels);
-    }
-    api->duplicates =
-        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_duplicates_total",
-                       "Events whose id was known.", "");
+                        intake_settings(api->intake)->double_tap_window_ms);
 }
 
 enum lb_err ingest_api_new(struct lb_http_server *server,
-                           const struct ingest_parts *parts,
-                           const struct lb_config *config,
+                           struct intake *intake,
                            struct ingest_api **api_out,
                            struct lb_error *err)
 {
@@ -651,17 +500,12 @@ enum lb_err ingest_api_new(struct lb_http_server *server,
     if (api == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    api->parts = *parts;
+    api->intake = intake;
+    api->parts = *intake_parts(intake);
     api->imports = import_sessions_new();
     if (api->imports == NULL) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    rc = rc == LB_OK ? agent_cache_new(&api->agents, err) : rc;
-    rc = rc == LB_OK
-             ? datacentre_new(config->datacentre_list, &api->datacentre, err)
-             : rc;
-    make_metrics(api);
-    fill_settings(api, config);
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -673,8 +517,6 @@ void ingest_api_free(struct ingest_api *api)
 {
     if (api != NULL) {
         import_sessions_free(api->imports);
-        agent_cache_free(api->agents);
-        datacentre_free(api->datacentre);
         free(api);
     }
 }

@@ -1,0 +1,205 @@
+/* arrival.c - the events of a request that is not POST /v1/events. */
+#include "ingest/arrival.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "ingest/traffic.h"
+
+#define ARENA_BYTES ((size_t)8 * 1024 * 1024)
+
+struct arrival {
+    struct writer_job job; /* first: jobs are cast back */
+    struct intake *intake;
+    struct catalog *catalog; /* owned reference */
+    struct event_context context;
+    struct lb_arena *arena; /* owned */
+    struct event **events;  /* owned array; in arena */
+    bool *is_duplicate;     /* owned */
+    size_t count;
+    size_t cap;
+    void (*done)(void *ctx, const struct arrival_result *result);
+    void *ctx;
+};
+
+/* What the visitor's own request tells. */
+static void fill_visitor(struct arrival *arrival, struct lb_http_request *http)
+{
+    const char *agent = lb_http_request_header(http, "User-Agent");
+    const struct traffic_fields fields = {
+        lb_http_request_header(http, "Cookie"),
+        lb_http_request_header(http, "Sec-Purpose"),
+        lb_http_request_header(http, "Purpose"),
+        lb_http_request_header(http, "X-Purpose"),
+        lb_http_request_header(http, "X-moz")};
+
+    arrival->context.address =
+        lb_client_rules_find(intake_parts(arrival->intake)->clients, http);
+    arrival->context.agent = agent == NULL ? "" : agent;
+    arrival->context.signs =
+        traffic_read_signs(&fields, lb_http_request_is_head(http));
+}
+
+struct arrival *arrival_new(struct intake *intake,
+                            struct lb_http_request *http,
+                            enum arrival_sender sender)
+{
+    struct arrival *arrival = calloc(1, sizeof(*arrival));
+
+    if (arrival == NULL) {
+        return NULL;
+    }
+    arrival->intake = intake;
+    arrival->arena = lb_arena_new(ARENA_BYTES);
+    if (arrival->arena == NULL) {
+        free(arrival);
+        return NULL;
+    }
+    arrival->catalog = catalog_current(intake_parts(intake)->holder);
+    intake_fill_context(intake, arrival->catalog, http, &arrival->context);
+    if (sender == ARRIVAL_VISITOR) {
+        fill_visitor(arrival, http);
+    }
+    return arrival;
+}
+
+void arrival_free(struct arrival *arrival)
+{
+    if (arrival == NULL) {
+        return;
+    }
+    intake_release(&arrival->context);
+    catalog_unref(arrival->catalog);
+    lb_arena_free(arrival->arena);
+    free(arrival->events);
+    free(arrival->is_duplicate);
+    free(arrival);
+}
+
+const struct catalog *arrival_catalog(const struct arrival *arrival)
+{
+    return arrival->catalog;
+}
+
+struct event_context *arrival_context(struct arrival *arrival)
+{
+    return &arrival->context;
+}
+
+static bool grow(struct arrival *arrival)
+{
+    size_t cap = arrival->cap == 0 ? 4 : arrival->cap * 2;
+    struct event **events = realloc(arrival->events, cap * sizeof(events[0]));
+
+    if (events == NULL) {
+        return false;
+    }
+    arrival->events = events;
+    arrival->cap = cap;
+    return true;
+}
+
+bool arrival_add(struct arrival *arrival,
+                 const cJSON *json,
+                 struct event_fault *fault_out)
+{
+    struct event *event = lb_arena_calloc(arrival->arena, sizeof(*event));
+
+    if (arrival->count == ARRIVAL_EVENTS) {
+        *fault_out = (struct event_fault){"too_many_events", NULL,
+                                          "one request makes 1,000 events at "
+                                          "most"};
+        return false;
+    }
+    if (event == NULL || (arrival->count == arrival->cap && !grow(arrival))) {
+        *fault_out = (struct event_fault){"internal", NULL, "out of memory"};
+        return false;
+    }
+    if (!event_read(&arrival->context, json, arrival->arena, event,
+                    fault_out)) {
+        return false;
+    }
+    if (!event_keep(event, arrival->arena)) {
+        *fault_out = (struct event_fault){"too_large", NULL,
+                                          "the events of one request are too "
+                                          "large"};
+        return false;
+    }
+    arrival->events[arrival->count++] = event;
+    return true;
+}
+
+size_t arrival_count(const struct arrival *arrival)
+{
+    return arrival->count;
+}
+
+const struct event *arrival_event(const struct arrival *arrival, size_t index)
+{
+    return arrival->events[index];
+}
+
+/* --- the writer's part ---------------------------------------------------- */
+
+static enum lb_err
+run_append(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct arrival *arrival = (struct arrival *)job;
+
+    return event_store_append(intake_parts(arrival->intake)->store, db,
+                              arrival->events, arrival->count, NULL,
+                              arrival->is_duplicate, err);
+}
+
+static void
+finish(struct arrival *arrival, enum lb_err rc, const struct lb_error *err)
+{
+    struct arrival_result result = {rc, err, 0};
+
+    if (rc == LB_OK) {
+        intake_count(arrival->intake, arrival->events, arrival->is_duplicate,
+                     arrival->count);
+    }
+    for (size_t i = 0; i < arrival->count && rc == LB_OK; i++) {
+        result.duplicates += arrival->is_duplicate[i] ? 1 : 0;
+    }
+    arrival->done(arrival->ctx, &result);
+    arrival_free(arrival);
+}
+
+static void
+done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    finish((struct arrival *)job, rc, err);
+}
+
+enum lb_err arrival_submit(struct arrival *arrival,
+                           void (*done)(void *ctx,
+                                        const struct arrival_result *result),
+                           void *ctx)
+{
+    static const struct lb_error none = {LB_OK, ""};
+    enum lb_err rc;
+
+    arrival->done = done;
+    arrival->ctx = ctx;
+    if (arrival->count == 0) {
+        finish(arrival, LB_OK, &none);
+        return LB_OK;
+    }
+    arrival->is_duplicate = calloc(arrival->count, sizeof(bool));
+    arrival->job.run = run_append;
+    arrival->job.done = done_append;
+    arrival->job.event_count = arrival->count;
+    arrival->job.bytes = lb_arena_bytes(arrival->arena);
+    arrival->job.is_append = true;
+    rc = arrival->is_duplicate == NULL
+             ? LB_ELIMIT
+             : writer_submit(intake_parts(arrival->intake)->writer,
+                             &arrival->job);
+    if (rc != LB_OK) {
+        arrival_free(arrival);
+    }
+    return rc;
+}

@@ -1,0 +1,27 @@
+/* event_fault.h - why an event is refused.  Pure. */
+#ifndef LINKBELL_INGEST_EVENT_FAULT_H
+#define LINKBELL_INGEST_EVENT_FAULT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct event_fault {
+    const char *code;
+    const char *field; /* NULL: none is at fault */
+    char message[200];
+};
+
+/* Fills fault and returns false, so that refusing is one line. */
+bool event_fault_set(struct event_fault *fault,
+                     const char *code,
+                     const char *field,
+                     const char *fmt,
+                     ...) LB_PRINTF(4, 5);
+
+/* A sender's word as an error may repeat it: errors are kept under an
+ * Idempotency-Key and end in the senders' logs, so a word that may be
+ * somebody's address, browser or name is not shown. */
+const char *event_fault_shown(const char *word);
+
+#endif

@@ -1,0 +1,224 @@
+/* intake.c - what every way in shares. */
+#include "ingest/intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/http_request.h"
+#include "base/http_respond.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+#include "ingest/agent_cache.h"
+#include "ingest/datacentre.h"
+
+struct intake {
+    struct intake_parts parts;
+    struct intake_settings settings;
+    struct agent_cache *agents;    /* owned */
+    struct datacentre *datacentre; /* owned */
+    struct lb_metric *accepted[ENTRY_TYPE_COUNT];
+    struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
+    struct lb_metric *duplicates;
+};
+
+static bool is_kept(const struct lb_config_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->values[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fill_settings(struct intake *intake, const struct lb_config *config)
+{
+    static const char *const names[ENTRY_CONTACT_COUNT] = {"email", "name",
+                                                           "message", "phone"};
+    struct intake_settings *settings = &intake->settings;
+
+    settings->limits.body_inflated_bytes = (size_t)config->body_inflated_bytes;
+    settings->limits.events = (size_t)config->events_per_request;
+    settings->limits.event_bytes = (size_t)config->event_bytes;
+    settings->limits.json_depth = (unsigned)config->json_depth;
+    settings->is_case_kept = strcmp(config->utm_case, "keep") == 0;
+    settings->text_bytes = (size_t)config->text_bytes;
+    settings->rate = config->rate;
+    settings->rate_per_ip = config->rate_per_ip;
+    settings->double_tap_window_ms = config->double_tap_window_ms;
+    for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
+        settings->is_contact_kept[i] = is_kept(&config->keep_contact, names[i]);
+    }
+}
+
+static void make_metrics(struct intake *intake)
+{
+    const char *help = "Events by type and what became of them.";
+    char labels[64];
+
+    for (int type = 0; type < ENTRY_TYPE_COUNT; type++) {
+        const char *name = entry_type_name((enum entry_type)type);
+
+        (void)snprintf(labels, sizeof(labels),
+                       "type=\"%s\",result=\"accepted\"", name);
+        intake->accepted[type] = lb_metrics_get(
+            LB_METRIC_COUNTER, "linkbell_events_total", help, labels);
+        (void)snprintf(labels, sizeof(labels),
+                       "type=\"%s\",result=\"duplicate\"", name);
+        intake->duplicate[type] = lb_metrics_get(
+            LB_METRIC_COUNTER, "linkbell_events_total", help, labels);
+    }
+    intake->duplicates =
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_duplicates_total",
+                       "Events whose id was known.", "");
+}
+
+enum lb_err intake_new(const struct intake_parts *parts,
+                       const struct lb_config *config,
+                       struct intake **intake_out,
+                       struct lb_error *err)
+{
+    struct intake *intake = calloc(1, sizeof(*intake));
+    enum lb_err rc;
+
+    *intake_out = intake;
+    if (intake == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    intake->parts = *parts;
+    rc = agent_cache_new(&intake->agents, err);
+    rc = rc == LB_OK
+             ? datacentre_new(config->datacentre_list, &intake->datacentre, err)
+             : rc;
+    make_metrics(intake);
+    fill_settings(intake, config);
+    return rc;
+}
+
+void intake_free(struct intake *intake)
+{
+    if (intake != NULL) {
+        agent_cache_free(intake->agents);
+        datacentre_free(intake->datacentre);
+        free(intake);
+    }
+}
+
+void intake_set_config(struct intake *intake, const struct lb_config *config)
+{
+    fill_settings(intake, config);
+    event_store_set_burst(intake->parts.store, config->burst_per_minute);
+    datacentre_reload(intake->datacentre, config->datacentre_list,
+                      intake->parts.parsers);
+}
+
+const struct intake_parts *intake_parts(const struct intake *intake)
+{
+    return &intake->parts;
+}
+
+const struct intake_settings *intake_settings(const struct intake *intake)
+{
+    return &intake->settings;
+}
+
+void intake_fill_context(struct intake *intake,
+                         const struct catalog *catalog,
+                         const struct lb_http_request *http,
+                         struct event_context *context_out)
+{
+    struct event_context *context = context_out;
+    const struct intake_parts *parts = &intake->parts;
+
+    memset(context, 0, sizeof(*context));
+    context->catalog = catalog;
+    context->sources = parts->sources;
+    context->visitors = parts->visitors;
+    memcpy(context->id_key, event_store_id_key(parts->store),
+           sizeof(context->id_key));
+    context->received_at_ms = lb_clock_wall_ms();
+    context->import = "";
+    context->is_case_kept = intake->settings.is_case_kept;
+    context->text_bytes = intake->settings.text_bytes;
+    memcpy(context->is_contact_kept, intake->settings.is_contact_kept,
+           sizeof(context->is_contact_kept));
+    context->is_private = lb_client_rules_is_private(parts->clients, http);
+    context->geo = geo_watch_current(parts->geo);
+    context->agents = intake->agents;
+    context->datacentres = datacentre_current(intake->datacentre);
+    context->referrer = lb_http_request_header(http, "Referer");
+    if (context->referrer != NULL &&
+        !lb_text_is_made_of(context->referrer, "!-~", SOURCE_REFERRER_BYTES)) {
+        context->referrer = NULL;
+    }
+}
+
+void intake_release(struct event_context *context)
+{
+    geo_close(context->geo);
+    datacentre_release(context->datacentres);
+}
+
+void intake_count(struct intake *intake,
+                  struct event *const *events,
+                  const bool *is_duplicate,
+                  size_t count)
+{
+    int64_t accepted[ENTRY_TYPE_COUNT] = {0};
+    int64_t duplicates[ENTRY_TYPE_COUNT] = {0};
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        int type = (int)events[i]->entry.type;
+
+        if (is_duplicate[i]) {
+            duplicates[type]++;
+            sum++;
+        } else {
+            accepted[type]++;
+        }
+    }
+    for (int type = 0; type < ENTRY_TYPE_COUNT; type++) {
+        if (accepted[type] > 0) {
+            lb_metrics_add(intake->accepted[type], accepted[type]);
+        }
+        if (duplicates[type] > 0) {
+            lb_metrics_add(intake->duplicate[type], duplicates[type]);
+        }
+    }
+    if (sum > 0) {
+        lb_metrics_add(intake->duplicates, sum);
+    }
+}
+
+void intake_respond_failed(struct lb_http_request *http,
+                           enum lb_err rc,
+                           const struct lb_error *err)
+{
+    bool is_full = rc == LB_EFULL;
+
+    if (is_full) {
+        lb_metrics_limit_hit("disk_reserve");
+    }
+    lb_log_limited(LB_LOG_ERROR, "append_failed", "text=\"%s\"", err->text);
+    lb_http_respond_header(http, "Retry-After", is_full ? "30" : "1");
+    lb_http_respond_error(
+        http, 503, is_full ? "disk_full" : "not_ready",
+        is_full ? "The disk is full; nothing of this request was stored."
+                : "The database can't be written now; nothing of this request "
+                  "was stored.",
+        "Send the same request again, with the same ids, after Retry-After.");
+}
+
+void intake_respond_full(struct lb_http_request *http)
+{
+    lb_metrics_limit_hit("queue_events");
+    lb_http_respond_header(http, "Retry-After", "1");
+    lb_http_respond_error(http, 503, "overloaded",
+                          "Too many events wait to be stored; nothing of this "
+                          "request was.",
+                          "Send it again after Retry-After.");
+}

@@ -1,0 +1,44 @@
+/* ways_in.c - every way by which events come. */
+#include "ingest/ways_in.h"
+
+#include <stdlib.h>
+
+#include "ingest/ingest_api.h"
+
+struct ways_in {
+    struct intake *intake;
+    struct ingest_api *events;
+};
+
+enum lb_err ways_in_new(struct lb_http_server *server,
+                        const struct intake_parts *parts,
+                        const struct lb_config *config,
+                        struct ways_in **ways_out,
+                        struct lb_error *err)
+{
+    struct ways_in *ways = calloc(1, sizeof(*ways));
+    enum lb_err rc;
+
+    *ways_out = ways;
+    if (ways == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    rc = intake_new(parts, config, &ways->intake, err);
+    return rc == LB_OK
+               ? ingest_api_new(server, ways->intake, &ways->events, err)
+               : rc;
+}
+
+void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
+{
+    intake_set_config(ways->intake, config);
+}
+
+void ways_in_free(struct ways_in *ways)
+{
+    if (ways != NULL) {
+        ingest_api_free(ways->events);
+        intake_free(ways->intake);
+        free(ways);
+    }
+}

@@ -1,0 +1,24 @@
+/* ways_in.h - every way by which events come: one place that opens and closes
+ * them all. */
+#ifndef LINKBELL_INGEST_WAYS_IN_H
+#define LINKBELL_INGEST_WAYS_IN_H
+
+#include "base/config.h"
+#include "base/err.h"
+#include "base/http_server.h"
+#include "ingest/intake.h"
+
+struct ways_in;
+
+/* Adds the routes to server.  On an error what was made is in *ways_out, for
+ * ways_in_free(). */
+LB_MUST_CHECK enum lb_err ways_in_new(struct lb_http_server *server,
+                                      const struct intake_parts *parts,
+                                      const struct lb_config *config,
+                                      struct ways_in **ways_out,
+                                      struct lb_error *err);
+/* New settings, between requests: what is under way keeps the old ones. */
+void ways_in_set_config(struct ways_in *ways, const struct lb_config *config);
+void ways_in_free(struct ways_in *ways); /* no request may be under way */
+
+#endif
