@@ -62,6 +62,17 @@ piece(const char *bytes, const char *from, const char *to)
                                         (uint32_t)(to - from)};
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_word(const char *at, const char *end, const char *word)
+{
+    return (size_t)(end - at) == strlen(word) &&
+           strncasecmp(at, word, strlen(word)) == 0;
+}
+
 /* Every escape is %XX and none is %00. */
 static bool has_good_escapes(const char *at, const char *end)
 {
@@ -117,6 +128,18 @@ static enum lb_http_parse_result read_absolute(struct lb_http_parse *parse,
     return LB_HTTP_PARSE_MORE;
 }
 
+/* RFC 9112, 3.2.4: of OPTIONS alone. */
+static bool is_asterisk(const struct lb_http_parse *parse,
+                        const char *bytes,
+                        const char *target,
+                        const char *end)
+{
+    const char *method = bytes + parse->method.at;
+
+    return is_word(target, end, "*") &&
+           is_word(method, method + parse->method.len, "OPTIONS");
+}
+
 static enum lb_http_parse_result read_target(struct lb_http_parse *parse,
                                              const char *bytes,
                                              const char *target,
@@ -134,7 +157,7 @@ static enum lb_http_parse_result read_target(struct lb_http_parse *parse,
                    "The request target holds a bad percent escape.");
     }
     parse->target = piece(bytes, target, end);
-    if (*target == '/' || (end - target == 1 && *target == '*')) {
+    if (*target == '/' || is_asterisk(parse, bytes, target, end)) {
         return LB_HTTP_PARSE_MORE;
     }
     return read_absolute(parse, bytes, target, end);
@@ -168,17 +191,6 @@ static enum lb_http_parse_result read_request_line(struct lb_http_parse *parse,
     parse->minor_version = at[8] == '1' ? 1 : 0;
     parse->is_keep_alive = parse->minor_version == 1;
     return read_target(parse, bytes, target, at);
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static bool is_word(const char *at, const char *end, const char *word)
-{
-    return (size_t)(end - at) == strlen(word) &&
-           strncasecmp(at, word, strlen(word)) == 0;
 }
 
 static enum lb_http_parse_result
@@ -449,8 +461,11 @@ enum {
     CHUNK_DATA,
     CHUNK_DATA_CR,
     CHUNK_DATA_LF,
-    CHUNK_TRAILER,
-    CHUNK_TRAILER_LF
+    CHUNK_TRAILER, /* at the begin of a line */
+    CHUNK_TRAILER_NAME,
+    CHUNK_TRAILER_VALUE,
+    CHUNK_TRAILER_LF,
+    CHUNK_END_LF
 };
 
 void lb_http_parse_chunked_init(struct lb_http_parse_chunked *chunked,
@@ -459,7 +474,6 @@ void lb_http_parse_chunked_init(struct lb_http_parse_chunked *chunked,
     memset(chunked, 0, sizeof(*chunked));
     chunked->trailer_bytes_max = limits->header_bytes;
     chunked->state = CHUNK_SIZE;
-    chunked->is_line_empty = true;
 }
 
 static enum lb_http_parse_result
@@ -508,27 +522,6 @@ read_extension(struct lb_http_parse_chunked *chunked, char c)
     return LB_HTTP_PARSE_MORE;
 }
 
-static enum lb_http_parse_result
-read_trailer(struct lb_http_parse_chunked *chunked, char c)
-{
-    if (c == '\r') {
-        chunked->state = CHUNK_TRAILER_LF;
-        return LB_HTTP_PARSE_MORE;
-    }
-    chunked->is_line_empty = false;
-    chunked->trailer_bytes++;
-    if (chunked->trailer_bytes > chunked->trailer_bytes_max) {
-        chunked->status = 431;
-        chunked->limit = "header_bytes";
-        chunked->reason = "The trailers are longer than is taken.";
-        return LB_HTTP_PARSE_BAD;
-    }
-    if (!is_class(c, CLASS_VALUE)) {
-        return bad_chunk(chunked, "A trailer holds a control character.");
-    }
-    return LB_HTTP_PARSE_MORE;
-}
-
 /* A line feed that must come now; then the state goes on to next. */
 static enum lb_http_parse_result
 read_lf(struct lb_http_parse_chunked *chunked, char c, int next)
@@ -541,15 +534,52 @@ read_lf(struct lb_http_parse_chunked *chunked, char c, int next)
 }
 
 static enum lb_http_parse_result
-end_trailer(struct lb_http_parse_chunked *chunked, char c)
+read_trailer_text(struct lb_http_parse_chunked *chunked, char c)
 {
-    enum lb_http_parse_result result = read_lf(chunked, c, CHUNK_TRAILER);
+    bool is_value = chunked->state == CHUNK_TRAILER_VALUE;
 
-    if (result == LB_HTTP_PARSE_MORE && chunked->is_line_empty) {
-        return LB_HTTP_PARSE_DONE;
+    if (is_value && c == '\r') {
+        chunked->state = CHUNK_TRAILER_LF;
+        return LB_HTTP_PARSE_MORE;
     }
-    chunked->is_line_empty = true;
-    return result;
+    if (chunked->state == CHUNK_TRAILER_NAME && c == ':') {
+        chunked->state = CHUNK_TRAILER_VALUE;
+        return LB_HTTP_PARSE_MORE;
+    }
+    if (!is_class(c, is_value ? CLASS_VALUE : CLASS_TOKEN)) {
+        return bad_chunk(
+            chunked,
+            "A trailer has no proper name or holds a control character.");
+    }
+    chunked->state = is_value ? CHUNK_TRAILER_VALUE : CHUNK_TRAILER_NAME;
+    return LB_HTTP_PARSE_MORE;
+}
+
+/* Trailers are read as strictly as header fields, and dropped. */
+static enum lb_http_parse_result
+read_trailer(struct lb_http_parse_chunked *chunked, char c)
+{
+    if (chunked->state == CHUNK_TRAILER && c == '\r') {
+        chunked->state = CHUNK_END_LF;
+        return LB_HTTP_PARSE_MORE;
+    }
+    if (++chunked->trailer_bytes > chunked->trailer_bytes_max) {
+        chunked->status = 431;
+        chunked->limit = "header_bytes";
+        chunked->reason = "The trailers are longer than is taken.";
+        return LB_HTTP_PARSE_BAD;
+    }
+    return chunked->state == CHUNK_TRAILER_LF
+               ? read_lf(chunked, c, CHUNK_TRAILER)
+               : read_trailer_text(chunked, c);
+}
+
+static enum lb_http_parse_result read_end(struct lb_http_parse_chunked *chunked,
+                                          char c)
+{
+    enum lb_http_parse_result result = read_lf(chunked, c, CHUNK_END_LF);
+
+    return result == LB_HTTP_PARSE_MORE ? LB_HTTP_PARSE_DONE : result;
 }
 
 static enum lb_http_parse_result
@@ -572,10 +602,10 @@ read_control(struct lb_http_parse_chunked *chunked, char c)
         return LB_HTTP_PARSE_MORE;
     case CHUNK_DATA_LF:
         return read_lf(chunked, c, CHUNK_SIZE);
-    case CHUNK_TRAILER:
-        return read_trailer(chunked, c);
+    case CHUNK_END_LF:
+        return read_end(chunked, c);
     default:
-        return end_trailer(chunked, c);
+        return read_trailer(chunked, c);
     }
 }
 
@@ -594,6 +624,9 @@ lb_http_parse_chunked_feed(struct lb_http_parse_chunked *chunked,
 
         if (chunked->state != CHUNK_DATA) {
             result = read_control(chunked, bytes[at++]);
+            /* A chunk that can't fit is not waited for. */
+            body->is_failed = chunked->state == CHUNK_DATA &&
+                              chunked->left > body->max - body->len;
             continue;
         }
         part = chunked->left < len - at ? (size_t)chunked->left : len - at;

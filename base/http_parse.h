@@ -93,14 +93,14 @@ struct lb_http_parse_chunked {
     uint64_t left;
     size_t extension_bytes;
     size_t trailer_bytes;
-    bool is_line_empty;
 };
 
 void lb_http_parse_chunked_init(struct lb_http_parse_chunked *chunked,
                                 const struct lb_http_parse_limits *limits);
 
 /* Takes *consumed_out bytes, at most len, and appends data to body (whose
- * maximum is the caller's limit: body->is_failed tells that it was passed). */
+ * maximum is the caller's limit: body->is_failed tells that it was passed, or
+ * would be by the chunk that begins). */
 enum lb_http_parse_result
 lb_http_parse_chunked_feed(struct lb_http_parse_chunked *chunked,
                            const char *bytes,

@@ -15,6 +15,7 @@
 #define GET(fields) "GET / HTTP/1.1\r\n" H fields "\r\n"
 #define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X10 "xxxxxxxxxx"
 #define BODY_MAX 64
 
 static const struct lb_http_parse_limits limits = {32, 128, 5};
@@ -121,7 +122,8 @@ static void a_head_has_one_verdict_however_it_comes(void **state)
         {"GET /# HTTP/1.1\r\n", 0, 400, NULL},
         {"GET /\x01 HTTP/1.1\r\n", 0, 400, NULL},
         {"OPTIONS * HTTP/1.1\r\n" H "\r\n", 0, 1, NULL},
-        {"GET *x HTTP/1.1\r\n", 0, 400, NULL},
+        {"OPTIONS *x HTTP/1.1\r\n", 0, 400, NULL},
+        {"GET * HTTP/1.1\r\n", 0, 400, NULL},
         {"GET a HTTP/1.1\r\n", 0, 400, NULL},
         {"GET http://b/ HTTP/1.1\r\n" H "\r\n", 0, 1, NULL},
         {"GET HTTPS://b?x HTTP/1.1\r\n" H "\r\n", 0, 1, NULL},
@@ -347,13 +349,22 @@ static void a_chunked_body_has_one_verdict_however_it_comes(void **state)
         {"0\r\n\r\n", 1, NULL, ""},
         {"5\r\nhello\r\n0\r\n\r\n", 1, NULL, "hello"},
         {"5\r\nhello\r\n0003\r\nabc\r\n0\r\n\r\nGET", 1, NULL, "helloabc"},
-        {"aB\r\n", 0, NULL, ""},
+        {"3F\r\n", 0, NULL, ""},
+        {"2a\r\n", 0, NULL, ""},
         {"5\r\nhel", 0, NULL, "hel"},
         {"1;a=b\r\nx\r\n0;c\r\n\r\n", 1, NULL, "x"},
-        {"1\r\nx\r\n0\r\na: b\r\nc\r\n\r\n", 1, NULL, "x"},
+        {"1\r\nx\r\n0\r\na: b\r\nc:\r\n\r\n", 1, NULL, "x"},
         {"0\r\na: b\r\n", 0, NULL, ""},
+        {"0\r\na\r\n", 400, NULL, ""},
+        {"0\r\n: b\r\n", 400, NULL, ""},
+        {"0\r\na : b\r\n", 400, NULL, ""},
+        {"0\r\na: b\r\n c", 400, NULL, ""},
+        {"0\r\na: b\n", 400, NULL, ""},
         {"40\r\n" X64 "\r\n0\r\n\r\n", 1, NULL, X64},
-        {"41\r\n" X64 "x", 413, NULL, NULL},
+        {"41\r\n", 413, NULL, ""},
+        {"41\r", 0, NULL, ""},
+        {"ffffffffffffffff\r\n", 413, NULL, ""},
+        {"1\r\nx\r\n40\r\n", 413, NULL, "x"},
         {"0000000000000001\r\nx\r\n", 0, NULL, "x"},
         {"00000000000000001", 400, NULL, NULL},
         {"+1\r\n", 400, NULL, NULL},
@@ -370,13 +381,14 @@ static void a_chunked_body_has_one_verdict_however_it_comes(void **state)
         {"1;a\n", 400, NULL, NULL},
         {"1;" X64 X64 X64 X64 "\r\n", 0, NULL, ""},
         {"1;" X64 X64 X64 X64 "x\r\n", 400, NULL, NULL},
-        {"0\r\na\rb", 400, NULL, NULL},
+        {"0\r\na:\rb", 400, NULL, NULL},
         {"0\r\n\rb", 400, NULL, NULL},
-        {"0\r\na\x01", 400, NULL, NULL},
+        {"0\r\na:\x01", 400, NULL, NULL},
         {"41\r\n" X64 "x\r\n0\r\n\r\n", 413, NULL, NULL},
         {"1\r\nx\r\n40\r\n" X64 "\r\n0\r\n\r\n", 413, NULL, NULL},
-        {"0\r\n" X64 "\r\n" X64 "\r\n\r\n", 1, NULL, ""},
-        {"0\r\n" X64 "\r\n" X64 "x\r\n\r\n", 431, "header_bytes", NULL},
+        {"0\r\na:" X50 X10 "\r\nb:" X50 X10 "\r\n\r\n", 1, NULL, ""},
+        {"0\r\na:" X50 X10 "\r\nb:" X50 X10 "x\r\n\r\n", 431, "header_bytes",
+         NULL},
     };
     (void)state;
 
