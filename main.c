@@ -518,8 +518,6 @@ static int serve_command(struct lb_cli *cli, int argc, char **argv)
         return LB_CLI_FAILED;
     }
     lb_log_set_level_name(service.config.log_level);
-    service.config.connections =
-        lb_process_raise_files(service.config.connections);
     (void)uv_loop_init(&service.loop);
     return run_serve(&service, root);
 }

@@ -73,14 +73,15 @@ static bool matches(struct lb_http_request *request, const char *pattern)
     size_t used = 0;
     size_t count = 0;
 
-    while (*pattern != '\0') {
+    for (;;) {
         size_t len;
 
+        while (*pattern != '\0' && *pattern != '{' && *pattern == *path) {
+            pattern++;
+            path++;
+        }
         if (*pattern != '{') {
-            if (*pattern++ != *path++) {
-                return false;
-            }
-            continue;
+            return *pattern == *path; /* both at their end */
         }
         len = strcspn(path, "/");
         if (len == 0 || count == LB_HTTP_PARAMS) {
@@ -93,7 +94,6 @@ static bool matches(struct lb_http_request *request, const char *pattern)
         path += len;
         pattern += strcspn(pattern, "}") + 1;
     }
-    return *path == '\0';
 }
 
 static bool is_method(const char *method, const char *wanted)
@@ -205,41 +205,58 @@ const char *lb_http_request_param(const struct lb_http_request *request,
     return "";
 }
 
-const char *lb_http_request_header(const struct lb_http_request *request,
-                                   const char *name)
+/* The next field of that name from number *at on, which moves past it; NULL:
+ * none. */
+static const struct lb_http_parse_field *
+next_field(const struct lb_http_request *request, const char *name, size_t *at)
 {
     const struct lb_http_parse *head = &request->head;
     size_t len = strlen(name);
 
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct lb_http_parse_field *field = &head->fields[i];
+    while (*at < head->field_count) {
+        const struct lb_http_parse_field *field = &head->fields[(*at)++];
 
         if (field->name.len == len &&
             strncasecmp(request->text.data + field->name.at, name, len) == 0) {
-            return request->text.data + field->value.at;
+            return field;
         }
     }
     return NULL;
+}
+
+const char *lb_http_request_header(const struct lb_http_request *request,
+                                   const char *name)
+{
+    size_t at = 0;
+    const struct lb_http_parse_field *field = next_field(request, name, &at);
+
+    return field == NULL ? NULL : request->text.data + field->value.at;
+}
+
+size_t lb_http_request_header_count(const struct lb_http_request *request,
+                                    const char *name)
+{
+    size_t count = 0;
+    size_t at = 0;
+
+    while (next_field(request, name, &at) != NULL) {
+        count++;
+    }
+    return count;
 }
 
 void lb_http_request_header_joined(const struct lb_http_request *request,
                                    const char *name,
                                    struct lb_buf *buf)
 {
-    const struct lb_http_parse *head = &request->head;
-    size_t len = strlen(name);
+    const struct lb_http_parse_field *field;
+    size_t at = 0;
 
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct lb_http_parse_field *field = &head->fields[i];
-
-        if (field->name.len == len &&
-            strncasecmp(request->text.data + field->name.at, name, len) == 0) {
-            if (buf->len > 0) {
-                lb_buf_add_char(buf, ',');
-            }
-            lb_buf_add(buf, request->text.data + field->value.at,
-                       field->value.len);
+    while ((field = next_field(request, name, &at)) != NULL) {
+        if (buf->len > 0) {
+            lb_buf_add_char(buf, ',');
         }
+        lb_buf_add(buf, request->text.data + field->value.at, field->value.len);
     }
 }
 
@@ -312,6 +329,17 @@ struct lb_buf *lb_http_request_body(struct lb_http_request *request)
 int64_t lb_http_request_length(const struct lb_http_request *request)
 {
     return request->head.is_chunked ? -1 : request->head.content_length;
+}
+
+void lb_http_request_hold(struct lb_http_request *request, size_t bytes)
+{
+    atomic_fetch_add(&request->server->inflight_bytes, bytes - request->held);
+    request->held = bytes;
+}
+
+size_t lb_http_request_all_held(const struct lb_http_request *request)
+{
+    return atomic_load(&request->server->inflight_bytes);
 }
 
 const struct sockaddr *

@@ -18,6 +18,8 @@ const char *lb_http_request_param(const struct lb_http_request *request,
 /* A header field; NULL when absent.  Of several the first. */
 const char *lb_http_request_header(const struct lb_http_request *request,
                                    const char *name);
+size_t lb_http_request_header_count(const struct lb_http_request *request,
+                                    const char *name);
 /* All fields of that name, joined by commas, into buf. */
 void lb_http_request_header_joined(const struct lb_http_request *request,
                                    const char *name,
@@ -38,6 +40,13 @@ const char *lb_http_request_query_text(const struct lb_http_request *request);
 struct lb_buf *lb_http_request_body(struct lb_http_request *request);
 /* Content-Length, or -1 for a chunked body, 0 for none. */
 int64_t lb_http_request_length(const struct lb_http_request *request);
+
+/* Any thread, while the request is worked on.  hold says how many bytes besides
+ * the body are held for it from now on (what the body unpacks to); all_held is
+ * what the server's requests hold together, which limits.inflight_bytes is
+ * for. */
+void lb_http_request_hold(struct lb_http_request *request, size_t bytes);
+size_t lb_http_request_all_held(const struct lb_http_request *request);
 
 const struct sockaddr *
 lb_http_request_peer(const struct lb_http_request *request);

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/http_server_conn.h"
 #include "base/json.h"
 
@@ -60,14 +62,19 @@ void lb_http_respond_header(struct lb_http_request *request,
                             const char *name,
                             const char *value)
 {
-    lb_buf_add_text(&request->extra, name);
-    lb_buf_add_text(&request->extra, ": ");
+    struct lb_buf *extra = &request->extra;
+
+    if (lb_buf_reserve(extra, strlen(name) + strlen(value) + 4) != LB_OK) {
+        return; /* no half a line */
+    }
+    lb_buf_add_text(extra, name);
+    lb_buf_add_text(extra, ": ");
     for (; *value != '\0'; value++) {
         bool is_control = (unsigned char)*value < 0x20 || *value == 0x7f;
 
-        lb_buf_add_char(&request->extra, is_control ? ' ' : *value);
+        lb_buf_add(extra, is_control ? " " : value, 1);
     }
-    lb_buf_add_text(&request->extra, "\r\n");
+    lb_buf_add_text(extra, "\r\n");
 }
 
 /* Where this request's bytes go: to the wire's buffer when it is its turn. */
@@ -84,6 +91,21 @@ static void add_field(struct lb_buf *out, const char *name, const char *value)
     lb_buf_add_text(out, ": ");
     lb_buf_add_text(out, value);
     lb_buf_add_text(out, "\r\n");
+}
+
+/* RFC 9110, 6.6.1; made once a second.  The names are those of the C locale:
+ * nobody sets another. */
+static const char *date_of(struct lb_http_server *server)
+{
+    time_t now_s = (time_t)(lb_clock_wall_ms() / LB_MS_PER_S);
+    struct tm tm;
+
+    if (server->date_at_s != now_s && gmtime_r(&now_s, &tm) != NULL &&
+        strftime(server->date, sizeof(server->date),
+                 "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0) {
+        server->date_at_s = now_s;
+    }
+    return server->date;
 }
 
 /* Whether lines holds a field of that name. */
@@ -114,6 +136,7 @@ static void add_head(struct lb_http_request *request,
     lb_buf_add_char(out, ' ');
     lb_buf_add_text(out, reason_of(status));
     lb_buf_add_text(out, "\r\n");
+    add_field(out, "Date", date_of(request->server));
     for (size_t i = 0; i < sizeof(common_fields) / sizeof(common_fields[0]);
          i++) {
         if (!has_field(extra, common_fields[i].name)) {

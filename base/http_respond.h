@@ -36,9 +36,9 @@ void lb_http_respond_error_close(struct lb_http_request *request,
                                  const char *hint);
 
 /* In pieces: begin, write any number of times, end.  write answers false while
- * the peer is behind: wait for on_drain before the next piece.  on_drain is
- * also called when the peer is gone.  abort breaks the connection off: the peer
- * sees an incomplete answer. */
+ * the peer is behind: wait for on_drain before the next piece.  on_drain is for
+ * starting to make that piece, and is also called when the peer is gone.  abort
+ * breaks the connection off: the peer sees an incomplete answer. */
 void lb_http_respond_begin(struct lb_http_request *request,
                            int status,
                            const char *content_type,

@@ -1,6 +1,7 @@
 /* http_server.c - listeners, routes, the pool of requests, and time. */
 #include "base/http_server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/http_server_conn.h"
+#include "base/process.h"
 
 #define BACKLOG 1024
 #define TICK_MS 50 /* grain of the timeouts */
@@ -27,6 +29,7 @@ static void on_tick(uv_timer_t *timer)
         lb_http_server_conn_tick(conn, now_ms);
         conn = next;
     }
+    lb_http_server_keep_spare(server);
     if (server->is_draining && now_ms >= server->drain_deadline_at_ms) {
         for (conn = server->conns; conn != NULL; conn = conn->next) {
             lb_http_server_conn_close(conn);
@@ -73,6 +76,8 @@ enum lb_err lb_http_server_new(uv_loop_t *loop,
     }
     server->loop = loop;
     server->hooks = *hooks;
+    server->spare_fd = -1;
+    lb_http_server_keep_spare(server);
     lb_http_server_set_limits(server, limits);
     /* These can't fail: they only fill the handle in. */
     (void)uv_timer_init(loop, &server->timer);
@@ -93,10 +98,8 @@ enum lb_err lb_http_server_new(uv_loop_t *loop,
 void lb_http_server_set_limits(struct lb_http_server *server,
                                const struct lb_http_server_limits *limits)
 {
+    assert(limits->header_count <= LB_HTTP_PARSE_FIELDS);
     server->limits = *limits;
-    if (server->limits.header_count > LB_HTTP_PARSE_FIELDS) {
-        server->limits.header_count = LB_HTTP_PARSE_FIELDS;
-    }
 }
 
 enum lb_err lb_http_server_add_route(struct lb_http_server *server,
@@ -134,6 +137,8 @@ static void on_incoming(uv_stream_t *stream, int status)
 {
     if (status == 0) {
         lb_http_server_conn_accept(stream->data);
+    } else if (status == UV_EMFILE || status == UV_ENFILE) {
+        lb_http_server_conn_accept_failed(stream->data);
     }
 }
 
@@ -301,6 +306,7 @@ static void reset_request(struct lb_http_request *request)
     request->status = 0;
     request->answer_bytes = 0;
     request->inflight = 0;
+    request->held = 0;
     request->on_drain = NULL;
     request->user = NULL;
     request->free_user = NULL;
@@ -320,7 +326,8 @@ void lb_http_server_give_request(struct lb_http_request *request)
 {
     struct lb_http_server *server = request->server;
 
-    server->inflight_bytes -= request->inflight;
+    atomic_fetch_sub(&server->inflight_bytes,
+                     request->inflight + request->held);
     if (server->hooks.answered != NULL && request->status != 0) {
         server->hooks.answered(server->hooks.ctx, lb_buf_text(&request->text),
                                request->route == NULL ? "none"
@@ -378,6 +385,7 @@ void lb_http_server_conn_gone(struct lb_http_conn *conn)
         conn->next->before = conn->before;
     }
     server->conn_count--;
+    server->refused_count -= conn->is_refused ? 1 : 0;
     finish_drain(server);
 }
 
@@ -424,6 +432,9 @@ void lb_http_server_free(struct lb_http_server *server)
         server->spare = request->next;
         free_request(request);
     }
+    if (server->spare_fd >= 0) {
+        (void)close(server->spare_fd);
+    }
     free(server);
 }
 
@@ -435,16 +446,17 @@ size_t lb_http_server_connection_count(const struct lb_http_server *server)
 struct lb_http_server_limits
 lb_http_server_limits_of(const struct lb_config *config)
 {
-    return (struct lb_http_server_limits){(size_t)config->request_line_bytes,
-                                          (size_t)config->header_bytes,
-                                          (size_t)config->header_count,
-                                          config->header_timeout_ms,
-                                          config->body_timeout_ms,
-                                          config->idle_timeout_ms,
-                                          config->write_timeout_ms,
-                                          (size_t)config->body_bytes,
-                                          (size_t)config->connections,
-                                          (size_t)config->connections_per_ip,
-                                          (size_t)config->pipeline,
-                                          (size_t)config->inflight_bytes};
+    return (struct lb_http_server_limits){
+        (size_t)config->request_line_bytes,
+        (size_t)config->header_bytes,
+        (size_t)config->header_count,
+        config->header_timeout_ms,
+        config->body_timeout_ms,
+        config->idle_timeout_ms,
+        config->write_timeout_ms,
+        (size_t)config->body_bytes,
+        (size_t)lb_process_raise_files(config->connections),
+        (size_t)config->connections_per_ip,
+        (size_t)config->pipeline,
+        (size_t)config->inflight_bytes};
 }

@@ -2,17 +2,21 @@
 #ifndef LINKBELL_BASE_HTTP_SERVER_CONN_H
 #define LINKBELL_BASE_HTTP_SERVER_CONN_H
 
+#include <stdatomic.h>
+
 #include "base/http_parse.h"
 #include "base/http_server.h"
 
 #define LB_HTTP_READ_BYTES ((size_t)64 * 1024)
-#define LB_HTTP_PATH_BYTES 1024 /* longer paths are no route */
-#define LB_HTTP_PARAMS 4        /* {name}s of a pattern */
+#define LB_HTTP_KEPT_BYTES ((size_t)4096) /* of a buffer that is not in use */
+#define LB_HTTP_PATH_BYTES 1024           /* longer paths are no route */
+#define LB_HTTP_PARAMS 4                  /* {name}s of a pattern */
 #define LB_HTTP_QUERY_PARTS 64
 #define LB_HTTP_OUT_HIGH                                                       \
     ((size_t)256 * 1024) /* a streamed answer waits above it */
 #define LB_HTTP_LINGER_BYTES ((size_t)256 * 1024)
 #define LB_HTTP_LINGER_MS 1000
+#define LB_HTTP_DATE_BYTES 30
 
 struct lb_http_conn;
 
@@ -50,7 +54,8 @@ struct lb_http_request {
     int status;
     size_t answer_bytes;
     int64_t began_at_ns;
-    size_t inflight; /* bytes counted against the server's limit */
+    size_t inflight; /* body's bytes that count for the server's limit */
+    size_t held;     /* further ones, of whoever works on the request */
     void (*on_drain)(void *ctx);
     void *drain_ctx;
     void *user;
@@ -82,7 +87,8 @@ struct lb_http_conn {
     bool is_local;
     bool has_eof;
     bool is_writing;
-    bool is_shutdown_sent;
+    bool is_counted; /* takes a place of limits.connections */
+    bool is_refused; /* over a limit; only told so */
     struct sockaddr_storage peer;
     struct lb_buf in;      /* a head that is not complete, or what waits */
     struct lb_buf out;     /* to be written */
@@ -97,8 +103,8 @@ struct lb_http_conn {
     int64_t body_left;
     int64_t deadline_at_ms; /* monotonic; of the present state; 0: none */
     int64_t write_deadline_at_ms;
-    size_t write_queue_bytes; /* when last looked at */
-    bool is_closing;          /* closes when out is written */
+    size_t untaken_bytes; /* of answers, when last looked at */
+    bool is_closing;      /* closes when out is written */
     size_t linger_bytes;
     size_t empty_bytes; /* empty lines since the last request */
 };
@@ -128,10 +134,14 @@ struct lb_http_server {
     struct lb_http_server_route *routes; /* owned, in order of addition */
     struct lb_http_conn *conns;          /* owned */
     size_t conn_count;
+    size_t counted_count; /* of them take a place */
+    size_t refused_count; /* were refused, and wait for their end */
     struct lb_http_conn *dirty;
     struct lb_http_request *spare; /* owned; requests to use again */
     size_t spare_count;
-    size_t inflight_bytes;
+    atomic_size_t inflight_bytes; /* any thread */
+    int spare_fd;                 /* given up when there is no other; or -1 */
+    bool is_starved; /* it was; the next connection is closed at once */
     uv_timer_t timer;
     uv_check_t check;
     uv_prepare_t prepare;
@@ -140,24 +150,49 @@ struct lb_http_server {
     int64_t drain_deadline_at_ms;
     void (*drained)(void *ctx);
     void *drained_ctx;
+    int64_t date_at_s; /* what date says */
+    char date[LB_HTTP_DATE_BYTES];
     char read_buffer[LB_HTTP_READ_BYTES];
 };
 
 /* Takes a connection from a listener. */
 void lb_http_server_conn_accept(struct lb_http_listener *listener);
+/* No descriptor was left for the next connection. */
+void lb_http_server_conn_accept_failed(struct lb_http_listener *listener);
+/* Opens the spare descriptor again, unless it is open. */
+void lb_http_server_keep_spare(struct lb_http_server *server);
 /* Begins to read; idle until something comes. */
 void lb_http_server_conn_start(struct lb_http_conn *conn);
 /* Answers 503 for the limit without reading, and closes. */
 void lb_http_server_conn_refuse(struct lb_http_conn *conn, const char *limit);
+/* Sets the deadline of the present state; 0: none. */
+void lb_http_server_conn_deadline(struct lb_http_conn *conn, int64_t after_ms);
 /* Something stands in the buffers: written when the loop turn ends. */
 void lb_http_server_conn_mark(struct lb_http_conn *conn);
-/* Moves answers that are due into the out buffer and writes. */
-void lb_http_server_conn_flush(struct lb_http_conn *conn);
 void lb_http_server_conn_close(struct lb_http_conn *conn); /* at once */
 /* Looks at the deadlines; now is monotonic. */
 void lb_http_server_conn_tick(struct lb_http_conn *conn, int64_t now_ms);
 /* For draining: closes a connection that has nothing in progress. */
 void lb_http_server_conn_drain(struct lb_http_conn *conn);
+
+/* In http_server_read.c. */
+void lb_http_server_read_start(struct lb_http_conn *conn);
+/* Goes on with what stands in the in buffer. */
+void lb_http_server_read_on(struct lb_http_conn *conn);
+/* Whether the peer must take answers before more of its requests are read. */
+bool lb_http_server_is_full(const struct lb_http_conn *conn);
+/* The next request of the connection; NULL: out of memory. */
+struct lb_http_request *lb_http_server_begin_request(struct lb_http_conn *conn);
+/* Answers an error and closes; limit (or NULL) is counted and named. */
+void lb_http_server_refuse(struct lb_http_request *request,
+                           int status,
+                           const char *code,
+                           const char *text,
+                           const char *limit);
+
+/* In http_server_write.c: moves answers that are due into the out buffer and
+ * writes. */
+void lb_http_server_conn_flush(struct lb_http_conn *conn);
 
 /* A fresh request, or one from the pool; NULL: out of memory. */
 struct lb_http_request *

@@ -6,7 +6,8 @@ from common import BUILD, report
 
 # Parts of one module that share its prefix, where files were split for length.
 SAME = {"json_check": "json", "config_parse": "config", "http_server_conn": "http_server",
-        "http_server_accept": "http_server",
+        "http_server_accept": "http_server", "http_server_read": "http_server",
+        "http_server_write": "http_server",
         "catalog_change": "catalog", "apply_check": "apply", "token_command": "token",
         "alerts_api": "alerts_api", "log_store": "log", "event_store": "event",
         "import_format": "import_format", "outbox_store": "outbox", "embedded": "sql"}

@@ -138,7 +138,7 @@ def main():
         cases[name] = {**before, **{who: found[who][name] for who in found}}
         for who in found:
             if before.get(who) != found[who][name]:
-                changed += who == "linkbell"
+                changed += who == "linkbell" and who in before
                 print(f"{name}: {who}: {before.get(who)} -> {found[who][name]}")
     recorded = {"nginx": version_of(nginx, "-v"), "node": version_of(node, "--version")}
     corpus.VERDICTS.write_text(
