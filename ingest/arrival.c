@@ -177,7 +177,8 @@ done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 enum lb_err arrival_submit(struct arrival *arrival,
                            void (*done)(void *ctx,
                                         const struct arrival_result *result),
-                           void *ctx)
+                           void *ctx,
+                           struct lb_error *err)
 {
     static const struct lb_error none = {LB_OK, ""};
     enum lb_err rc;
@@ -195,10 +196,11 @@ enum lb_err arrival_submit(struct arrival *arrival,
     arrival->job.bytes = lb_arena_bytes(arrival->arena);
     arrival->job.is_append = true;
     rc = arrival->is_duplicate == NULL
-             ? LB_ELIMIT
+             ? lb_err_set(&arrival->job.err, LB_ELIMIT, "queue_bytes")
              : writer_submit(intake_parts(arrival->intake)->writer,
                              &arrival->job);
     if (rc != LB_OK) {
+        *err = arrival->job.err;
         arrival_free(arrival);
     }
     return rc;

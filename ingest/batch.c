@@ -50,6 +50,11 @@ static void count_fault(const struct event_fault *fault,
     char labels[64];
 
     (void)snprintf(labels, sizeof(labels), "code=\"%s\"", fault->code);
+    if (strcmp(fault->code, "event_too_large") == 0) {
+        lb_metrics_limit_hit("event_bytes");
+    } else if (strcmp(fault->code, "too_long") == 0) {
+        lb_metrics_limit_hit("text_bytes");
+    }
     lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
                                   "linkbell_events_rejected_total",
                                   "Events refused, by code.", labels),
@@ -146,7 +151,6 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         return;
     }
     if (len > work->limits->event_bytes) {
-        batch->limit = "event_bytes";
         fault.code = "event_too_large";
         (void)snprintf(fault.message, sizeof(fault.message),
                        "the event has %zu bytes; %zu are taken", len,
@@ -163,6 +167,9 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
     }
     if (!is_checked && lb_json_check(bytes, len, work->limits->json_depth,
                                      &json_fault) != LB_OK) {
+        if (strcmp(json_fault.code, "json_too_deep") == 0) {
+            lb_metrics_limit_hit("json_depth");
+        }
         fault.code = "bad_json";
         (void)snprintf(fault.message, sizeof(fault.message),
                        "not JSON at column %zu: %s", json_fault.column,
@@ -278,6 +285,13 @@ static void read_document(struct work *work, const char *body, size_t len)
     }
 }
 
+static void hold(const struct batch_limits *limits, size_t bytes)
+{
+    if (limits->hold != NULL) {
+        limits->hold(limits->hold_ctx, bytes);
+    }
+}
+
 static void unpack(struct batch *batch,
                    const struct batch_limits *limits,
                    enum lb_inflate_kind encoding,
@@ -285,11 +299,18 @@ static void unpack(struct batch *batch,
                    size_t len,
                    struct lb_buf *out)
 {
+    bool is_short = limits->room_bytes < limits->body_inflated_bytes;
     enum lb_err rc;
 
-    lb_buf_init(out, limits->body_inflated_bytes);
+    lb_buf_init(out,
+                is_short ? limits->room_bytes : limits->body_inflated_bytes);
     rc = lb_inflate(encoding, body, len, out);
-    if (rc == LB_ELIMIT) {
+    hold(limits, out->cap);
+    if (rc == LB_ELIMIT && is_short) {
+        batch->limit = "inflight_bytes";
+        fail(batch, 503, "overloaded",
+             "There is no memory to unpack the body in now.");
+    } else if (rc == LB_ELIMIT) {
         batch->limit = "body_inflated";
         fail(batch, 413, "too_large",
              "The unpacked body is larger than %zu bytes; send it in parts.",
@@ -353,6 +374,7 @@ void batch_read(struct batch *batch,
         lb_arena_free(work.scratch);
     }
     lb_buf_deinit(&unpacked);
+    hold(limits, 0);
 }
 
 size_t batch_duplicates(const struct batch *batch)

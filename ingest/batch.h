@@ -15,6 +15,10 @@
 
 struct batch_limits {
     size_t body_inflated_bytes;
+    size_t
+        room_bytes; /* memory that is left for unpacking; the smaller holds */
+    void (*hold)(void *ctx, size_t bytes); /* so many are taken; or NULL */
+    void *hold_ctx;
     size_t events;
     size_t event_bytes;
     unsigned json_depth;

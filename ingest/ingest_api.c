@@ -19,6 +19,7 @@
 #define INLINE_BYTES                                                           \
     ((size_t)64 * 1024) /* larger bodies are parsed on the pool */
 #define KEY_BYTES 64
+#define HINT_BYTES 96
 #define RATE_SLOTS 256
 
 /* Events that a token may still send this second. */
@@ -79,15 +80,17 @@ static void respond_batch(struct ingest_request *request)
 static void respond_fault(struct ingest_request *request)
 {
     const struct batch *batch = &request->batch;
+    char hint[HINT_BYTES] = "";
 
     if (batch->limit != NULL) {
         lb_metrics_limit_hit(batch->limit);
+        (void)snprintf(hint, sizeof(hint), "See limits.%s.", batch->limit);
     }
     if (batch->status == 503) {
         lb_http_respond_header(request->http, "Retry-After", "1");
     }
     lb_http_respond_error(request->http, batch->status, batch->code,
-                          batch->message, NULL);
+                          batch->message, batch->limit == NULL ? NULL : hint);
 }
 
 /* --- the writer's part -------------------------------------------------------
@@ -244,7 +247,7 @@ static void after_parse(struct ingest_request *request)
         is_over =
             writer_submit(request->api->parts.writer, &request->job) != LB_OK;
         if (is_over) {
-            intake_respond_full(request->http);
+            intake_respond_full(request->http, &request->job.err);
         }
     }
     if (is_over) {
@@ -256,13 +259,23 @@ static void after_parse(struct ingest_request *request)
     }
 }
 
+static void hold(void *ctx, size_t bytes)
+{
+    lb_http_request_hold(ctx, bytes);
+}
+
 static void parse(struct ingest_request *request)
 {
     struct lb_buf *body = lb_http_request_body(request->http);
+    size_t held = lb_http_request_all_held(request->http);
+    size_t most = request->settings.inflight_bytes;
+    struct batch_limits limits = request->settings.limits;
 
-    batch_read(&request->batch, &request->context, &request->settings.limits,
-               request->encoding, request->is_ndjson, lb_buf_text(body),
-               body->len);
+    limits.room_bytes = held < most ? most - held : 0;
+    limits.hold = hold;
+    limits.hold_ctx = request->http;
+    batch_read(&request->batch, &request->context, &limits, request->encoding,
+               request->is_ndjson, lb_buf_text(body), body->len);
 }
 
 static void run_parse(struct pool_job *job, struct db *db)
@@ -288,18 +301,24 @@ done_parse(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 static bool read_encoding(struct lb_http_request *http,
                           enum lb_inflate_kind *kind_out)
 {
-    const char *encoding = lb_http_request_header(http, "Content-Encoding");
+    static const struct {
+        const char *name;
+        enum lb_inflate_kind kind;
+    } codings[] = {{"identity", LB_INFLATE_NONE},
+                   {"gzip", LB_INFLATE_GZIP},
+                   {"zstd", LB_INFLATE_ZSTD}};
+    size_t count = lb_http_request_header_count(http, "Content-Encoding");
+    const char *coding = lb_http_request_header(http, "Content-Encoding");
 
     *kind_out = LB_INFLATE_NONE;
-    if (encoding == NULL || strcasecmp(encoding, "identity") == 0) {
-        return true;
+    for (size_t i = 0; count == 1 && i < sizeof(codings) / sizeof(codings[0]);
+         i++) {
+        if (strcasecmp(coding, codings[i].name) == 0) {
+            *kind_out = codings[i].kind;
+            return true;
+        }
     }
-    if (strcasecmp(encoding, "gzip") == 0) {
-        *kind_out = LB_INFLATE_GZIP;
-        return true;
-    }
-    *kind_out = LB_INFLATE_ZSTD;
-    return strcasecmp(encoding, "zstd") == 0;
+    return count == 0;
 }
 
 /* Whether a media type, without its parameters, is the one given. */

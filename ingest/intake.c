@@ -14,6 +14,8 @@
 #include "ingest/agent_cache.h"
 #include "ingest/datacentre.h"
 
+#define HINT_BYTES 96
+
 struct intake {
     struct intake_parts parts;
     struct intake_settings settings;
@@ -40,6 +42,7 @@ static void fill_settings(struct intake *intake, const struct lb_config *config)
                                                            "message", "phone"};
     struct intake_settings *settings = &intake->settings;
 
+    settings->inflight_bytes = (size_t)config->inflight_bytes;
     settings->limits.body_inflated_bytes = (size_t)config->body_inflated_bytes;
     settings->limits.events = (size_t)config->events_per_request;
     settings->limits.event_bytes = (size_t)config->event_bytes;
@@ -213,12 +216,18 @@ void intake_respond_failed(struct lb_http_request *http,
         "Send the same request again, with the same ids, after Retry-After.");
 }
 
-void intake_respond_full(struct lb_http_request *http)
+void intake_respond_full(struct lb_http_request *http,
+                         const struct lb_error *limit)
 {
-    lb_metrics_limit_hit("queue_events");
+    char hint[HINT_BYTES];
+
+    lb_metrics_limit_hit(limit->text);
+    (void)snprintf(hint, sizeof(hint),
+                   "Send it again after Retry-After. See limits.%.30s.",
+                   limit->text);
     lb_http_respond_header(http, "Retry-After", "1");
     lb_http_respond_error(http, 503, "overloaded",
                           "Too many events wait to be stored; nothing of this "
                           "request was.",
-                          "Send it again after Retry-After.");
+                          hint);
 }

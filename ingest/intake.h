@@ -33,6 +33,7 @@ struct intake_parts {
 
 struct intake_settings {
     struct batch_limits limits;
+    size_t inflight_bytes; /* bodies in memory, all together */
     bool is_case_kept;
     bool is_contact_kept[ENTRY_CONTACT_COUNT];
     size_t text_bytes;
@@ -66,10 +67,12 @@ void intake_count(struct intake *intake,
                   const bool *is_duplicate,
                   size_t count);
 
-/* 503 for an append that failed, or for a full queue; both name the remedy. */
+/* 503 for an append that failed, or for a full queue (limit: the writer's
+ * error, which is the limit's name); both name the remedy. */
 void intake_respond_failed(struct lb_http_request *http,
                            enum lb_err rc,
                            const struct lb_error *err);
-void intake_respond_full(struct lb_http_request *http);
+void intake_respond_full(struct lb_http_request *http,
+                         const struct lb_error *limit);
 
 #endif

@@ -634,24 +634,28 @@ enum lb_err writer_start(struct writer *writer, struct lb_error *err)
 
 enum lb_err writer_submit(struct writer *writer, struct writer_job *job)
 {
-    bool is_full;
+    const char *full = NULL;
 
     job->rc = LB_OK;
     job->err.code = LB_OK;
     job->err.text[0] = '\0';
     uv_mutex_lock(&writer->lock);
-    is_full = job->event_count > 0 && writer->queued_events > 0 &&
-              (writer->queued_events + job->event_count >
-                   writer->limits.queue_events ||
-               writer->queued_bytes + job->bytes > writer->limits.queue_bytes);
-    if (!is_full) {
+    if (job->event_count > 0 && writer->queued_events > 0) {
+        full = writer->queued_events + job->event_count >
+                       writer->limits.queue_events
+                   ? "queue_events"
+               : writer->queued_bytes + job->bytes > writer->limits.queue_bytes
+                   ? "queue_bytes"
+                   : NULL;
+    }
+    if (full == NULL) {
         writer->queued_events += job->event_count;
         writer->queued_bytes += job->bytes;
         push(job->is_background ? &writer->background : &writer->live, job);
         uv_cond_signal(&writer->wake);
     }
     uv_mutex_unlock(&writer->lock);
-    return is_full ? LB_ELIMIT : LB_OK;
+    return full == NULL ? LB_OK : lb_err_set(&job->err, LB_ELIMIT, "%s", full);
 }
 
 void writer_stop(struct writer *writer)

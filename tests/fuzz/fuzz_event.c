@@ -78,6 +78,7 @@ static void check_event(const struct event *event)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct batch_limits limits = {.body_inflated_bytes = 1 << 20,
+                                               .room_bytes = 1 << 20,
                                                .events = 100,
                                                .event_bytes = 65536,
                                                .json_depth = 32};

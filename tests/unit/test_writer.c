@@ -288,6 +288,7 @@ static void a_full_queue_refuses(void **state)
     add_job(world, "a", LB_OK);
     assert_int_equal(writer_submit(world->writer, &world->jobs[10].job),
                      LB_ELIMIT);
+    assert_string_equal(world->jobs[10].job.err.text, "queue_events");
     writer_get_status(world->writer, &status);
     assert_int_equal(status.queued_events, 10);
     assert_int_equal(status.queued_bytes, 1000);
