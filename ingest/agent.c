@@ -2,7 +2,6 @@
 #include "ingest/agent.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,13 +237,16 @@ static enum lb_err
 fill_number(int32_t number, const char **text, struct lb_arena *arena)
 {
     char digits[VERSION_BYTES];
-    int len;
+    size_t at = sizeof(digits);
 
     if (number < 0) {
         return LB_OK;
     }
-    len = snprintf(digits, sizeof(digits), "%d", (int)number);
-    *text = lb_arena_text(arena, digits, (size_t)len);
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0 && at > 0);
+    *text = lb_arena_text(arena, digits + at, sizeof(digits) - at);
     return *text == NULL ? LB_ENOMEM : LB_OK;
 }
 

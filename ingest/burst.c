@@ -1,6 +1,8 @@
-/* burst.c - the visitors of the last minutes.  They stand in one array; links
- * are places in it.  What a transaction changes can be taken back: times are
- * only added behind the old ones until it commits. */
+/* burst.c - the visitors of the last minutes, 48 bytes each.  They stand in one
+ * array; links are places in it.  Of receive times the low 32 bits are kept:
+ * whom it holds was heard of in the last minutes.  What a transaction changes
+ * can be taken back: times are only added behind the old ones until it commits.
+ */
 #include "ingest/burst.h"
 
 #include <stdlib.h>
@@ -9,31 +11,31 @@
 #include "base/hash.h"
 #include "ingest/traffic.h"
 
-#define BUCKETS 131072 /* a power of two above BURST_VISITORS */
-#define FEW 4          /* times that need no memory of their own */
-#define NONE UINT32_MAX
+#define BUCKETS 262144 /* a power of two, over twice BURST_VISITORS */
+#define FEW 2          /* times that need no memory of their own */
+#define HELD UINT16_MAX
+#define NONE 0 /* places count from 1, so that empty memory is untouched */
 
 /* What a transaction may change. */
 struct state {
-    int64_t last_ms; /* receive time of the last event */
-    uint32_t first;  /* of the times that count */
-    uint32_t count;
-    bool is_held;
+    uint32_t last;  /* receive time of the last event */
+    uint16_t first; /* of the times that count */
+    uint16_t count; /* HELD: in a burst; then none does */
 };
 
 struct visitor {
     uint64_t key;
-    int64_t site;
+    union {
+        uint32_t few[FEW];
+        uint32_t *many; /* owned; room > FEW */
+    } times;
     struct state state;
+    uint16_t room; /* times that fit */
+    uint32_t site;
     uint32_t next;  /* in the bucket, or of the free places */
     uint32_t older; /* in its queue */
     uint32_t newer;
     uint32_t change; /* in the journal; NONE: untouched */
-    uint32_t room;   /* times that fit */
-    union {
-        uint32_t few[FEW];
-        uint32_t *many; /* owned; room > FEW */
-    } times;            /* receive times, the low 32 bits */
 };
 
 /* A visitor touched by this transaction; in a chain by the last touch. */
@@ -51,17 +53,18 @@ struct queue {
 };
 
 struct burst {
-    struct visitor *visitors; /* owned */
+    struct visitor *visitors; /* owned; the first one is nobody */
     uint32_t visitor_room;
-    uint32_t free; /* first free place */
+    uint32_t used; /* places ever used; the rest is not touched */
+    uint32_t free; /* first free one of these */
     size_t count;
-    struct change *changes; /* owned */
+    struct change *changes; /* owned; the first one is none */
     uint32_t change_count;
     uint32_t change_room;
     uint32_t first_change; /* of the chain */
     uint32_t last_change;
-    int64_t latest_ms;      /* receive time of the last event */
-    struct queue queues[2]; /* by is_held: these wait for unequal times */
+    uint32_t latest;        /* receive time of the last event */
+    struct queue queues[2]; /* by is_held(): they wait for unequal times */
     uint32_t buckets[BUCKETS];
 };
 
@@ -70,14 +73,15 @@ struct burst *burst_new(void)
     struct burst *burst = calloc(1, sizeof(*burst));
 
     if (burst != NULL) {
-        memset(burst->buckets, 0xff, sizeof(burst->buckets));
-        burst->free = NONE;
-        burst->first_change = NONE;
-        burst->last_change = NONE;
-        burst->queues[0] = (struct queue){NONE, NONE};
-        burst->queues[1] = (struct queue){NONE, NONE};
+        burst->used = 1;
+        burst->change_count = 1;
     }
     return burst;
+}
+
+static bool is_held(const struct state *state)
+{
+    return state->count == HELD;
 }
 
 static bool has_many(const struct visitor *visitor)
@@ -136,47 +140,40 @@ static uint32_t find(const struct burst *burst, uint64_t key)
     return at;
 }
 
-static bool make_room(struct burst *burst)
+/* A free place; NONE: out of memory. */
+static uint32_t take_place(struct burst *burst)
 {
     uint32_t room = burst->visitor_room == 0 ? 64 : burst->visitor_room * 2;
+    uint32_t at = burst->free;
     struct visitor *visitors;
 
-    if (burst->free != NONE) {
-        return true;
+    if (at != NONE) {
+        burst->free = burst->visitors[at].next;
+        return at;
     }
-    visitors = realloc(burst->visitors, room * sizeof(*visitors));
-    if (visitors == NULL) {
-        return false;
+    if (burst->used >= burst->visitor_room) {
+        visitors = realloc(burst->visitors, room * sizeof(*visitors));
+        if (visitors == NULL) {
+            return NONE;
+        }
+        burst->visitors = visitors;
+        burst->visitor_room = room;
     }
-    burst->visitors = visitors;
-    for (uint32_t at = room; at > burst->visitor_room; at--) {
-        visitors[at - 1].next = burst->free;
-        burst->free = at - 1;
-    }
-    burst->visitor_room = room;
-    return true;
+    return burst->used++;
 }
 
 /* A visitor without events, in no queue yet; NONE: out of memory. */
 static uint32_t add(struct burst *burst, uint64_t key, int64_t site)
 {
-    uint32_t at;
+    uint32_t *bucket = &burst->buckets[key & (BUCKETS - 1)];
+    uint32_t at = take_place(burst);
 
-    if (!make_room(burst)) {
-        return NONE;
+    if (at != NONE) {
+        burst->visitors[at] = (struct visitor){
+            .key = key, .site = (uint32_t)site, .next = *bucket, .room = FEW};
+        *bucket = at;
+        burst->count++;
     }
-    at = burst->free;
-    burst->free = burst->visitors[at].next;
-    burst->visitors[at] =
-        (struct visitor){.key = key,
-                         .site = site,
-                         .next = burst->buckets[key & (BUCKETS - 1)],
-                         .older = NONE,
-                         .newer = NONE,
-                         .change = NONE,
-                         .room = FEW};
-    burst->buckets[key & (BUCKETS - 1)] = at;
-    burst->count++;
     return at;
 }
 
@@ -202,7 +199,7 @@ static void take_out(struct burst *burst, uint32_t at)
 static void enqueue(struct burst *burst, uint32_t at)
 {
     struct visitor *visitor = &burst->visitors[at];
-    struct queue *queue = &burst->queues[visitor->state.is_held ? 1 : 0];
+    struct queue *queue = &burst->queues[is_held(&visitor->state) ? 1 : 0];
 
     visitor->older = queue->newest;
     visitor->newer = NONE;
@@ -214,11 +211,11 @@ static void enqueue(struct burst *burst, uint32_t at)
     queue->newest = at;
 }
 
-/* is_held tells the queue in which the visitor stands. */
-static void dequeue(struct burst *burst, uint32_t at, bool is_held)
+/* state is the one with which the visitor was enqueued. */
+static void dequeue(struct burst *burst, uint32_t at, const struct state *state)
 {
     const struct visitor *visitor = &burst->visitors[at];
-    struct queue *queue = &burst->queues[is_held ? 1 : 0];
+    struct queue *queue = &burst->queues[is_held(state) ? 1 : 0];
 
     if (visitor->older == NONE) {
         queue->oldest = visitor->newer;
@@ -313,32 +310,31 @@ static struct visitor *touch(struct burst *burst, const struct entry *entry)
 /* --- events -----------------------------------------------------------------
  */
 
-static int64_t distance(int64_t a, int64_t b)
+/* Between two receive times, in either direction. */
+static int64_t distance(uint32_t a, uint32_t b)
 {
-    return a < b ? b - a : a - b;
+    int64_t difference = (int32_t)(a - b);
+
+    return difference < 0 ? -difference : difference;
 }
 
 /* Nothing counts any more; what stands there stays for a rollback. */
-static void clear(struct state *state)
+static void clear(struct state *state, bool becomes_held)
 {
-    state->first += state->count;
-    state->count = 0;
+    if (!is_held(state)) {
+        state->first = (uint16_t)(state->first + state->count);
+    }
+    state->count = becomes_held ? HELD : 0;
 }
 
-/* Times are less than a minute apart one by one, so their low bits tell. */
-static bool is_outside(uint32_t time, int64_t now_ms)
-{
-    return labs((long)(int32_t)((uint32_t)now_ms - time)) >= BURST_WINDOW_MS;
-}
-
-static enum lb_err add_time(struct visitor *visitor, int64_t now_ms)
+static enum lb_err add_time(struct visitor *visitor, uint32_t now)
 {
     struct state *state = &visitor->state;
-    uint32_t at = state->first + state->count;
+    size_t at = (size_t)state->first + state->count;
 
     if (at == visitor->room) {
-        uint32_t room = visitor->room * 2;
-        uint32_t *times = malloc(room * sizeof(*times));
+        size_t room = (size_t)visitor->room * 2;
+        uint32_t *times = room < HELD ? malloc(room * sizeof(*times)) : NULL;
 
         if (times == NULL) {
             return LB_ENOMEM;
@@ -346,37 +342,36 @@ static enum lb_err add_time(struct visitor *visitor, int64_t now_ms)
         memcpy(times, times_of(visitor), visitor->room * sizeof(*times));
         drop_times(visitor);
         visitor->times.many = times;
-        visitor->room = room;
+        visitor->room = (uint16_t)room;
     }
-    times_of(visitor)[at] = (uint32_t)now_ms;
+    times_of(visitor)[at] = now;
     state->count++;
     return LB_OK;
 }
 
 /* One more event of the visitor. */
 static enum lb_err
-step(struct visitor *visitor, int64_t now_ms, int64_t per_minute)
+step(struct visitor *visitor, uint32_t now, int64_t per_minute)
 {
     struct state *state = &visitor->state;
-    int64_t since_ms = distance(now_ms, state->last_ms);
+    int64_t since_ms = distance(now, state->last);
     enum lb_err rc = LB_OK;
 
-    state->last_ms = now_ms;
-    state->is_held = state->is_held && since_ms < BURST_QUIET_MS;
-    if (since_ms >= BURST_WINDOW_MS) {
-        clear(state);
+    state->last = now;
+    if (is_held(state) && since_ms < BURST_QUIET_MS) {
+        return LB_OK;
+    }
+    if (is_held(state) || since_ms >= BURST_WINDOW_MS) {
+        clear(state, false);
     }
     while (state->count > 0 &&
-           is_outside(times_of(visitor)[state->first], now_ms)) {
+           distance(times_of(visitor)[state->first], now) >= BURST_WINDOW_MS) {
         state->first++;
         state->count--;
     }
-    if (!state->is_held) {
-        rc = add_time(visitor, now_ms);
-        state->is_held = state->count > per_minute;
-    }
-    if (state->is_held) {
-        clear(state);
+    rc = add_time(visitor, now);
+    if (rc == LB_OK && state->count > per_minute) {
+        clear(state, true);
     }
     return rc;
 }
@@ -397,9 +392,9 @@ enum lb_err burst_take(struct burst *burst,
     if (visitor == NULL) {
         return LB_ENOMEM;
     }
-    burst->latest_ms = entry->received_at_ms;
-    rc = step(visitor, entry->received_at_ms, per_minute);
-    *is_burst_out = visitor->state.is_held;
+    burst->latest = (uint32_t)entry->received_at_ms;
+    rc = step(visitor, burst->latest, per_minute);
+    *is_burst_out = is_held(&visitor->state);
     return rc;
 }
 
@@ -413,10 +408,7 @@ enum lb_err burst_remember(struct burst *burst,
 
     if (rc == LB_OK && per_minute != 0 && !is_burst && reason != NULL &&
         strcmp(reason, TRAFFIC_REASON_BURST) == 0) {
-        struct visitor *visitor = touch(burst, entry);
-
-        visitor->state.is_held = true;
-        clear(&visitor->state);
+        clear(&touch(burst, entry)->state, true);
     }
     return rc;
 }
@@ -427,13 +419,12 @@ static void forget(struct burst *burst, uint32_t at)
     struct visitor *visitor = &burst->visitors[at];
 
     if (visitor->change == NONE) {
-        dequeue(burst, at, visitor->state.is_held);
+        dequeue(burst, at, &visitor->state);
         take_out(burst, at);
         return;
     }
-    clear(&visitor->state);
-    visitor->state.is_held = false;
-    visitor->state.last_ms = 0;
+    clear(&visitor->state, false);
+    visitor->state.last = burst->latest - (uint32_t)BURST_WINDOW_MS;
 }
 
 void burst_forget(struct burst *burst,
@@ -449,7 +440,7 @@ void burst_forget(struct burst *burst,
         while (at != NONE) {
             uint32_t next = burst->visitors[at].next;
 
-            if (visitor == 0 ? burst->visitors[at].site == site
+            if (visitor == 0 ? burst->visitors[at].site == (uint32_t)site
                              : burst->visitors[at].key == key) {
                 forget(burst, at);
             }
@@ -466,7 +457,7 @@ static void settle(struct visitor *visitor)
     struct state *state = &visitor->state;
     uint32_t *times = times_of(visitor);
 
-    if (state->count == 0) {
+    if (is_held(state) || state->count == 0) {
         drop_times(visitor);
     } else if (state->first > 0) {
         memmove(times, times + state->first, state->count * sizeof(*times));
@@ -474,40 +465,44 @@ static void settle(struct visitor *visitor)
     state->first = 0;
 }
 
+/* Takes the one out that was quiet longest of those held, or of the others;
+ * false when it was not quiet for quiet_ms. */
+static bool evict_oldest(struct burst *burst, int held, int64_t quiet_ms)
+{
+    uint32_t at = burst->queues[held].oldest;
+
+    if (at == NONE ||
+        (int32_t)(burst->latest - burst->visitors[at].state.last) < quiet_ms) {
+        return false;
+    }
+    dequeue(burst, at, &burst->visitors[at].state);
+    take_out(burst, at);
+    return true;
+}
+
 /* Lets go those whose events change nothing any more, and those behind
  * BURST_VISITORS others. */
 static void evict(struct burst *burst)
 {
-    static const int64_t kept_ms[2] = {BURST_WINDOW_MS, BURST_QUIET_MS};
-    uint32_t oldest[2];
-
-    for (int held = 0; held < 2; held++) {
-        oldest[held] = burst->queues[held].oldest;
-        while (oldest[held] != NONE &&
-               burst->latest_ms - burst->visitors[oldest[held]].state.last_ms >=
-                   kept_ms[held]) {
-            dequeue(burst, oldest[held], held == 1);
-            take_out(burst, oldest[held]);
-            oldest[held] = burst->queues[held].oldest;
-        }
+    while (evict_oldest(burst, 0, BURST_WINDOW_MS)) {
+    }
+    while (evict_oldest(burst, 1, BURST_QUIET_MS)) {
     }
     while (burst->count > BURST_VISITORS) {
-        int held =
-            oldest[0] == NONE || (oldest[1] != NONE &&
-                                  burst->visitors[oldest[1]].state.last_ms <
-                                      burst->visitors[oldest[0]].state.last_ms)
-                ? 1
-                : 0;
+        uint32_t other = burst->queues[0].oldest;
+        uint32_t held = burst->queues[1].oldest;
+        bool is_held_older =
+            other == NONE ||
+            (held != NONE && (int32_t)(burst->visitors[held].state.last -
+                                       burst->visitors[other].state.last) < 0);
 
-        dequeue(burst, oldest[held], held == 1);
-        take_out(burst, oldest[held]);
-        oldest[held] = burst->queues[held].oldest;
+        (void)evict_oldest(burst, is_held_older ? 1 : 0, INT32_MIN);
     }
 }
 
 static void close_journal(struct burst *burst)
 {
-    burst->change_count = 0;
+    burst->change_count = 1;
     burst->first_change = NONE;
     burst->last_change = NONE;
 }
@@ -520,7 +515,7 @@ void burst_commit(struct burst *burst)
         struct visitor *visitor = &burst->visitors[change->visitor];
 
         if (!change->is_new) {
-            dequeue(burst, change->visitor, change->state.is_held);
+            dequeue(burst, change->visitor, &change->state);
         }
         visitor->change = NONE;
         settle(visitor);

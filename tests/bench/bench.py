@@ -5,7 +5,8 @@
 Single-event POST /v1/events, each acknowledged after its fsync, against nginx's `return 204`
 on the same POSTs, at 64 and 256 connections; NDJSON batches of 1,000 sustained; a lonely
 event; resident memory.  Everything is switched on: tokens, deduplication, inheritance,
-visitors, places of addresses (country database), rollups, rules of three kinds.  The settings are the shipped ones."""
+visitors, places of addresses (country database), devices and classes of real visitors' user
+agents, bursts, rollups, rules of three kinds.  The settings are the shipped ones."""
 import argparse
 import json
 import os
@@ -21,8 +22,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
 from harness import Linkbell, free_port, wait_for  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
+AGENTS = HERE.parent / "data/real_agents.txt"
 SITES = 20
 VISITORS = 50000
+ROUNDS = 400  # batches until a visitor comes again: fewer would be a burst, so no person's
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
 privacy: { keep_contact: [email] }
@@ -49,7 +52,7 @@ http {{ access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/
 def wrk(port, connections, seconds, token):
     done = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-s",
                            str(HERE / "ingest.lua"), f"http://127.0.0.1:{port}", "--", token,
-                           str(SITES), str(VISITORS)], capture_output=True, text=True, check=True)
+                           str(SITES), str(VISITORS), str(AGENTS)], capture_output=True, text=True, check=True)
     rows = [line.split() for line in done.stdout.splitlines()]
     return {row[0]: float(row[1]) for row in rows if len(row) == 2 and row[0] in ("p50_ms", "p99_ms", "rate", "bad")}
 
@@ -60,7 +63,7 @@ def rss_mb(pid):
 
 
 class Batches(threading.Thread):
-    """Sends NDJSON batches of 1,000 made beforehand; only ids change."""
+    """Sends NDJSON batches of 1,000 made beforehand; only ids and visitors change."""
 
     def __init__(self, bell, number, until):
         super().__init__()
@@ -69,13 +72,15 @@ class Batches(threading.Thread):
 
     def make(self):
         lines = []
+        agents = AGENTS.read_text().splitlines()
         for n in range(1000):
             kind = "lead" if n % 200 == 0 else "click" if n % 4 == 0 else "view"
             lines.append(json.dumps({
                 "type": kind, "site": f"site-{n % SITES + 1}.bio", "id": f"@@@@@@@@{n:03d}",
-                "visitor": f"v{(n * 7919) % VISITORS}", "link": "book-call",
+                "visitor": f"v####{n:03d}", "link": "book-call",
                 "url": f"https://site.bio/p{n % 50}?utm_source=newsletter&utm_medium=email&utm_campaign=c{n % 30}",
-                "referrer": "https://l.instagram.com/", "ip": f"{n % 223 + 1}.{n % 251}.{n % 13}.7", "props": {"plan": "pro"}}))
+                "referrer": "https://l.instagram.com/", "ip": f"{n % 223 + 1}.{n % 251}.{n % 13}.7",
+                "user_agent": agents[n % len(agents)], "props": {"plan": "pro"}}))
         return "\n".join(lines).encode()
 
     def run(self):
@@ -85,7 +90,8 @@ class Batches(threading.Thread):
         count = 0
         while time.monotonic() < self.until:
             mark = f"{self.number:02d}{count:06d}".encode()
-            answer = self.bell.post("/v1/events", template.replace(b"@@@@@@@@", mark),
+            visitors = f"{count % ROUNDS:04d}".encode()
+            answer = self.bell.post("/v1/events", template.replace(b"@@@@@@@@", mark).replace(b"####", visitors),
                                     headers=headers, connection=connection)
             if answer.status == 503:
                 continue
@@ -118,7 +124,8 @@ def batches(bell, seconds):
     took = time.monotonic() - began
     memory = rss_mb(bell.process.pid)
     print(f"NDJSON batches of 1,000: {sent / took:.0f} events/s over {took:.0f} s, {sent} distinct ids "
-          f"({bell.metric('linkbell_dedupe_ids') - before:.0f} more remembered), {VISITORS} visitors, {SITES} sites, "
+          f"({bell.metric('linkbell_dedupe_ids') - before:.0f} more remembered), {ROUNDS * 1000} visitors, {SITES} sites, "
+          f"{bell.totals('*', 'views')['views']} views of people, "
           f"rollups at most {worst:.2f} s behind, resident {memory['RSS']:.0f} MB, peak {memory['HWM']:.0f} MB")
 
 

@@ -1,4 +1,5 @@
--- ingest.lua - wrk: each request has a body of its own (id, visitor, campaign).
+-- ingest.lua - wrk: each request has a body of its own (id, visitor, campaign, user agent).
+-- Arguments: token, sites, visitors, file of user agents.
 local thread_count = 0
 local ids = 0
 
@@ -12,6 +13,8 @@ function init(args)
     sites = tonumber(args[2] or "20")
     visitors = tonumber(args[3] or "50000")
     headers = { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }
+    agents = {}
+    for line in io.lines(args[4]) do agents[#agents + 1] = line end
     math.randomseed(os.time() + number)
     start = os.time()
 end
@@ -24,10 +27,11 @@ function request()
     local body = string.format(
         '{"type":"%s","site":"site-%d.bio","id":"b%d-%d-%d","visitor":"v%d","link":"book-call",' ..
         '"url":"https://site.bio/page-%d?utm_source=newsletter&utm_medium=email&utm_campaign=c%d",' ..
-        '"referrer":"https://l.instagram.com/?u=x","ip":"%d.%d.%d.7",' ..
+        '"referrer":"https://l.instagram.com/?u=x","ip":"%d.%d.%d.7","user_agent":"%s",' ..
         '"props":{"plan":"pro","slot":"%d"}}',
         kind, math.random(sites), start, number, ids, math.random(visitors), math.random(50),
-        math.random(30), math.random(223), math.random(255), math.random(255), math.random(9))
+        math.random(30), math.random(223), math.random(255), math.random(255),
+        agents[math.random(#agents)], math.random(9))
     return wrk.format("POST", "/v1/events", headers, body)
 end
 
