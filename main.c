@@ -180,19 +180,20 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
         service->writer,  service->auth,    service->store, service->visitors,
         service->sources, service->clients, service->geo,   service->parsers,
         service->readers, service->holder};
+    const struct stats_parts asked = {service->readers, service->cursor};
+    const struct export_parts taken = {service->readers, service->writer,
+                                       service->cursor};
     const struct verify_parts counted = {service->readers, service->writer,
                                          service->days};
     const struct health_check geo = {geo_watch_state, service->geo};
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
-    rc = rc == LB_OK
-             ? stats_api_new(service->http, service->auth, service->readers,
-                             service->cursor, config, &service->stats, err)
-             : rc;
-    rc = rc == LB_OK ? export_api_new(service->http, service->auth,
-                                      service->readers, service->writer,
-                                      service->cursor, &service->exports, err)
+    rc = rc == LB_OK ? stats_api_new(service->http, service->auth, &asked,
+                                     config, &service->stats, err)
+                     : rc;
+    rc = rc == LB_OK ? export_api_new(service->http, service->auth, &taken,
+                                      &service->exports, err)
                      : rc;
     rc = rc == LB_OK ? verify_api_new(service->http, service->auth, &counted,
                                       &service->verify, err)

@@ -263,14 +263,14 @@ day_encode(struct day *day, enum day_dimension dimension, struct lb_buf *out)
     if (tally == NULL) {
         return LB_ELIMIT;
     }
-    groups = calloc(count + 1, sizeof(*groups));
+    groups = calloc(count + 1, sizeof(struct tally_group *));
     if (groups == NULL) {
         return LB_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
         groups[i] = tally_at(tally, i);
     }
-    qsort(groups, count, sizeof(*groups), compare_groups);
+    qsort(groups, count, sizeof(struct tally_group *), compare_groups);
     lb_buf_add_char(out, VERSION);
     lb_buf_add_char(out, day->is_additive ? FLAG_ADDITIVE : 0);
     for (size_t i = 0; i < count; i++) {

@@ -185,6 +185,20 @@ static void shed(struct day_count *count)
     }
 }
 
+/* A dimension with too many values gets no body. */
+static enum lb_err encode_body(struct target *target,
+                               enum day_dimension dimension)
+{
+    struct lb_buf *body = &target->bodies[dimension];
+    enum lb_err rc = day_encode(target->day, dimension, body);
+
+    if (rc == LB_ELIMIT) {
+        lb_buf_deinit(body);
+        rc = LB_OK;
+    }
+    return rc;
+}
+
 static enum lb_err end_pass(struct day_count *count, struct lb_error *err)
 {
     enum lb_err rc = LB_OK;
@@ -194,15 +208,9 @@ static enum lb_err end_pass(struct day_count *count, struct lb_error *err)
 
         day_finish(target->day);
         for (int j = 0; j < DAY_DIMENSION_COUNT && rc == LB_OK; j++) {
-            if ((count->mask & 1u << j) == 0) {
-                continue;
-            }
-            rc = day_encode(target->day, (enum day_dimension)j,
-                            &target->bodies[j]);
-            if (rc == LB_ELIMIT) {
-                lb_buf_deinit(&target->bodies[j]);
-                rc = LB_OK;
-            }
+            rc = (count->mask & 1u << j) == 0
+                     ? LB_OK
+                     : encode_body(target, (enum day_dimension)j);
         }
     }
     free_days(count);
@@ -259,11 +267,12 @@ static enum lb_err read_on(struct day_count *count,
             rc = lb_err_set(err, LB_ENOMEM, "out of memory");
         }
         count->after_seq = entry->seq;
-        if (++seen % CHECK_ENTRIES == 0) {
-            shed(count);
-            if (lb_clock_mono_ms() >= deadline_ms) {
-                break;
-            }
+        if (++seen % CHECK_ENTRIES != 0) {
+            continue;
+        }
+        shed(count);
+        if (lb_clock_mono_ms() >= deadline_ms) {
+            break;
         }
     }
     return rc;

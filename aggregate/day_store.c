@@ -461,9 +461,7 @@ day_store_list_built(struct db *db,
 }
 
 enum lb_err day_store_read(struct db *db,
-                           int64_t site,
-                           enum day_dimension dimension,
-                           const int64_t first_and_last[2],
+                           const struct day_store_range *range,
                            enum lb_err (*each)(void *ctx,
                                                const struct day_store_day *day),
                            void *ctx,
@@ -474,10 +472,10 @@ enum lb_err day_store_read(struct db *db,
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, site);
-        (void)sqlite3_bind_int(stmt, 2, (int)dimension);
-        (void)sqlite3_bind_int64(stmt, 3, first_and_last[0]);
-        (void)sqlite3_bind_int64(stmt, 4, first_and_last[1]);
+        (void)sqlite3_bind_int64(stmt, 1, range->site);
+        (void)sqlite3_bind_int(stmt, 2, (int)range->dimension);
+        (void)sqlite3_bind_int64(stmt, 3, range->first_day);
+        (void)sqlite3_bind_int64(stmt, 4, range->last_day);
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
         const struct day_store_day day = {

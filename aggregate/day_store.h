@@ -86,13 +86,19 @@ struct day_store_day {
     size_t total_bytes;
 };
 
-/* Calls each for every day of the site that has events, first <= day <= last,
- * in order, while it returns LB_OK. */
+/* Days of a site, counted by one dimension; both ends are included. */
+struct day_store_range {
+    int64_t site;
+    enum day_dimension dimension;
+    int64_t first_day;
+    int64_t last_day;
+};
+
+/* Calls each for every day of the range that has events, in order, while it
+ * returns LB_OK. */
 LB_MUST_CHECK enum lb_err
 day_store_read(struct db *db,
-               int64_t site,
-               enum day_dimension dimension,
-               const int64_t first_and_last[2],
+               const struct day_store_range *range,
                enum lb_err (*each)(void *ctx, const struct day_store_day *day),
                void *ctx,
                struct lb_error *err);

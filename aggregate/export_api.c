@@ -423,17 +423,17 @@ static bool read_range(struct export_work *work)
 {
     struct query *query = &work->params.query;
     const char *day = lb_http_request_query(work->http, "day", 0);
-    const char *from =
-        day != NULL ? day : lb_http_request_query(work->http, "from", 0);
-    const char *to =
-        day != NULL ? day : lb_http_request_query(work->http, "to", 0);
+    const struct query_params_dates dates = {
+        .from =
+            day != NULL ? day : lb_http_request_query(work->http, "from", 0),
+        .to = day != NULL ? day : lb_http_request_query(work->http, "to", 0)};
     struct lb_error err;
 
-    if (!query_params_range(from, to, NULL, query->zone, lb_clock_wall_ms(),
+    if (!query_params_range(&dates, query->zone, lb_clock_wall_ms(),
                             &query->from_at_ms, &query->to_at_ms, &err)) {
         return refuse(work->http, "bad_request", err.text);
     }
-    if (to == NULL) {
+    if (dates.to == NULL) {
         query->to_at_ms = INT64_MAX;
         if (work->is_stats) {
             query->to_at_ms = lb_zone_day_start_ms(
@@ -571,9 +571,7 @@ static void check(struct lb_http_request *http, void *ctx)
 
 enum lb_err export_api_new(struct lb_http_server *server,
                            struct auth *auth,
-                           struct pool *readers,
-                           struct writer *writer,
-                           struct cursor *cursor,
+                           const struct export_parts *parts,
                            struct export_api **api_out,
                            struct lb_error *err)
 {
@@ -588,9 +586,9 @@ enum lb_err export_api_new(struct lb_http_server *server,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     api->auth = auth;
-    api->readers = readers;
-    api->writer = writer;
-    api->cursor = cursor;
+    api->readers = parts->readers;
+    api->writer = parts->writer;
+    api->cursor = parts->cursor;
     for (size_t i = 0; i < 2 && rc == LB_OK; i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
     }

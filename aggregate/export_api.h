@@ -10,11 +10,16 @@
 
 struct export_api;
 
+/* What it is made of; borrowed. */
+struct export_parts {
+    struct pool *readers;
+    struct writer *writer;
+    struct cursor *cursor;
+};
+
 LB_MUST_CHECK enum lb_err export_api_new(struct lb_http_server *server,
                                          struct auth *auth,
-                                         struct pool *readers,
-                                         struct writer *writer,
-                                         struct cursor *cursor,
+                                         const struct export_parts *parts,
                                          struct export_api **api_out,
                                          struct lb_error *err);
 void export_api_free(struct export_api *api);

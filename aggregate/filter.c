@@ -274,23 +274,25 @@ static enum lb_err read_joined(struct parsing *parsing,
 {
     struct filter *first = NULL;
     struct filter **tail;
+    struct filter *node;
     enum lb_err rc = read(parsing, &first);
 
     *out = first;
     if (rc != LB_OK || !take_word(parsing, word)) {
         return rc;
     }
-    *out = calloc(1, sizeof(**out));
-    if (*out == NULL) {
+    node = calloc(1, sizeof(*node));
+    *out = node;
+    if (node == NULL) {
         filter_free(first);
         return lb_err_set(parsing->err, LB_ENOMEM, "out of memory");
     }
-    (*out)->kind = kind;
-    (*out)->child = first;
-    tail = &first->next;
+    node->kind = kind;
+    node->child = first;
+    tail = &node->child;
     do {
-        rc = read(parsing, tail);
         tail = *tail == NULL ? tail : &(*tail)->next;
+        rc = read(parsing, tail);
     } while (rc == LB_OK && take_word(parsing, word));
     return rc;
 }

@@ -164,9 +164,11 @@ static enum lb_err read_totals(struct query_work *work)
     enum lb_err rc = LB_OK;
 
     for (size_t i = 0; i < query->site_count && rc == LB_OK; i++) {
-        rc = rollup_store_read(
-            work->db, query->sites[i], rollup_bucket(query->from_at_ms),
-            rollup_bucket(query->to_at_ms), add_total, work, work->err);
+        const struct rollup_store_range range = {
+            query->sites[i], rollup_bucket(query->from_at_ms),
+            rollup_bucket(query->to_at_ms)};
+
+        rc = rollup_store_read(work->db, &range, add_total, work, work->err);
     }
     return rc;
 }

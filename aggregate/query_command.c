@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #define ANSWER_BYTES ((size_t)64 * 1024 * 1024)
+#define PATH_BYTES 16384
 #define COLUMNS 40
 
 struct column {
@@ -212,22 +213,69 @@ print_table(const struct lb_cli *cli, const char *by, const cJSON *json)
     print_row(&table, totals, true);
 }
 
+/* --- the question --------------------------------------------------------- */
+
+/* Options, which are the parameters of GET /v1/stats but for the format. */
+enum { BY = 2, FORMAT = 12, OPTION_COUNT = 13 };
+static const char *const names[OPTION_COUNT] = {
+    "site",    "metrics", "by",    "from",   "to",     "tz",    "filter",
+    "traffic", "order",   "limit", "cursor", "period", "format"};
+
+static bool is_format(const char *format)
+{
+    return strcmp(format, "table") == 0 || strcmp(format, "json") == 0 ||
+           strcmp(format, "csv") == 0;
+}
+
+static enum lb_err ask(struct lb_cli *cli,
+                       const char *const *values,
+                       int *status_out,
+                       struct lb_buf *answer_out,
+                       struct lb_error *err)
+{
+    struct lb_buf path;
+    enum lb_err rc;
+
+    lb_buf_init(&path, PATH_BYTES);
+    lb_buf_printf(&path, "/v1/stats?format=%s",
+                  strcmp(values[FORMAT], "csv") == 0 ? "csv" : "json");
+    for (size_t i = 0; i < FORMAT; i++) {
+        if (values[i] != NULL) {
+            lb_buf_printf(&path, "&%s=", names[i]);
+            lb_text_percent_encode(&path, values[i]);
+        }
+    }
+    rc = lb_cli_request(cli, "GET", lb_buf_text(&path), NULL, NULL, status_out,
+                        answer_out, err);
+    lb_buf_deinit(&path);
+    return rc;
+}
+
+static void print_answer(const struct lb_cli *cli,
+                         const char *const *values,
+                         const struct lb_buf *answer)
+{
+    if (strcmp(values[FORMAT], "table") == 0) {
+        cJSON *json = cJSON_Parse(lb_buf_text(answer));
+
+        print_table(cli, values[BY], json);
+        cJSON_Delete(json);
+    } else {
+        (void)fwrite(lb_buf_text(answer), 1, answer->len, stdout);
+    }
+}
+
 int query_command(struct lb_cli *cli, int argc, char **argv)
 {
-    static const char *const names[] = {
-        "site",    "metrics", "by",    "from",   "to",     "tz",    "filter",
-        "traffic", "order",   "limit", "cursor", "period", "format"};
-    enum { BY = 2, FORMAT = 12, COUNT = 13 };
-    const char *values[COUNT] = {NULL};
-    struct lb_cli_option options[COUNT];
-    struct lb_buf path;
+    const char *values[OPTION_COUNT] = {NULL};
+    struct lb_cli_option options[OPTION_COUNT];
     struct lb_buf answer;
     struct lb_error err;
     size_t words = 0;
     int status = 0;
     int exit_code;
 
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
         options[i] = (struct lb_cli_option){
             names[i], "VALUE",
             i == FORMAT ? "table, json or csv"
@@ -238,46 +286,27 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
         lb_cli_parse(cli, argc, argv,
                      "query [--site S] [--metrics M,M] [--by D,D] [--from --to "
                      "--period --tz] [--filter EXPR] [--format table|json|csv]",
-                     options, COUNT, NULL, 0, &words);
+                     options, OPTION_COUNT, NULL, 0, &words);
     if (exit_code >= 0) {
         return exit_code;
     }
     values[FORMAT] = values[FORMAT] != NULL ? values[FORMAT]
                      : cli->is_json         ? "json"
                                             : "table";
-    if (strcmp(values[FORMAT], "table") != 0 &&
-        strcmp(values[FORMAT], "json") != 0 &&
-        strcmp(values[FORMAT], "csv") != 0) {
+    if (!is_format(values[FORMAT])) {
         (void)fprintf(stderr,
                       "linkbell query: --format is table, json or csv\n");
         return LB_CLI_USAGE;
     }
-    lb_buf_init(&path, 16384);
     lb_buf_init(&answer, ANSWER_BYTES);
-    lb_buf_printf(&path, "/v1/stats?format=%s",
-                  strcmp(values[FORMAT], "csv") == 0 ? "csv" : "json");
-    for (size_t i = 0; i < FORMAT; i++) {
-        if (values[i] != NULL) {
-            lb_buf_printf(&path, "&%s=", names[i]);
-            lb_text_percent_encode(&path, values[i]);
-        }
-    }
-    if (lb_cli_request(cli, "GET", lb_buf_text(&path), NULL, NULL, &status,
-                       &answer, &err) != LB_OK) {
+    if (ask(cli, values, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 200) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);
-    } else if (strcmp(values[FORMAT], "table") == 0) {
-        cJSON *json = cJSON_Parse(lb_buf_text(&answer));
-
-        print_table(cli, values[BY], json);
-        cJSON_Delete(json);
-        exit_code = LB_CLI_OK;
     } else {
-        (void)fwrite(lb_buf_text(&answer), 1, answer.len, stdout);
+        print_answer(cli, values, &answer);
         exit_code = LB_CLI_OK;
     }
-    lb_buf_deinit(&path);
     lb_buf_deinit(&answer);
     return exit_code;
 }

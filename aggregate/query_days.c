@@ -35,6 +35,25 @@ static bool needs_visitors(enum query_metric metric)
            metric == QUERY_CTR_UNIQUE;
 }
 
+/* Whether days hold the query's dimension at index, beside those before it. */
+static bool can_split_by(struct reading *reading, size_t index)
+{
+    const struct dimension *dimension =
+        &reading->work->query->dimensions[index];
+
+    if (dimension->kind == DIMENSION_TIME) {
+        return dimension->grain >= (int)LB_ZONE_DAY;
+    }
+    if (reading->dimension_at >= 0 ||
+        (dimension->kind != DIMENSION_SITE &&
+         dimension->kind != DIMENSION_TRAFFIC &&
+         !day_dimension_find(dimension, &reading->kept))) {
+        return false;
+    }
+    reading->dimension_at = (int)index;
+    return true;
+}
+
 /* Whether days hold such an answer: by one dimension at most, and by days or
  * what is made of them. */
 static bool can_answer(struct reading *reading)
@@ -48,21 +67,9 @@ static bool can_answer(struct reading *reading)
             reading->has_visitor_metric || needs_visitors(query->metrics[i]);
     }
     for (size_t i = 0; i < query->dimension_count; i++) {
-        const struct dimension *dimension = &query->dimensions[i];
-
-        if (dimension->kind == DIMENSION_TIME) {
-            if (dimension->grain < (int)LB_ZONE_DAY) {
-                return false;
-            }
-            continue;
-        }
-        if (reading->dimension_at >= 0 ||
-            (dimension->kind != DIMENSION_SITE &&
-             dimension->kind != DIMENSION_TRAFFIC &&
-             !day_dimension_find(dimension, &reading->kept))) {
+        if (!can_split_by(reading, i)) {
             return false;
         }
-        reading->dimension_at = (int)i;
     }
     /* A visitor may be of several classes: only one of them adds up. */
     return query->filter == NULL &&
@@ -73,17 +80,17 @@ static bool can_answer(struct reading *reading)
 static enum lb_err
 add_span(struct reading *reading, int64_t from_at_ms, int64_t to_at_ms)
 {
-    struct span *last = reading->span_count == 0
-                            ? NULL
-                            : &reading->spans[reading->span_count - 1];
-
     if (from_at_ms >= to_at_ms) {
         return LB_OK;
     }
-    if (last != NULL && last->site == reading->site->number &&
-        last->to_at_ms == from_at_ms) {
-        last->to_at_ms = to_at_ms;
-        return LB_OK;
+    if (reading->span_count > 0) {
+        struct span *last = &reading->spans[reading->span_count - 1];
+
+        if (last->site == reading->site->number &&
+            last->to_at_ms == from_at_ms) {
+            last->to_at_ms = to_at_ms;
+            return LB_OK;
+        }
     }
     if (reading->span_count == reading->span_cap) {
         size_t cap = reading->span_cap == 0 ? 64 : reading->span_cap * 2;
@@ -251,7 +258,7 @@ add_edge(struct reading *reading, int64_t from_at_ms, int64_t to_at_ms)
 static enum lb_err read_site(struct reading *reading, int64_t number)
 {
     const struct query *query = reading->work->query;
-    int64_t days[2];
+    struct day_store_range days = {.site = number, .dimension = reading->kept};
     int64_t from_at_ms;
     int64_t to_at_ms;
     bool is_listed = false;
@@ -266,19 +273,18 @@ static enum lb_err read_site(struct reading *reading, int64_t number)
     if (rc != LB_OK) {
         return rc;
     }
-    days[0] = lb_zone_local_day(query->zone, query->from_at_ms - 1) + 1;
-    days[1] = lb_zone_local_day(query->zone, query->to_at_ms) - 1;
-    from_at_ms = lb_zone_day_start_ms(query->zone, days[0]);
-    to_at_ms = lb_zone_day_start_ms(query->zone, days[1] + 1);
+    days.first_day = lb_zone_local_day(query->zone, query->from_at_ms - 1) + 1;
+    days.last_day = lb_zone_local_day(query->zone, query->to_at_ms) - 1;
+    from_at_ms = lb_zone_day_start_ms(query->zone, days.first_day);
+    to_at_ms = lb_zone_day_start_ms(query->zone, days.last_day + 1);
     if (!is_listed || from_at_ms >= to_at_ms ||
         strcmp(lb_zone_name(query->zone), reading->site->timezone) != 0) {
         return add_edge(reading, query->from_at_ms, query->to_at_ms);
     }
     rc = add_edge(reading, query->from_at_ms, from_at_ms);
-    rc = rc == LB_OK
-             ? day_store_read(reading->work->db, number, reading->kept, days,
-                              read_day, reading, reading->work->err)
-             : rc;
+    rc = rc == LB_OK ? day_store_read(reading->work->db, &days, read_day,
+                                      reading, reading->work->err)
+                     : rc;
     return rc == LB_OK ? add_edge(reading, to_at_ms, query->to_at_ms) : rc;
 }
 

@@ -83,6 +83,16 @@ static bool read_metrics(struct lb_http_request *request, struct query *query)
     return true;
 }
 
+static bool is_named(const struct query *query, const char *dimension)
+{
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        if (strcmp(query->dimensions[i].name, dimension) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_dimensions(struct lb_http_request *request,
                             struct query *query)
 {
@@ -105,14 +115,12 @@ static bool read_dimensions(struct lb_http_request *request,
         if (!dimension_find(word, true, dimension)) {
             return fault_name(request, "by:", word, dimension_names());
         }
-        for (size_t i = 0; i < query->dimension_count; i++) {
-            if (strcmp(query->dimensions[i].name, dimension->name) == 0) {
-                char message[WORD_BYTES + 40];
+        if (is_named(query, dimension->name)) {
+            char message[WORD_BYTES + 40];
 
-                (void)snprintf(message, sizeof(message), "by names %s twice.",
-                               dimension->name);
-                return refuse(request, "bad_request", message, NULL);
-            }
+            (void)snprintf(message, sizeof(message), "by names %s twice.",
+                           dimension->name);
+            return refuse(request, "bad_request", message, NULL);
         }
         if (dimension->kind == DIMENSION_TIME && has_time) {
             return refuse(request, "bad_request",
@@ -229,15 +237,16 @@ static bool read_bound(const char *text,
     return lb_zone_parse_instant(text, at_out);
 }
 
-bool query_params_range(const char *from,
-                        const char *to,
-                        const char *period,
+bool query_params_range(const struct query_params_dates *dates,
                         const struct lb_zone *zone,
                         int64_t now_ms,
                         int64_t *from_out,
                         int64_t *to_out,
                         struct lb_error *err)
 {
+    const char *from = dates->from;
+    const char *to = dates->to;
+    const char *period = dates->period;
     int64_t today = lb_zone_local_day(zone, now_ms);
     int64_t first = INT64_MIN;
     int64_t last = today;
@@ -324,6 +333,22 @@ static void add_all_sites(struct lb_http_request *request,
     }
 }
 
+static bool add_named_sites(struct lb_http_request *request,
+                            struct query_params *params)
+{
+    const char *id;
+
+    for (size_t i = 0; (id = lb_http_request_query(request, "site", i)) != NULL;
+         i++) {
+        if (!add_site(request, params, id)) {
+            return false;
+        }
+        (void)snprintf(params->label, sizeof(params->label), "%s",
+                       i == 0 ? id : "*");
+    }
+    return true;
+}
+
 static bool find_zone(struct lb_http_request *request,
                       struct query_params *params)
 {
@@ -356,6 +381,7 @@ bool query_params_sites(struct lb_http_request *request,
                         struct query_params *params)
 {
     const char *id = lb_http_request_query(request, "site", 0);
+    bool is_known = true;
 
     params->catalog = catalog_ref(auth_who_of(request)->catalog);
     params->sites = calloc(QUERY_PARAMS_SITES, sizeof(*params->sites));
@@ -370,16 +396,9 @@ bool query_params_sites(struct lb_http_request *request,
         add_all_sites(request, params);
         (void)snprintf(params->label, sizeof(params->label), "*");
     } else {
-        for (size_t i = 0;
-             (id = lb_http_request_query(request, "site", i)) != NULL; i++) {
-            if (!add_site(request, params, id)) {
-                return false;
-            }
-            (void)snprintf(params->label, sizeof(params->label), "%s",
-                           i == 0 ? id : "*");
-        }
+        is_known = add_named_sites(request, params);
     }
-    return find_zone(request, params);
+    return is_known && find_zone(request, params);
 }
 
 static bool read_traffic(struct lb_http_request *request,
@@ -402,6 +421,22 @@ static bool read_traffic(struct lb_http_request *request,
     return true;
 }
 
+/* An answer's "next": 16 hex digits of the hash, a dash, the offset. */
+static bool read_cursor(const char *cursor, struct query_params *params)
+{
+    char prefix[20];
+    int len = snprintf(prefix, sizeof(prefix), "%016llx-",
+                       (unsigned long long)params->hash);
+    long long offset = 0;
+
+    if (strncmp(cursor, prefix, (size_t)len) != 0 ||
+        !lb_text_to_int(cursor + len, &offset) || offset < 0) {
+        return false;
+    }
+    params->offset = (size_t)offset;
+    return true;
+}
+
 static bool read_page(struct lb_http_request *request,
                       struct query_params *params)
 {
@@ -409,7 +444,6 @@ static bool read_page(struct lb_http_request *request,
     const char *cursor = lb_http_request_query(request, "cursor", 0);
     const char *format = lb_http_request_query(request, "format", 0);
     long long number = LIMIT_DEFAULT;
-    unsigned long long hash = 0;
 
     if (limit != NULL &&
         (!lb_text_to_int(limit, &number) || number < 1 || number > LIMIT_MAX)) {
@@ -417,17 +451,10 @@ static bool read_page(struct lb_http_request *request,
                       NULL);
     }
     params->limit = (size_t)number;
-    if (cursor != NULL) {
-        unsigned long offset = 0;
-        char rest = 0;
-
-        if (sscanf(cursor, "%16llx-%lu%c", &hash, &offset, &rest) != 2 ||
-            hash != params->hash) {
-            return refuse(request, "bad_cursor",
-                          "cursor is damaged or belongs to other parameters.",
-                          "Begin again without cursor.");
-        }
-        params->offset = offset;
+    if (cursor != NULL && !read_cursor(cursor, params)) {
+        return refuse(request, "bad_cursor",
+                      "cursor is damaged or belongs to other parameters.",
+                      "Begin again without cursor.");
     }
     params->is_csv = format != NULL && strcmp(format, "csv") == 0;
     if (format != NULL && !params->is_csv && strcmp(format, "json") != 0) {
@@ -496,6 +523,10 @@ bool query_params_read(struct lb_http_request *request,
 {
     struct query *query = &params_out->query;
     const char *filter = lb_http_request_query(request, "filter", 0);
+    const struct query_params_dates dates = {
+        .from = lb_http_request_query(request, "from", 0),
+        .to = lb_http_request_query(request, "to", 0),
+        .period = lb_http_request_query(request, "period", 0)};
     struct lb_error err;
 
     memset(params_out, 0, sizeof(*params_out));
@@ -506,11 +537,8 @@ bool query_params_read(struct lb_http_request *request,
         !read_page(request, params_out)) {
         return false;
     }
-    if (!query_params_range(lb_http_request_query(request, "from", 0),
-                            lb_http_request_query(request, "to", 0),
-                            lb_http_request_query(request, "period", 0),
-                            query->zone, lb_clock_wall_ms(), &query->from_at_ms,
-                            &query->to_at_ms, &err)) {
+    if (!query_params_range(&dates, query->zone, lb_clock_wall_ms(),
+                            &query->from_at_ms, &query->to_at_ms, &err)) {
         return refuse(request, "bad_request", err.text, NULL);
     }
     if (filter != NULL && filter_parse(filter, is_case_kept,

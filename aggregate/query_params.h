@@ -30,11 +30,16 @@ bool query_params_read(struct lb_http_request *request,
                        struct query_params *params_out);
 void query_params_deinit(struct query_params *params);
 
-/* A range of time: dates (days of the zone, both included), instants, or a
- * period. */
-bool query_params_range(const char *from,
-                        const char *to,
-                        const char *period,
+/* A range of time as text: dates (days of the zone, both included) or instants,
+ * or a period; NULL: not given. */
+struct query_params_dates {
+    const char *from;
+    const char *to;
+    const char *period;
+};
+
+/* *from_out is INT64_MIN without a start.  False: err says why. */
+bool query_params_range(const struct query_params_dates *dates,
                         const struct lb_zone *zone,
                         int64_t now_ms,
                         int64_t *from_out,

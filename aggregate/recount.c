@@ -88,19 +88,17 @@ static int compare(const void *left, const void *right)
 }
 
 enum lb_err recount_log(struct db *db,
-                        int64_t site,
-                        int64_t from_bucket,
-                        int64_t to_bucket,
+                        const struct rollup_store_range *range,
                         int64_t upto_seq,
                         struct rollup_store_row **rows_out,
                         size_t *count_out,
                         struct lb_error *err)
 {
-    struct log_range range = {.upto_seq = upto_seq,
-                              .from_at_ms = INT64_MIN,
-                              .to_at_ms = INT64_MAX,
-                              .sites = site == 0 ? NULL : &site,
-                              .site_count = 1};
+    struct log_range log = {.upto_seq = upto_seq,
+                            .from_at_ms = INT64_MIN,
+                            .to_at_ms = INT64_MAX,
+                            .sites = range->site == 0 ? NULL : &range->site,
+                            .site_count = 1};
     struct dict_cache *cache = dict_cache_new();
     struct recount recount = {NULL, 0, 0};
     struct log_reader *reader = NULL;
@@ -108,12 +106,12 @@ enum lb_err recount_log(struct db *db,
     size_t used = 0;
     enum lb_err rc;
 
-    if (from_bucket > INT64_MIN / ROLLUP_BUCKET_MS) {
-        range.from_at_ms = from_bucket * ROLLUP_BUCKET_MS;
-        range.to_at_ms = to_bucket * ROLLUP_BUCKET_MS;
+    if (range->from_bucket > INT64_MIN / ROLLUP_BUCKET_MS) {
+        log.from_at_ms = range->from_bucket * ROLLUP_BUCKET_MS;
+        log.to_at_ms = range->to_bucket * ROLLUP_BUCKET_MS;
     }
     rc = cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                       : log_reader_open(db, cache, &range, &reader, err);
+                       : log_reader_open(db, cache, &log, &reader, err);
     while (rc == LB_OK &&
            (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
            entry != NULL) {
@@ -139,9 +137,7 @@ enum lb_err recount_log(struct db *db,
 }
 
 enum lb_err recount_replace(struct db *db,
-                            int64_t site,
-                            int64_t from_bucket,
-                            int64_t to_bucket,
+                            const struct rollup_store_range *range,
                             struct lb_error *err)
 {
     struct rollup_store_row *rows = NULL;
@@ -149,12 +145,8 @@ enum lb_err recount_replace(struct db *db,
     size_t count = 0;
     enum lb_err rc = db_meta_get(db, "cursor", 0, &cursor, err);
 
-    rc = rc == LB_OK ? recount_log(db, site, from_bucket, to_bucket, cursor,
-                                   &rows, &count, err)
-                     : rc;
-    rc = rc == LB_OK ? rollup_store_replace(db, site, from_bucket, to_bucket,
-                                            rows, count, err)
-                     : rc;
+    rc = rc == LB_OK ? recount_log(db, range, cursor, &rows, &count, err) : rc;
+    rc = rc == LB_OK ? rollup_store_replace(db, range, rows, count, err) : rc;
     free(rows);
     return rc;
 }

@@ -9,24 +9,19 @@
 #include "base/err.h"
 #include "sql/db.h"
 
-/* Rows of all sites (site 0) or of one, for from_bucket <= bucket < to_bucket
- * and log numbers up to upto_seq, in order of site, bucket and traffic; free()
- * them. */
+/* Rows of the range (of all sites with site 0) and of log numbers up to
+ * upto_seq, in order of site, bucket and traffic; free() them. */
 LB_MUST_CHECK enum lb_err recount_log(struct db *db,
-                                      int64_t site,
-                                      int64_t from_bucket,
-                                      int64_t to_bucket,
+                                      const struct rollup_store_range *range,
                                       int64_t upto_seq,
                                       struct rollup_store_row **rows_out,
                                       size_t *count_out,
                                       struct lb_error *err);
 
-/* Writer thread, inside a job: counts a site's range of buckets anew and
- * replaces it. */
-LB_MUST_CHECK enum lb_err recount_replace(struct db *db,
-                                          int64_t site,
-                                          int64_t from_bucket,
-                                          int64_t to_bucket,
-                                          struct lb_error *err);
+/* Writer thread, inside a job: counts the range anew and replaces it. */
+LB_MUST_CHECK enum lb_err
+recount_replace(struct db *db,
+                const struct rollup_store_range *range,
+                struct lb_error *err);
 
 #endif

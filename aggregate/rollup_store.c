@@ -133,22 +133,20 @@ struct cursor_consumer rollup_store_consumer(struct rollup_store *store)
 
 enum lb_err rollup_store_read(
     struct db *db,
-    int64_t site,
-    int64_t from_bucket,
-    int64_t to_bucket,
+    const struct rollup_store_range *range,
     enum lb_err (*each)(void *ctx, const struct rollup_store_row *row),
     void *ctx,
     struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_ROLLUP_READ);
-    struct rollup_store_row row = {.site = site};
+    struct rollup_store_row row = {.site = range->site};
     bool has_row = false;
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, site);
-        (void)sqlite3_bind_int64(stmt, 2, from_bucket);
-        (void)sqlite3_bind_int64(stmt, 3, to_bucket);
+        (void)sqlite3_bind_int64(stmt, 1, range->site);
+        (void)sqlite3_bind_int64(stmt, 2, range->from_bucket);
+        (void)sqlite3_bind_int64(stmt, 3, range->to_bucket);
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
         row.bucket = sqlite3_column_int64(stmt, 0);
@@ -195,9 +193,7 @@ enum lb_err rollup_store_bounds(struct db *db,
 }
 
 enum lb_err rollup_store_replace(struct db *db,
-                                 int64_t site,
-                                 int64_t from_bucket,
-                                 int64_t to_bucket,
+                                 const struct rollup_store_range *range,
                                  const struct rollup_store_row *rows,
                                  size_t count,
                                  struct lb_error *err)
@@ -206,9 +202,9 @@ enum lb_err rollup_store_replace(struct db *db,
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, site);
-        (void)sqlite3_bind_int64(stmt, 2, from_bucket);
-        (void)sqlite3_bind_int64(stmt, 3, to_bucket);
+        (void)sqlite3_bind_int64(stmt, 1, range->site);
+        (void)sqlite3_bind_int64(stmt, 2, range->from_bucket);
+        (void)sqlite3_bind_int64(stmt, 3, range->to_bucket);
     }
     rc = db_run(db, stmt, err);
     for (size_t i = 0; i < count && rc == LB_OK; i++) {

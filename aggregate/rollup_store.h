@@ -27,13 +27,18 @@ struct rollup_store_row {
     struct rollup_counts counts;
 };
 
-/* Calls each for every row of the site with from_bucket <= bucket < to_bucket,
- * in order of bucket; each returns LB_OK to go on. */
+/* A site's rows with from_bucket <= bucket < to_bucket. */
+struct rollup_store_range {
+    int64_t site;
+    int64_t from_bucket;
+    int64_t to_bucket;
+};
+
+/* Calls each for every row of the range in order of bucket; each returns LB_OK
+ * to go on. */
 LB_MUST_CHECK enum lb_err rollup_store_read(
     struct db *db,
-    int64_t site,
-    int64_t from_bucket,
-    int64_t to_bucket,
+    const struct rollup_store_range *range,
     enum lb_err (*each)(void *ctx, const struct rollup_store_row *row),
     void *ctx,
     struct lb_error *err);
@@ -50,12 +55,10 @@ LB_MUST_CHECK enum lb_err rollup_store_bounds(struct db *db,
  * local day is stale. */
 void rollup_store_hook(struct rollup_store *store, struct erase_hooks *hooks);
 
-/* Writer thread, inside a job: replaces a site's rows of a range of buckets. */
+/* Writer thread, inside a job: replaces the rows of a range. */
 LB_MUST_CHECK enum lb_err
 rollup_store_replace(struct db *db,
-                     int64_t site,
-                     int64_t from_bucket,
-                     int64_t to_bucket,
+                     const struct rollup_store_range *range,
                      const struct rollup_store_row *rows,
                      size_t count,
                      struct lb_error *err);

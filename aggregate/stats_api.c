@@ -486,8 +486,7 @@ static void check(struct lb_http_request *http, void *ctx)
 
 enum lb_err stats_api_new(struct lb_http_server *server,
                           struct auth *auth,
-                          struct pool *readers,
-                          struct cursor *cursor,
+                          const struct stats_parts *parts,
                           const struct lb_config *config,
                           struct stats_api **api_out,
                           struct lb_error *err)
@@ -500,8 +499,8 @@ enum lb_err stats_api_new(struct lb_http_server *server,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     api->auth = auth;
-    api->readers = readers;
-    api->cursor = cursor;
+    api->readers = parts->readers;
+    api->cursor = parts->cursor;
     api->seconds = lb_metrics_histogram("linkbell_query_seconds",
                                         "Time of a stats query.", "", true);
     stats_api_set_config(api, config);

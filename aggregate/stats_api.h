@@ -10,10 +10,15 @@
 
 struct stats_api;
 
+/* What it is made of; borrowed. */
+struct stats_parts {
+    struct pool *readers;
+    struct cursor *cursor;
+};
+
 LB_MUST_CHECK enum lb_err stats_api_new(struct lb_http_server *server,
                                         struct auth *auth,
-                                        struct pool *readers,
-                                        struct cursor *cursor,
+                                        const struct stats_parts *parts,
                                         const struct lb_config *config,
                                         struct stats_api **api_out,
                                         struct lb_error *err);

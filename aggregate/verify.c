@@ -26,13 +26,8 @@ struct verify_api {
     struct day_builder *days;
 };
 
-/* A range of a site's buckets to be derived anew; without an end the counted
- * day that holds its start. */
-struct range {
-    int64_t site;
-    int64_t from_bucket;
-    int64_t to_bucket; /* NO_END: a counted day */
-};
+/* The to_bucket of a range that stands for a counted day: the one that holds
+ * its start. */
 #define NO_END INT64_MIN
 
 struct work {
@@ -46,7 +41,7 @@ struct work {
     size_t difference_count;
     int64_t hours;
     int64_t rows;
-    struct range *ranges; /* owned */
+    struct rollup_store_range *ranges; /* owned; to be derived anew */
     size_t range_count;
     size_t range_cap;
     size_t next_range;
@@ -66,16 +61,19 @@ static enum lb_err add_range(struct work *work,
                              int64_t from_bucket,
                              int64_t to_bucket)
 {
-    struct range *last =
-        work->range_count == 0 ? NULL : &work->ranges[work->range_count - 1];
+    if (work->range_count > 0) {
+        const struct rollup_store_range *last =
+            &work->ranges[work->range_count - 1];
 
-    if (last != NULL && last->site == site &&
-        last->from_bucket == from_bucket && last->to_bucket == to_bucket) {
-        return LB_OK;
+        if (last->site == site && last->from_bucket == from_bucket &&
+            last->to_bucket == to_bucket) {
+            return LB_OK;
+        }
     }
     if (work->range_count == work->range_cap) {
         size_t cap = work->range_cap == 0 ? 64 : work->range_cap * 2;
-        struct range *ranges = realloc(work->ranges, cap * sizeof(*ranges));
+        struct rollup_store_range *ranges =
+            realloc(work->ranges, cap * sizeof(*ranges));
 
         if (ranges == NULL) {
             return lb_err_set(&work->err, LB_ENOMEM, "out of memory");
@@ -84,7 +82,7 @@ static enum lb_err add_range(struct work *work,
         work->range_cap = cap;
     }
     work->ranges[work->range_count++] =
-        (struct range){site, from_bucket, to_bucket};
+        (struct rollup_store_range){site, from_bucket, to_bucket};
     return LB_OK;
 }
 
@@ -271,8 +269,9 @@ static enum lb_err compare_site(struct work *work,
                                 size_t count)
 {
     struct both both = {work, site, rows, count, 0, INT64_MIN};
-    enum lb_err rc = rollup_store_read(db, site->number, INT64_MIN, INT64_MAX,
-                                       compare_row, &both, &work->err);
+    const struct rollup_store_range all = {site->number, INT64_MIN, INT64_MAX};
+    enum lb_err rc =
+        rollup_store_read(db, &all, compare_row, &both, &work->err);
 
     return rc == LB_OK ? note_missing(&both, INT64_MAX, 0) : rc;
 }
@@ -280,13 +279,13 @@ static enum lb_err compare_site(struct work *work,
 static enum lb_err compare_all(struct work *work, struct db *db)
 {
     const struct catalog *catalog = auth_who_of(work->http)->catalog;
+    const struct rollup_store_range all = {0, INT64_MIN, INT64_MAX};
     struct rollup_store_row *rows = NULL;
     int64_t cursor = 0;
     size_t count = 0;
     enum lb_err rc = db_meta_get(db, "cursor", 0, &cursor, &work->err);
 
-    rc = rc == LB_OK ? recount_log(db, 0, INT64_MIN, INT64_MAX, cursor, &rows,
-                                   &count, &work->err)
+    rc = rc == LB_OK ? recount_log(db, &all, cursor, &rows, &count, &work->err)
                      : rc;
     for (size_t i = 0; i < catalog_site_count(catalog) && rc == LB_OK; i++) {
         const struct catalog_site *site = catalog_site_at(catalog, i);
@@ -382,14 +381,13 @@ static enum lb_err
 run_write(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     const struct work *work = work_of(job);
-    const struct range *range = &work->ranges[work->next_range];
+    const struct rollup_store_range *range = &work->ranges[work->next_range];
 
     if (range->to_bucket == NO_END) {
         return day_store_drop(db, range->site,
                               range->from_bucket * ROLLUP_BUCKET_MS, err);
     }
-    return recount_replace(db, range->site, range->from_bucket,
-                           range->to_bucket, err);
+    return recount_replace(db, range, err);
 }
 
 static void

@@ -43,6 +43,18 @@ static int compare(const struct day_row *a, const struct day_row *b)
     return order != 0 ? order : (int)a->traffic - (int)b->traffic;
 }
 
+static bool are_same(const struct tally_group *a, const struct tally_group *b)
+{
+    return memcmp(&a->counts, &b->counts, sizeof(a->counts)) == 0 &&
+           a->visitors == b->visitors && a->viewers == b->viewers &&
+           a->clickers == b->clickers &&
+           a->viewers_clicked == b->viewers_clicked &&
+           a->clicks_without_visitor == b->clicks_without_visitor &&
+           a->amount_hundredths == b->amount_hundredths &&
+           memcmp(a->currency, b->currency, sizeof(a->currency)) == 0;
+}
+
+/* NULL: that side has no such row. */
 static enum lb_err note(const struct checking *checking,
                         const struct day_row *rollup,
                         const struct day_row *log)
@@ -56,6 +68,15 @@ static enum lb_err note(const struct checking *checking,
         rollup == NULL ? &nothing : rollup, log == NULL ? &nothing : log};
 
     return checking->sink->differs(checking->sink->ctx, &difference);
+}
+
+static enum lb_err compare_row(const struct checking *checking,
+                               const struct day_row *rollup,
+                               const struct day_row *log)
+{
+    return rollup != NULL && log != NULL && are_same(&rollup->sums, &log->sums)
+               ? LB_OK
+               : note(checking, rollup, log);
 }
 
 /* Walks both sides in step. */
@@ -72,11 +93,8 @@ static enum lb_err compare_rows(const struct checking *checking,
     while (rc == LB_OK && (has_left || has_right)) {
         int order = !has_left ? 1 : !has_right ? -1 : compare(&left, &right);
 
-        if (order != 0 ||
-            memcmp(&left.sums, &right.sums, sizeof(left.sums)) != 0) {
-            rc = note(checking, order <= 0 ? &left : NULL,
-                      order >= 0 ? &right : NULL);
-        }
+        rc = compare_row(checking, order <= 0 ? &left : NULL,
+                         order >= 0 ? &right : NULL);
         has_left = order <= 0 ? day_reader_next(&rollup, &left) : has_left;
         has_right = order >= 0 ? day_reader_next(&log, &right) : has_right;
         ++*checking->rows;
@@ -107,13 +125,15 @@ static enum lb_err compare_body(void *ctx, const struct day_store_day *day)
 static enum lb_err compare_day(struct checking *checking)
 {
     const struct chosen *chosen = &checking->chosen[checking->at];
-    const int64_t days[2] = {chosen->day, chosen->day};
+    struct day_store_range range = {.site = chosen->site->number,
+                                    .first_day = chosen->day,
+                                    .last_day = chosen->day};
     enum lb_err rc = LB_OK;
 
     for (int i = 0; i < DAY_DIMENSION_COUNT && rc == LB_OK; i++) {
         checking->dimension = (enum day_dimension)i;
-        rc = day_store_read(checking->db, chosen->site->number,
-                            checking->dimension, days, compare_body, checking,
+        range.dimension = checking->dimension;
+        rc = day_store_read(checking->db, &range, compare_body, checking,
                             checking->err);
     }
     return rc;

@@ -49,11 +49,12 @@ struct arrival_result {
 };
 
 /* Hands all events to the writer; done is called on the loop thread, then the
- * arrival is freed.  LB_ELIMIT: the queue is full; the arrival is freed, done
- * is not called.  Without events done comes at once. */
+ * arrival is freed.  LB_ELIMIT: the queue is full, err names the limit; the
+ * arrival is freed, done is not called.  Without events done comes at once. */
 LB_MUST_CHECK enum lb_err
 arrival_submit(struct arrival *arrival,
                void (*done)(void *ctx, const struct arrival_result *result),
-               void *ctx);
+               void *ctx,
+               struct lb_error *err);
 
 #endif

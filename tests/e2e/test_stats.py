@@ -395,7 +395,8 @@ class Form(unittest.TestCase):
         self.assertEqual([r["link"] for r in first["rows"] + second["rows"]],
                          ["shop", "l0", "l1", "l2"])
         self.assertEqual(first["totals"], second["totals"])
-        for cursor in ("x", first["next"] + "x", "", first["next"][1:]):
+        for cursor in ("x", first["next"] + "x", "", first["next"][1:],
+                       first["next"].replace("-", "--"), "%20" + first["next"]):
             self.check_refused(query + "&cursor=" + cursor, "bad_cursor")
         self.check_refused(query.replace("=3", "=2") + "&cursor=" + first["next"], "bad_cursor")
 

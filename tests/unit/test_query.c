@@ -88,10 +88,11 @@ static void a_range_is_of_dates_instants_or_a_period(void **state)
         struct lb_error err = {LB_OK, ""};
         int64_t from = 0;
         int64_t to = 0;
+        const struct query_params_dates dates = {ranges[i].from, ranges[i].to,
+                                                 ranges[i].period};
 
-        assert_true(query_params_range(ranges[i].from, ranges[i].to,
-                                       ranges[i].period, paris, now_ms, &from,
-                                       &to, &err));
+        assert_true(
+            query_params_range(&dates, paris, now_ms, &from, &to, &err));
         assert_int_equal(from, ranges[i].want_from == NULL
                                    ? INT64_MIN
                                    : instant(ranges[i].want_from));
@@ -124,16 +125,19 @@ static void a_range_that_is_none_is_refused(void **state)
         struct lb_error err = {LB_OK, ""};
         int64_t from = 0;
         int64_t to = 0;
+        const struct query_params_dates dates = {cases[i].from, cases[i].to,
+                                                 cases[i].period};
 
-        assert_false(query_params_range(cases[i].from, cases[i].to,
-                                        cases[i].period, paris, now_ms, &from,
-                                        &to, &err));
+        assert_false(
+            query_params_range(&dates, paris, now_ms, &from, &to, &err));
         assert_non_null(strstr(err.text, cases[i].text));
     }
 }
 
 static void every_month_has_its_period(void **state)
 {
+    const struct query_params_dates this_month = {.period = "month"};
+    const struct query_params_dates this_year = {.period = "12mo"};
     const struct lb_zone *utc = zone_of("UTC");
     int64_t day = lb_clock_days_from_civil(2023, 1, 1);
     int64_t end = lb_clock_days_from_civil(2029, 1, 1);
@@ -148,15 +152,15 @@ static void every_month_has_its_period(void **state)
         struct lb_error err;
 
         lb_clock_civil_from_days(day, &year, &month, &date);
-        assert_true(query_params_range(NULL, NULL, "month", utc,
-                                       day * LB_MS_PER_DAY, &from, &to, &err));
+        assert_true(query_params_range(&this_month, utc, day * LB_MS_PER_DAY,
+                                       &from, &to, &err));
         assert_int_equal(from / LB_MS_PER_DAY, day - date + 1);
         assert_int_equal(to / LB_MS_PER_DAY,
                          month == 12
                              ? lb_clock_days_from_civil(year + 1, 1, 1)
                              : lb_clock_days_from_civil(year, month + 1, 1));
-        assert_true(query_params_range(NULL, NULL, "12mo", utc,
-                                       day * LB_MS_PER_DAY, &from, &to, &err));
+        assert_true(query_params_range(&this_year, utc, day * LB_MS_PER_DAY,
+                                       &from, &to, &err));
         assert_int_equal(
             from / LB_MS_PER_DAY,
             month == 12 ? lb_clock_days_from_civil(year, 1, 1)
