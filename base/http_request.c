@@ -134,6 +134,29 @@ static bool is_known_method(const char *method)
     return false;
 }
 
+/* Whether a route is the request's; else its method, where the path is right,
+ * goes to allow. */
+static bool try_route(struct lb_http_request *request,
+                      const struct lb_http_route *route,
+                      char *allow)
+{
+    if (is_method(lb_http_request_method(request), route->method)) {
+        request->route = route;
+        return true;
+    }
+    add_allow(allow, route->method);
+    return false;
+}
+
+static bool is_fallback(struct lb_http_request *request)
+{
+    const struct lb_http_server *server = request->server;
+
+    return server->fallback.pattern != NULL &&
+           matches(request, server->fallback.pattern) &&
+           server->fallback_takes(request, server->fallback.ctx);
+}
+
 bool lb_http_request_find_route(struct lb_http_request *request)
 {
     const char *method = lb_http_request_method(request);
@@ -141,14 +164,14 @@ bool lb_http_request_find_route(struct lb_http_request *request)
 
     for (struct lb_http_server_route *at = request->server->routes; at != NULL;
          at = at->next) {
-        if (!matches(request, at->route.pattern)) {
-            continue;
-        }
-        if (is_method(method, at->route.method)) {
-            request->route = &at->route;
+        if (matches(request, at->route.pattern) &&
+            try_route(request, &at->route, allow)) {
             return true;
         }
-        add_allow(allow, at->route.method);
+    }
+    if (allow[0] == '\0' && is_fallback(request) &&
+        try_route(request, &request->server->fallback, allow)) {
+        return true;
     }
     if (!is_known_method(method)) {
         lb_http_respond_error_close(request, 501, "method_not_allowed",
@@ -314,6 +337,13 @@ const char *lb_http_request_query_key(struct lb_http_request *request,
 {
     split_query(request);
     return index < request->part_count ? request->parts[index].key : "";
+}
+
+const char *lb_http_request_query_value(struct lb_http_request *request,
+                                        size_t index)
+{
+    split_query(request);
+    return index < request->part_count ? request->parts[index].value : "";
 }
 
 const char *lb_http_request_query_text(const struct lb_http_request *request)

@@ -33,6 +33,8 @@ const char *lb_http_request_query(struct lb_http_request *request,
 size_t lb_http_request_query_count(struct lb_http_request *request);
 const char *lb_http_request_query_key(struct lb_http_request *request,
                                       size_t index);
+const char *lb_http_request_query_value(struct lb_http_request *request,
+                                        size_t index);
 /* The query as sent, without '?'. */
 const char *lb_http_request_query_text(const struct lb_http_request *request);
 

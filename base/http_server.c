@@ -119,6 +119,15 @@ enum lb_err lb_http_server_add_route(struct lb_http_server *server,
     return LB_OK;
 }
 
+void lb_http_server_set_fallback(
+    struct lb_http_server *server,
+    const struct lb_http_route *route,
+    bool (*takes)(const struct lb_http_request *request, void *ctx))
+{
+    server->fallback = *route;
+    server->fallback_takes = takes;
+}
+
 static void on_listener_closed(uv_handle_t *handle)
 {
     struct lb_http_listener *listener = handle->data;

@@ -76,6 +76,23 @@ lb_http_server_add_route(struct lb_http_server *server,
                          const struct lb_http_route *route,
                          struct lb_error *err);
 
+/* A route for paths that no other route's pattern matches, where takes says so:
+ * by the request's host, for instance. */
+void lb_http_server_set_fallback(
+    struct lb_http_server *server,
+    const struct lb_http_route *route,
+    bool (*takes)(const struct lb_http_request *request, void *ctx));
+
+/* Calls run on the loop thread after after_ms, once, unless it is called off
+ * before (NULL is fine).  NULL: out of memory, run is not called. */
+struct lb_http_server_later;
+struct lb_http_server_later *
+lb_http_server_call_later(struct lb_http_server *server,
+                          int64_t after_ms,
+                          void (*run)(void *ctx),
+                          void *ctx);
+void lb_http_server_call_off(struct lb_http_server_later *later);
+
 /* Listens; *port_out is the real port.  host is an address. */
 LB_MUST_CHECK enum lb_err lb_http_server_listen(struct lb_http_server *server,
                                                 const char *host,

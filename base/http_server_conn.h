@@ -132,7 +132,9 @@ struct lb_http_server {
     struct lb_http_server_hooks hooks;
     struct lb_http_listener *listeners;  /* owned */
     struct lb_http_server_route *routes; /* owned, in order of addition */
-    struct lb_http_conn *conns;          /* owned */
+    struct lb_http_route fallback;       /* without a pattern: none */
+    bool (*fallback_takes)(const struct lb_http_request *request, void *ctx);
+    struct lb_http_conn *conns; /* owned */
     size_t conn_count;
     size_t counted_count; /* of them take a place */
     size_t refused_count; /* were refused, and wait for their end */

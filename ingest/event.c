@@ -483,6 +483,7 @@ bool event_read(const struct event_context *context,
     memset(event_out, 0, sizeof(*event_out));
     event_out->entry.kind = ENTRY_EVENT;
     event_out->entry.is_silent = context->is_silent;
+    event_out->entry.is_qr = context->is_qr;
     if (!cJSON_IsObject(json)) {
         return event_fault_set(reading.fault, "bad_type", "event",
                                "an event must be a JSON object");

@@ -66,8 +66,9 @@ struct event_context {
     /* Where the visitor sends by itself: */
     struct traffic_signs signs;
     const char *agent; /* its user agent; NULL: none is known */
-    bool
-        is_length_free; /* lengths were looked at, by another dialect's rules */
+    bool is_qr;        /* a QR code brought the visitor */
+    /* Lengths were looked at before, by another dialect's rules. */
+    bool is_length_free;
     bool is_private; /* the client asks not to be recognised: no visitor, city,
                         region or click identifier */
 };

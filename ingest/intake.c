@@ -24,6 +24,7 @@ struct intake {
     struct lb_metric *accepted[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicates;
+    struct lb_metric *lost[ENTRY_TYPE_COUNT];
 };
 
 static bool is_kept(const struct lb_config_list *list, const char *name)
@@ -72,6 +73,10 @@ static void make_metrics(struct intake *intake)
         (void)snprintf(labels, sizeof(labels),
                        "type=\"%s\",result=\"duplicate\"", name);
         intake->duplicate[type] = lb_metrics_get(
+            LB_METRIC_COUNTER, "linkbell_events_total", help, labels);
+        (void)snprintf(labels, sizeof(labels), "type=\"%s\",result=\"lost\"",
+                       name);
+        intake->lost[type] = lb_metrics_get(
             LB_METRIC_COUNTER, "linkbell_events_total", help, labels);
     }
     intake->duplicates =
@@ -195,6 +200,11 @@ void intake_count(struct intake *intake,
     if (sum > 0) {
         lb_metrics_add(intake->duplicates, sum);
     }
+}
+
+void intake_count_lost(struct intake *intake, enum entry_type type)
+{
+    lb_metrics_add(intake->lost[type], 1);
 }
 
 void intake_respond_failed(struct lb_http_request *http,

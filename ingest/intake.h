@@ -67,6 +67,9 @@ void intake_count(struct intake *intake,
                   const bool *is_duplicate,
                   size_t count);
 
+/* Counts an event whose sender was not told of its loss: a redirect goes on. */
+void intake_count_lost(struct intake *intake, enum entry_type type);
+
 /* 503 for an append that failed, or for a full queue (limit: the writer's
  * error, which is the limit's name); both name the remedy. */
 void intake_respond_failed(struct lb_http_request *http,

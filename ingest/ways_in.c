@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "ingest/ingest_api.h"
+#include "ingest/redirect_api.h"
 
 struct ways_in {
     struct intake *intake;
     struct ingest_api *events;
+    struct redirect_api *redirects;
 };
 
 enum lb_err ways_in_new(struct lb_http_server *server,
@@ -24,9 +26,12 @@ enum lb_err ways_in_new(struct lb_http_server *server,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     rc = intake_new(parts, config, &ways->intake, err);
-    return rc == LB_OK
-               ? ingest_api_new(server, ways->intake, &ways->events, err)
-               : rc;
+    rc = rc == LB_OK ? ingest_api_new(server, ways->intake, &ways->events, err)
+                     : rc;
+    rc = rc == LB_OK
+             ? redirect_api_new(server, ways->intake, &ways->redirects, err)
+             : rc;
+    return rc;
 }
 
 void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
@@ -37,6 +42,7 @@ void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
 void ways_in_free(struct ways_in *ways)
 {
     if (ways != NULL) {
+        redirect_api_free(ways->redirects);
         ingest_api_free(ways->events);
         intake_free(ways->intake);
         free(ways);
