@@ -37,6 +37,11 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
 static void flush_dirty(struct lb_http_server *server)
 {
     struct lb_http_conn *conn = server->dirty;
@@ -49,6 +54,13 @@ static void flush_dirty(struct lb_http_server *server)
         conn->next_dirty = NULL;
         lb_http_server_conn_flush(conn);
         conn = next;
+    }
+    /* A flush may let further requests be read and answered: the loop must not
+     * wait for events before these are flushed too. */
+    if (server->dirty != NULL) {
+        (void)uv_idle_start(&server->idle, on_idle);
+    } else {
+        (void)uv_idle_stop(&server->idle);
     }
 }
 
@@ -83,10 +95,11 @@ enum lb_err lb_http_server_new(uv_loop_t *loop,
     (void)uv_timer_init(loop, &server->timer);
     (void)uv_check_init(loop, &server->check);
     (void)uv_prepare_init(loop, &server->prepare);
+    (void)uv_idle_init(loop, &server->idle);
     server->timer.data = server;
     server->check.data = server;
     server->prepare.data = server;
-    server->open_handles = 3;
+    server->idle.data = server;
     (void)uv_timer_start(&server->timer, on_tick, TICK_MS, TICK_MS);
     (void)uv_check_start(&server->check, on_check);
     (void)uv_prepare_start(&server->prepare, on_prepare);
@@ -139,7 +152,6 @@ static void on_listener_closed(uv_handle_t *handle)
     }
     *at = listener->next;
     free(listener);
-    server->open_handles--;
 }
 
 static void on_incoming(uv_stream_t *stream, int status)
@@ -169,7 +181,6 @@ static struct lb_http_listener *new_listener(struct lb_http_server *server,
     listener->uv.handle.data = listener;
     listener->next = server->listeners;
     server->listeners = listener;
-    server->open_handles++;
     return listener;
 }
 
@@ -361,22 +372,16 @@ void lb_http_server_limit_hit(struct lb_http_server *server, const char *limit)
     }
 }
 
-static void on_own_closed(uv_handle_t *handle)
-{
-    struct lb_http_server *server = handle->data;
-
-    server->open_handles--;
-}
-
 static void finish_drain(struct lb_http_server *server)
 {
     if (!server->is_draining || server->conns != NULL ||
         server->drained == NULL) {
         return;
     }
-    uv_close((uv_handle_t *)&server->timer, on_own_closed);
-    uv_close((uv_handle_t *)&server->check, on_own_closed);
-    uv_close((uv_handle_t *)&server->prepare, on_own_closed);
+    uv_close((uv_handle_t *)&server->timer, NULL);
+    uv_close((uv_handle_t *)&server->check, NULL);
+    uv_close((uv_handle_t *)&server->prepare, NULL);
+    uv_close((uv_handle_t *)&server->idle, NULL);
     server->drained(server->drained_ctx);
     server->drained = NULL;
 }

@@ -147,7 +147,7 @@ struct lb_http_server {
     uv_timer_t timer;
     uv_check_t check;
     uv_prepare_t prepare;
-    unsigned open_handles;
+    uv_idle_t idle; /* runs while something stands in a buffer */
     bool is_draining;
     int64_t drain_deadline_at_ms;
     void (*drained)(void *ctx);

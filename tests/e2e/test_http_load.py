@@ -145,6 +145,15 @@ class Pipelines(Load):
         self.assertGreaterEqual(self.hits(bell, "pipeline"), 1)
         self.assertEqual(bell.totals(metrics="views")["views"], 60)
 
+    def test_what_came_in_one_piece_is_answered_without_a_pause(self):
+        bell = self.serve("pipeline: 1")
+        with Wire(bell) as wire:
+            began = time.monotonic()
+            wire.send(GET * 200)
+            self.assertEqual([wire.answer().status for _ in range(200)], [200] * 200)
+            # With a tick of the timers between two of them it took five seconds.
+            self.assertLess(time.monotonic() - began, 2.5)
+
     def test_a_peer_that_reads_nothing_is_not_read_from(self):
         bell = self.serve("pipeline: 128")
         with Wire(bell, receive_bytes=4096) as wire:
