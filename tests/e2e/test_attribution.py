@@ -148,6 +148,21 @@ class Manual(unittest.TestCase):
                 self.assertEqual([(row["source"], row["channel"]) for row in rows],
                                  [(case["source"], case["channel"])], case)
 
+    def test_the_agents_of_attribution(self):
+        cases = table("attribution.md", "agents")
+        self.assertGreater(len(cases), 8)
+        keys = ("device", "browser", "os", "reason")
+        with Linkbell(config("")) as bell:
+            bell.ready()
+            bell.send(*[{"type": "view", "site": "alice.bio", "user_agent": case["user agent"]} for case in cases])
+            rows = [json.loads(row) for row in
+                    bell.get("/v1/export/events?site=alice.bio").body.splitlines()]
+            self.assertEqual([[row["traffic"]] + [row[key] for key in keys] for row in rows],
+                             [[case["class"]] + [case[key] for key in keys] for case in cases])
+            said = bell.run("query", "--site", "alice.bio", "--by", "traffic,reason,browser", "--metrics",
+                            "views,clicks_raw", "--traffic", "all").stdout
+            self.assertIn("Instagram", said)
+
     def test_the_visit_of_attribution(self):
         steps = table("attribution.md", "visit")
         with Linkbell(config("")) as bell:
