@@ -427,6 +427,18 @@ static void forget(struct burst *burst, uint32_t at)
     visitor->state.last = burst->latest - (uint32_t)BURST_WINDOW_MS;
 }
 
+/* The next visitor of a chain, from at on, who is meant; NONE: there is none.
+ */
+static uint32_t
+next_meant(const struct burst *burst, uint32_t at, int64_t site, uint64_t key)
+{
+    while (at != NONE && burst->visitors[at].site != (uint32_t)site &&
+           burst->visitors[at].key != key) {
+        at = burst->visitors[at].next;
+    }
+    return at;
+}
+
 void burst_forget(struct burst *burst,
                   int64_t site,
                   int64_t day,
@@ -434,17 +446,16 @@ void burst_forget(struct burst *burst,
 {
     uint64_t key = key_of(site, day, visitor);
 
+    /* No site has number 0. */
+    site = visitor == 0 ? site : 0;
     for (size_t i = 0; i < BUCKETS; i++) {
-        uint32_t at = burst->buckets[i];
+        uint32_t at = next_meant(burst, burst->buckets[i], site, key);
 
         while (at != NONE) {
             uint32_t next = burst->visitors[at].next;
 
-            if (visitor == 0 ? burst->visitors[at].site == (uint32_t)site
-                             : burst->visitors[at].key == key) {
-                forget(burst, at);
-            }
-            at = next;
+            forget(burst, at);
+            at = next_meant(burst, next, site, key);
         }
     }
 }
