@@ -165,12 +165,14 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
 static enum lb_err build_erase(struct service *service, struct lb_error *err)
 {
     struct erase_hooks hooks = {.dict = service->dict};
+    const struct erase_parts parts = {service->readers, service->writer,
+                                      &hooks};
 
     rollup_store_hook(service->rollups, &hooks);
     event_store_hook(service->store, &hooks);
     engine_hook(service->engine, &hooks);
-    return erase_api_new(service->http, service->auth, service->readers,
-                         service->writer, &hooks, &service->erase, err);
+    return erase_api_new(service->http, service->auth, &parts, &service->erase,
+                         err);
 }
 
 static enum lb_err build_routes(struct service *service, struct lb_error *err)
@@ -185,7 +187,8 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                        service->cursor};
     const struct verify_parts counted = {service->readers, service->writer,
                                          service->days};
-    const struct health_check geo = {geo_watch_state, service->geo};
+    const struct health_parts watched = {
+        service->writer, service->cursor, {geo_watch_state, service->geo}};
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
@@ -209,11 +212,9 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     rc = rc == LB_OK ? apply_api_new(service->http, service->writer,
                                      &service->target, &service->apply, err)
                      : rc;
-    rc = rc == LB_OK
-             ? health_api_new(service->http, service->auth, service->writer,
-                              service->cursor, &geo, &service->health, err)
-             : rc;
-    return rc;
+    return rc == LB_OK ? health_api_new(service->http, service->auth, &watched,
+                                        &service->health, err)
+                       : rc;
 }
 
 static enum lb_err build(struct service *service, struct lb_error *err)

@@ -317,14 +317,12 @@ static enum lb_err list_days(struct work *work, struct db *db)
 
     for (size_t i = 0; i < catalog_site_count(catalog) && rc == LB_OK; i++) {
         int64_t site = catalog_site_at(catalog, i)->number;
-        int64_t first_ms = 0;
-        int64_t last_ms = 0;
-        bool has_events = false;
+        struct log_bounds bounds;
 
-        rc = log_time_bounds(db, &site, 1, &first_ms, &last_ms, &has_events,
-                             &work->err);
-        for (int64_t day = first_ms / LB_MS_PER_DAY;
-             rc == LB_OK && has_events && day <= last_ms / LB_MS_PER_DAY;
+        rc = log_time_bounds(db, &site, 1, &bounds, &work->err);
+        for (int64_t day = bounds.first_at_ms / LB_MS_PER_DAY;
+             rc == LB_OK && bounds.has_events &&
+             day <= bounds.last_at_ms / LB_MS_PER_DAY;
              day++) {
             rc = add_range(work, site, day * DAY_BUCKETS,
                            (day + 1) * DAY_BUCKETS);

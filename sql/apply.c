@@ -227,10 +227,11 @@ static enum lb_err apply_object(struct run *run,
                                 const struct apply_kind *kind,
                                 const cJSON *object)
 {
-    const char *id = lb_json_text(object, "id");
+    struct catalog_object_draft draft = {.kind = kind->kind,
+                                         .id = lb_json_text(object, "id"),
+                                         .is_from_file = true};
     const struct catalog_object *before =
-        catalog_object_find(run->now, kind->kind, id);
-    bool begins_anew = false;
+        catalog_object_find(run->now, kind->kind, draft.id);
     struct lb_buf body;
     enum lb_err rc;
 
@@ -239,16 +240,16 @@ static enum lb_err apply_object(struct run *run,
         return LB_OK;
     }
     if (before == NULL) {
-        lb_buf_printf(run->report, "+ %s %s\n", kind->word, id);
+        lb_buf_printf(run->report, "+ %s %s\n", kind->word, draft.id);
     } else {
-        lb_buf_printf(run->report, "~ %s %s", kind->word, id);
+        lb_buf_printf(run->report, "~ %s %s", kind->word, draft.id);
         report_difference(run->report, before->body, object);
-        begins_anew = kind->begins_anew != NULL &&
-                      kind->begins_anew(before->body, object);
+        draft.begins_anew = kind->begins_anew != NULL &&
+                            kind->begins_anew(before->body, object);
     }
     to_json(object, &body);
-    rc = catalog_put_object(run->target->holder, run->db, kind->kind, id,
-                            lb_buf_text(&body), true, begins_anew, run->err);
+    draft.body_json = lb_buf_text(&body);
+    rc = catalog_put_object(run->target->holder, run->db, &draft, run->err);
     lb_buf_deinit(&body);
     return rc;
 }

@@ -36,7 +36,7 @@ grow(struct lb_arena *arena, void *items, size_t count, size_t item_bytes)
         return items;
     }
     more = lb_arena_calloc(arena, (count == 0 ? 1 : count * 2) * item_bytes);
-    if (more != NULL && count > 0) {
+    if (more != NULL && items != NULL) {
         memcpy(more, items, count * item_bytes);
     }
     return more;
@@ -376,14 +376,22 @@ const struct catalog_site *catalog_site_by_number(const struct catalog *catalog,
     return NULL;
 }
 
+static bool has_host(const struct catalog_site *site, const char *host)
+{
+    for (size_t i = 0; i < site->host_count; i++) {
+        if (strcmp(site->hosts[i], host) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct catalog_site *catalog_site_by_host(const struct catalog *catalog,
                                                 const char *host)
 {
     for (size_t i = 0; i < catalog->site_count; i++) {
-        for (size_t j = 0; j < catalog->sites[i].host_count; j++) {
-            if (strcmp(catalog->sites[i].hosts[j], host) == 0) {
-                return &catalog->sites[i];
-            }
+        if (has_host(&catalog->sites[i], host)) {
+            return &catalog->sites[i];
         }
     }
     return NULL;

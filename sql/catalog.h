@@ -153,6 +153,13 @@ struct catalog_link_draft {
     bool is_enabled;
     bool is_from_file;
 };
+struct catalog_object_draft {
+    enum catalog_kind kind;
+    const char *id;
+    const char *body_json;
+    bool is_from_file;
+    bool begins_anew; /* with a new number (rules: state begins anew) */
+};
 LB_MUST_CHECK enum lb_err
 catalog_put_site(struct catalog_holder *holder,
                  struct db *db,
@@ -175,15 +182,11 @@ LB_MUST_CHECK enum lb_err catalog_remove_link(struct catalog_holder *holder,
                                               int64_t site,
                                               const char *slug,
                                               struct lb_error *err);
-/* begins_anew gives the object a new number (rules: state begins anew). */
-LB_MUST_CHECK enum lb_err catalog_put_object(struct catalog_holder *holder,
-                                             struct db *db,
-                                             enum catalog_kind kind,
-                                             const char *id,
-                                             const char *body_json,
-                                             bool is_from_file,
-                                             bool begins_anew,
-                                             struct lb_error *err);
+LB_MUST_CHECK enum lb_err
+catalog_put_object(struct catalog_holder *holder,
+                   struct db *db,
+                   const struct catalog_object_draft *draft,
+                   struct lb_error *err);
 LB_MUST_CHECK enum lb_err catalog_remove_object(struct catalog_holder *holder,
                                                 struct db *db,
                                                 enum catalog_kind kind,

@@ -236,17 +236,14 @@ enum lb_err catalog_remove_link(struct catalog_holder *holder,
 
 enum lb_err catalog_put_object(struct catalog_holder *holder,
                                struct db *db,
-                               enum catalog_kind kind,
-                               const char *id,
-                               const char *body_json,
-                               bool is_from_file,
-                               bool begins_anew,
+                               const struct catalog_object_draft *draft,
                                struct lb_error *err)
 {
     sqlite3_stmt *stmt;
 
-    if (begins_anew) {
-        enum lb_err rc = catalog_remove_object(holder, db, kind, id, err);
+    if (draft->begins_anew) {
+        enum lb_err rc =
+            catalog_remove_object(holder, db, draft->kind, draft->id, err);
 
         if (rc != LB_OK && rc != LB_ENOTFOUND) {
             return rc;
@@ -254,13 +251,13 @@ enum lb_err catalog_put_object(struct catalog_holder *holder,
     }
     stmt = db_stmt(db, SQL_CATALOG_PUT_OBJECT);
     if (stmt != NULL) {
-        (void)sqlite3_bind_int(stmt, 1, (int)kind);
-        db_bind_text(stmt, 2, id);
-        db_bind_text(stmt, 3, body_json);
-        db_bind_text(stmt, 4, manager(is_from_file));
+        (void)sqlite3_bind_int(stmt, 1, (int)draft->kind);
+        db_bind_text(stmt, 2, draft->id);
+        db_bind_text(stmt, 3, draft->body_json);
+        db_bind_text(stmt, 4, manager(draft->is_from_file));
         (void)sqlite3_bind_int64(stmt, 5, lb_clock_wall_ms());
     }
-    return change(holder, db, stmt, id, err);
+    return change(holder, db, stmt, draft->id, err);
 }
 
 enum lb_err catalog_remove_object(struct catalog_holder *holder,

@@ -124,16 +124,18 @@ catch_up(struct cursor *cursor, struct db *db, struct lb_error *err)
                               .has_other_kinds = true,
                               .has_texts = true};
     struct lb_arena *arena = lb_arena_new(PIECE_BYTES);
-    const struct entry **entries = calloc(PIECE_ENTRIES, sizeof(*entries));
+    const struct entry **entries =
+        calloc(PIECE_ENTRIES, sizeof(struct entry *));
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     size_t count = 0;
-    enum lb_err rc = arena == NULL || entries == NULL
-                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                         : LB_OK;
+    enum lb_err rc;
 
-    rc = rc == LB_OK ? log_reader_open(db, cursor->cache, &range, &reader, err)
-                     : rc;
+    if (arena == NULL || entries == NULL) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+        goto out;
+    }
+    rc = log_reader_open(db, cursor->cache, &range, &reader, err);
     while (rc == LB_OK && count < PIECE_ENTRIES) {
         rc = log_reader_next(reader, &entry, err);
         if (rc != LB_OK || entry == NULL) {
@@ -152,6 +154,7 @@ catch_up(struct cursor *cursor, struct db *db, struct lb_error *err)
         cursor->place = cursor->next_seq - 1; /* what stood there was erased */
         rc = db_meta_set(db, "cursor", cursor->place, err);
     }
+out:
     free(entries);
     lb_arena_free(arena);
     return rc;
@@ -278,7 +281,7 @@ enum lb_err cursor_append(struct cursor *cursor,
     if (cursor->fresh_count == cursor->fresh_cap) {
         size_t cap = cursor->fresh_cap == 0 ? 1024 : cursor->fresh_cap * 2;
         const struct entry **fresh =
-            realloc(cursor->fresh, cap * sizeof(*fresh));
+            realloc(cursor->fresh, cap * sizeof(struct entry *));
 
         if (fresh == NULL) {
             return lb_err_set(err, LB_ENOMEM, "out of memory");

@@ -313,9 +313,7 @@ static void check(struct lb_http_request *http, void *ctx)
 
 enum lb_err erase_api_new(struct lb_http_server *server,
                           struct auth *auth,
-                          struct pool *readers,
-                          struct writer *writer,
-                          const struct erase_hooks *hooks,
+                          const struct erase_parts *parts,
                           struct erase_api **api_out,
                           struct lb_error *err)
 {
@@ -328,9 +326,9 @@ enum lb_err erase_api_new(struct lb_http_server *server,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     api->auth = auth;
-    api->readers = readers;
-    api->writer = writer;
-    api->hooks = *hooks;
+    api->readers = parts->readers;
+    api->writer = parts->writer;
+    api->hooks = *parts->hooks;
     return lb_http_server_add_route(server, &route, err);
 }
 

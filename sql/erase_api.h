@@ -11,12 +11,17 @@
 
 struct erase_api;
 
+/* What it is made of; borrowed, the hooks copied. */
+struct erase_parts {
+    struct pool *readers;
+    struct writer *writer;
+    const struct erase_hooks *hooks;
+};
+
 /* The route, scope admin; what is asked stands in its body, never in a URL. */
 LB_MUST_CHECK enum lb_err erase_api_new(struct lb_http_server *server,
                                         struct auth *auth,
-                                        struct pool *readers,
-                                        struct writer *writer,
-                                        const struct erase_hooks *hooks,
+                                        const struct erase_parts *parts,
                                         struct erase_api **api_out,
                                         struct lb_error *err);
 void erase_api_free(struct erase_api *api);

@@ -188,7 +188,34 @@ static enum lb_err add_found(struct erase *erase,
     return LB_OK;
 }
 
-/* The events that gave the address, and who their visitors are. */
+/* Adds the event that gave the address, and who its visitor is. */
+static enum lb_err
+add_giver(struct erase *erase, struct db *db, int64_t seq, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_EVENT_VISITOR);
+    bool is_there = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, seq);
+    }
+    rc = db_next(db, stmt, &is_there, err);
+    if (is_there && is_site_meant(erase, sqlite3_column_int64(stmt, 0)) &&
+        sqlite3_column_int64(stmt, 1) < erase->order.before_at_ms) {
+        int64_t site = sqlite3_column_int64(stmt, 0);
+
+        rc = add_found(erase, seq, site, sqlite3_column_int64(stmt, 1), err);
+        if (rc == LB_OK && sqlite3_column_int64(stmt, 3) != 0) {
+            rc = add_visitor(erase, site, sqlite3_column_int64(stmt, 2),
+                             sqlite3_column_int64(stmt, 3), err);
+        }
+    }
+    if (is_there) {
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
 static enum lb_err
 find_email(struct erase *erase, struct db *db, struct lb_error *err)
 {
@@ -202,28 +229,7 @@ find_email(struct erase *erase, struct db *db, struct lb_error *err)
         (void)sqlite3_bind_int64(contacts, 1, (int64_t)erase->email_hash);
     }
     while ((rc = db_next(db, contacts, &has_row, err)) == LB_OK && has_row) {
-        int64_t seq = sqlite3_column_int64(contacts, 0);
-        sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_EVENT_VISITOR);
-        bool is_there = false;
-
-        if (stmt != NULL) {
-            (void)sqlite3_bind_int64(stmt, 1, seq);
-        }
-        rc = db_next(db, stmt, &is_there, err);
-        if (is_there && is_site_meant(erase, sqlite3_column_int64(stmt, 0)) &&
-            sqlite3_column_int64(stmt, 1) < erase->order.before_at_ms) {
-            int64_t site = sqlite3_column_int64(stmt, 0);
-
-            rc =
-                add_found(erase, seq, site, sqlite3_column_int64(stmt, 1), err);
-            if (rc == LB_OK && sqlite3_column_int64(stmt, 3) != 0) {
-                rc = add_visitor(erase, site, sqlite3_column_int64(stmt, 2),
-                                 sqlite3_column_int64(stmt, 3), err);
-            }
-        }
-        if (is_there) {
-            (void)sqlite3_reset(stmt);
-        }
+        rc = add_giver(erase, db, sqlite3_column_int64(contacts, 0), err);
         if (rc != LB_OK) {
             (void)sqlite3_reset(contacts);
             return rc;

@@ -137,9 +137,7 @@ struct lb_http_server_hooks health_hooks(void)
 
 enum lb_err health_api_new(struct lb_http_server *server,
                            struct auth *auth,
-                           struct writer *writer,
-                           struct cursor *cursor,
-                           const struct health_check *geo,
+                           const struct health_parts *parts,
                            struct health_api **api_out,
                            struct lb_error *err)
 {
@@ -157,9 +155,9 @@ enum lb_err health_api_new(struct lb_http_server *server,
     }
     api->server = server;
     api->auth = auth;
-    api->writer = writer;
-    api->cursor = cursor;
-    api->geo = *geo;
+    api->writer = parts->writer;
+    api->cursor = parts->cursor;
+    api->geo = parts->geo;
     api->connections = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_connections",
                                       "Open connections.", "");
     lb_metrics_set(lb_metrics_get(LB_METRIC_GAUGE, "linkbell_build_info",

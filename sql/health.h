@@ -16,11 +16,16 @@ struct health_check {
     void *ctx;
 };
 
+/* What it is made of; borrowed. */
+struct health_parts {
+    struct writer *writer;
+    struct cursor *cursor;
+    struct health_check geo;
+};
+
 LB_MUST_CHECK enum lb_err health_api_new(struct lb_http_server *server,
                                          struct auth *auth,
-                                         struct writer *writer,
-                                         struct cursor *cursor,
-                                         const struct health_check *geo,
+                                         const struct health_parts *parts,
                                          struct health_api **api_out,
                                          struct lb_error *err);
 void health_api_free(struct health_api *api);

@@ -73,6 +73,39 @@ insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
     return db_run(db, stmt, err);
 }
 
+static void bind_event(sqlite3_stmt *stmt, const struct entry *entry)
+{
+    (void)sqlite3_bind_int64(stmt, 1, entry->seq);
+    (void)sqlite3_bind_int64(stmt, 2, entry->site);
+    (void)sqlite3_bind_int64(stmt, 3, entry->ts_at_ms);
+    (void)sqlite3_bind_int64(stmt, 4, entry->received_at_ms);
+    (void)sqlite3_bind_int64(stmt, 5, bits_of(entry));
+    (void)sqlite3_bind_int64(stmt, 6, (int64_t)entry->id_hash);
+    if (entry->visitor != 0) {
+        (void)sqlite3_bind_int64(stmt, 7, entry->visitor_day);
+        (void)sqlite3_bind_int64(stmt, 8, entry->visitor);
+    }
+    for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
+        if (entry->dict[i] != 0) {
+            (void)sqlite3_bind_int64(stmt, FIRST_DICT_COLUMN + 1 + i,
+                                     entry->dict[i]);
+        }
+    }
+    if (entry->has_amount) {
+        (void)sqlite3_bind_int64(stmt, AMOUNT_COLUMN + 1,
+                                 entry->amount_hundredths);
+    }
+    for (size_t i = 0; i < TEXT_COLUMNS; i++) {
+        const char *text = entry->text[text_columns[i]];
+
+        if (text != NULL) {
+            (void)sqlite3_bind_text(stmt, FIRST_TEXT_COLUMN + 1 + (int)i, text,
+                                    -1, SQLITE_STATIC);
+        }
+    }
+    db_bind_number_or_null(stmt, BOT_ENTRY_COLUMN + 1, entry->bot_entry);
+}
+
 enum lb_err
 log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
 {
@@ -80,35 +113,7 @@ log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
-        (void)sqlite3_bind_int64(stmt, 2, entry->site);
-        (void)sqlite3_bind_int64(stmt, 3, entry->ts_at_ms);
-        (void)sqlite3_bind_int64(stmt, 4, entry->received_at_ms);
-        (void)sqlite3_bind_int64(stmt, 5, bits_of(entry));
-        (void)sqlite3_bind_int64(stmt, 6, (int64_t)entry->id_hash);
-        if (entry->visitor != 0) {
-            (void)sqlite3_bind_int64(stmt, 7, entry->visitor_day);
-            (void)sqlite3_bind_int64(stmt, 8, entry->visitor);
-        }
-        for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
-            if (entry->dict[i] != 0) {
-                (void)sqlite3_bind_int64(stmt, FIRST_DICT_COLUMN + 1 + i,
-                                         entry->dict[i]);
-            }
-        }
-        if (entry->has_amount) {
-            (void)sqlite3_bind_int64(stmt, AMOUNT_COLUMN + 1,
-                                     entry->amount_hundredths);
-        }
-        for (size_t i = 0; i < TEXT_COLUMNS; i++) {
-            const char *text = entry->text[text_columns[i]];
-
-            if (text != NULL) {
-                (void)sqlite3_bind_text(stmt, FIRST_TEXT_COLUMN + 1 + (int)i,
-                                        text, -1, SQLITE_STATIC);
-            }
-        }
-        db_bind_number_or_null(stmt, BOT_ENTRY_COLUMN + 1, entry->bot_entry);
+        bind_event(stmt, entry);
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? insert_contact(db, entry, err) : rc;
@@ -186,24 +191,22 @@ enum lb_err log_note_blocks(struct db *db,
 enum lb_err log_time_bounds(struct db *db,
                             const int64_t *sites,
                             size_t site_count,
-                            int64_t *first_at_ms_out,
-                            int64_t *last_at_ms_out,
-                            bool *has_events_out,
+                            struct log_bounds *bounds_out,
                             struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_BOUNDS);
     bool has_row = false;
     enum lb_err rc;
 
-    *has_events_out = false;
+    *bounds_out = (struct log_bounds){.has_events = false};
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, site_set(sites, site_count));
     }
     rc = db_next(db, stmt, &has_row, err);
     if (has_row) {
-        *has_events_out = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
-        *first_at_ms_out = sqlite3_column_int64(stmt, 0);
-        *last_at_ms_out = sqlite3_column_int64(stmt, 1);
+        bounds_out->has_events = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
+        bounds_out->first_at_ms = sqlite3_column_int64(stmt, 0);
+        bounds_out->last_at_ms = sqlite3_column_int64(stmt, 1);
         (void)sqlite3_reset(stmt);
     }
     return rc;
@@ -457,6 +460,25 @@ is_wanted(const struct log_range *range, int64_t site, int64_t ts_ms)
     return false;
 }
 
+/* Begins with the next run; events stays NULL after the last one. */
+static enum lb_err open_run(struct log_reader *reader, struct lb_error *err)
+{
+    const struct run *run;
+
+    if (reader->next_run >= reader->run_count) {
+        return LB_OK;
+    }
+    run = &reader->runs[reader->next_run++];
+    reader->events = db_stmt(
+        reader->db, reader->range.has_texts ? SQL_LOG_EVENTS : SQL_LOG_NUMBERS);
+    if (reader->events == NULL) {
+        return db_error(reader->db, "read the log", err);
+    }
+    (void)sqlite3_bind_int64(reader->events, 1, run->after_seq);
+    (void)sqlite3_bind_int64(reader->events, 2, run->upto_seq);
+    return LB_OK;
+}
+
 /* Steps to the next wanted event of the runs; has_event stays false at the end.
  */
 static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
@@ -466,21 +488,9 @@ static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
     while (rc == LB_OK && !reader->has_event) {
         bool has_row = false;
 
-        if (reader->events == NULL) {
-            const struct run *run;
-
-            if (reader->next_run >= reader->run_count) {
-                return LB_OK;
-            }
-            run = &reader->runs[reader->next_run++];
-            reader->events =
-                db_stmt(reader->db, reader->range.has_texts ? SQL_LOG_EVENTS
-                                                            : SQL_LOG_NUMBERS);
-            if (reader->events == NULL) {
-                return db_error(reader->db, "read the log", err);
-            }
-            (void)sqlite3_bind_int64(reader->events, 1, run->after_seq);
-            (void)sqlite3_bind_int64(reader->events, 2, run->upto_seq);
+        rc = reader->events == NULL ? open_run(reader, err) : LB_OK;
+        if (rc != LB_OK || reader->events == NULL) {
+            return rc;
         }
         rc = db_next(reader->db, reader->events, &has_row, err);
         if (!has_row) {

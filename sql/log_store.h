@@ -66,14 +66,18 @@ void log_split(const char *joined,
                const char **parts,
                size_t count);
 
-/* Smallest and greatest ts of all events of the sites (NULL: all), by the
- * blocks: a bound, not exact.  False when there is no event. */
+/* Smallest and greatest ts. */
+struct log_bounds {
+    int64_t first_at_ms;
+    int64_t last_at_ms;
+    bool has_events; /* false: there is none, and no ts */
+};
+
+/* Of all events of the sites (NULL: all), by the blocks: bounds, not exact. */
 LB_MUST_CHECK enum lb_err log_time_bounds(struct db *db,
                                           const int64_t *sites,
                                           size_t site_count,
-                                          int64_t *first_at_ms_out,
-                                          int64_t *last_at_ms_out,
-                                          bool *has_events_out,
+                                          struct log_bounds *bounds_out,
                                           struct lb_error *err);
 
 #endif

@@ -149,9 +149,13 @@ remove_link(struct world *world, struct db *db, struct lb_error *err)
 static enum lb_err
 put_rule(struct world *world, struct db *db, struct lb_error *err)
 {
-    return catalog_put_object(world->holder, db, CATALOG_RULE, world->id,
-                              "{\"kind\":\"threshold\"}", false,
-                              world->begins_anew, err);
+    const struct catalog_object_draft draft = {
+        .kind = CATALOG_RULE,
+        .id = world->id,
+        .body_json = "{\"kind\":\"threshold\"}",
+        .begins_anew = world->begins_anew};
+
+    return catalog_put_object(world->holder, db, &draft, err);
 }
 
 static enum lb_err

@@ -392,25 +392,17 @@ static void bounds_of_time_follow_the_sites(void **state)
     struct world *world = *state;
     const int64_t site[] = {9};
     struct lb_error err = {LB_OK, ""};
-    int64_t first_ms = 0;
-    int64_t last_ms = 0;
-    bool has_events = true;
+    struct log_bounds bounds = {.has_events = true};
 
-    assert_int_equal(log_time_bounds(world->db, NULL, 0, &first_ms, &last_ms,
-                                     &has_events, &err),
-                     LB_OK);
-    assert_false(has_events);
+    assert_int_equal(log_time_bounds(world->db, NULL, 0, &bounds, &err), LB_OK);
+    assert_false(bounds.has_events);
     fill(world);
-    assert_int_equal(log_time_bounds(world->db, NULL, 0, &first_ms, &last_ms,
-                                     &has_events, &err),
-                     LB_OK);
-    assert_true(has_events);
-    assert_int_equal(first_ms, 100);
-    assert_int_equal(last_ms, 600);
-    assert_int_equal(log_time_bounds(world->db, site, 1, &first_ms, &last_ms,
-                                     &has_events, &err),
-                     LB_OK);
-    assert_false(has_events);
+    assert_int_equal(log_time_bounds(world->db, NULL, 0, &bounds, &err), LB_OK);
+    assert_true(bounds.has_events);
+    assert_int_equal(bounds.first_at_ms, 100);
+    assert_int_equal(bounds.last_at_ms, 600);
+    assert_int_equal(log_time_bounds(world->db, site, 1, &bounds, &err), LB_OK);
+    assert_false(bounds.has_events);
 }
 
 static void a_closed_reader_leaves_no_statement_open(void **state)
