@@ -241,12 +241,14 @@ struct geo_file geo_file_at(const struct geo *geo, size_t index)
 
 /* --- looking up ----------------------------------------------------------- */
 
+struct prefix {
+    uint8_t bytes[16];
+    unsigned bits;
+};
+
 /* Special-use addresses (IANA's registries, RFC 6890 and its kin): they belong
  * to no place, whatever a file made from the registries' allocations says. */
-static const struct {
-    uint8_t bytes[4];
-    unsigned bits;
-} special_v4[] = {
+static const struct prefix special_v4[] = {
     {{0}, 8},
     {{10}, 8},
     {{100, 64}, 10},
@@ -261,10 +263,7 @@ static const struct {
     {{203, 0, 113}, 24},
     {{224}, 3},
 };
-static const struct {
-    uint8_t bytes[16];
-    unsigned bits;
-} special_v6[] = {
+static const struct prefix special_v6[] = {
     {{0}, 127},
     {{0xfc}, 7},
     {{0xfe, 0x80}, 10},
@@ -285,18 +284,12 @@ begins_with(const uint8_t *bytes, const uint8_t *prefix, unsigned bits)
 
 static bool is_special(const struct lb_ip *ip)
 {
-    if (ip->len == 4) {
-        for (size_t i = 0; i < sizeof(special_v4) / sizeof(special_v4[0]);
-             i++) {
-            if (begins_with(ip->bytes, special_v4[i].bytes,
-                            special_v4[i].bits)) {
-                return true;
-            }
-        }
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(special_v6) / sizeof(special_v6[0]); i++) {
-        if (begins_with(ip->bytes, special_v6[i].bytes, special_v6[i].bits)) {
+    const struct prefix *special = ip->len == 4 ? special_v4 : special_v6;
+    size_t count = ip->len == 4 ? sizeof(special_v4) / sizeof(special_v4[0])
+                                : sizeof(special_v6) / sizeof(special_v6[0]);
+
+    for (size_t i = 0; i < count; i++) {
+        if (begins_with(ip->bytes, special[i].bytes, special[i].bits)) {
             return true;
         }
     }

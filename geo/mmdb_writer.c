@@ -92,6 +92,21 @@ static bool is_node(uint32_t record)
     return record != EMPTY && (record & IS_COUNTRY) == 0;
 }
 
+/* The node at a side of node, made where there is none; 0: out of memory. */
+static uint32_t
+node_below(struct mmdb_writer *writer, uint32_t node, unsigned side)
+{
+    uint32_t next = writer->nodes[node].records[side];
+
+    if (!is_node(next)) {
+        next = add_node(writer, next);
+        if (next != 0) {
+            writer->nodes[node].records[side] = next;
+        }
+    }
+    return next;
+}
+
 /* Puts record at the first bits of bytes (1 to DEPTH). */
 static enum lb_err put(struct mmdb_writer *writer,
                        const uint8_t bytes[16],
@@ -101,17 +116,10 @@ static enum lb_err put(struct mmdb_writer *writer,
     uint32_t node = 0;
 
     for (unsigned at = 0; at + 1 < bits; at++) {
-        unsigned side = bit_of(bytes, at);
-        uint32_t next = writer->nodes[node].records[side];
-
-        if (!is_node(next)) {
-            next = add_node(writer, next);
-            if (next == 0) {
-                return LB_ENOMEM;
-            }
-            writer->nodes[node].records[side] = next;
+        node = node_below(writer, node, bit_of(bytes, at));
+        if (node == 0) {
+            return LB_ENOMEM;
         }
-        node = next;
     }
     writer->nodes[node].records[bit_of(bytes, bits - 1)] = record;
     return LB_OK;
