@@ -87,11 +87,11 @@ void lb_http_server_set_fallback(
  * before (NULL is fine).  NULL: out of memory, run is not called. */
 struct lb_http_server_later;
 struct lb_http_server_later *
-lb_http_server_call_later(struct lb_http_server *server,
-                          int64_t after_ms,
-                          void (*run)(void *ctx),
-                          void *ctx);
-void lb_http_server_call_off(struct lb_http_server_later *later);
+lb_http_server_later_start(struct lb_http_server *server,
+                           int64_t after_ms,
+                           void (*run)(void *ctx),
+                           void *ctx);
+void lb_http_server_later_stop(struct lb_http_server_later *later);
 
 /* Listens; *port_out is the real port.  host is an address. */
 LB_MUST_CHECK enum lb_err lb_http_server_listen(struct lb_http_server *server,

@@ -25,10 +25,10 @@ static void on_time(uv_timer_t *timer)
 }
 
 struct lb_http_server_later *
-lb_http_server_call_later(struct lb_http_server *server,
-                          int64_t after_ms,
-                          void (*run)(void *ctx),
-                          void *ctx)
+lb_http_server_later_start(struct lb_http_server *server,
+                           int64_t after_ms,
+                           void (*run)(void *ctx),
+                           void *ctx)
 {
     struct lb_http_server_later *later = calloc(1, sizeof(*later));
 
@@ -42,7 +42,7 @@ lb_http_server_call_later(struct lb_http_server *server,
     return later;
 }
 
-void lb_http_server_call_off(struct lb_http_server_later *later)
+void lb_http_server_later_stop(struct lb_http_server_later *later)
 {
     if (later != NULL) {
         uv_close((uv_handle_t *)&later->timer, on_closed);

@@ -16,8 +16,8 @@ void lb_process_prepare(void)
 {
     struct rlimit none = {0, 0};
 
-    /* Left alone, the C library raises this with each large block that is freed,
-     * and keeps such blocks: some 6 MB more were resident. */
+    /* Left alone, the C library raises this with each large block that is
+     * freed, and keeps such blocks: some 6 MB more were resident. */
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     (void)umask(S_IRWXG | S_IRWXO);
     (void)setrlimit(RLIMIT_CORE, &none);

@@ -45,7 +45,7 @@ static void send_on(struct redirect *redirect)
         return;
     }
     redirect->http = NULL;
-    lb_http_server_call_off(redirect->later);
+    lb_http_server_later_stop(redirect->later);
     redirect->later = NULL;
     lb_http_respond_header(http, "Location", lb_buf_text(&redirect->location));
     lb_http_respond_header(http, "Cache-Control", "no-store");
@@ -233,7 +233,7 @@ static void handle(struct lb_http_request *http, void *ctx)
         redirect->http = http;
         lb_buf_init(&redirect->location, LOCATION_BYTES);
         make_location(http, link->url, &redirect->location);
-        redirect->later = lb_http_server_call_later(
+        redirect->later = lb_http_server_later_start(
             api->server, REDIRECT_WAIT_MS, on_late, redirect);
         if (!count_click(redirect, site, slug)) {
             intake_count_lost(api->intake, ENTRY_CLICK);
