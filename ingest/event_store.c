@@ -189,6 +189,23 @@ static enum lb_err load_ids(struct event_store *store,
     return rc;
 }
 
+/* The count-th live event of the last half hour. */
+static enum lb_err
+remember(struct event_store *store, const struct entry *entry, size_t count)
+{
+    enum lb_err rc = decide_remember(store->decide, entry);
+
+    if (rc == LB_OK && entry->visitor != 0) {
+        rc = burst_remember(store->burst, entry,
+                            atomic_load(&store->burst_per_minute));
+    }
+    if (count % MEMORY_STEP == 0) {
+        decide_commit(store->decide); /* lets go what is too much */
+        burst_commit(store->burst);
+    }
+    return rc;
+}
+
 static enum lb_err
 load_memory(struct event_store *store, struct db *db, struct lb_error *err)
 {
@@ -212,15 +229,7 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
         /* An import's events are received at their own time and are none of
          * ours. */
         if (entry->received_at_ms >= since_ms && !entry->is_silent) {
-            rc = decide_remember(store->decide, entry);
-            if (rc == LB_OK && entry->visitor != 0) {
-                rc = burst_remember(store->burst, entry,
-                                    store->burst_per_minute);
-            }
-            if (++count % MEMORY_STEP == 0) {
-                decide_commit(store->decide); /* lets go what is too much */
-                burst_commit(store->burst);
-            }
+            rc = remember(store, entry, ++count);
         }
     }
     log_reader_close(reader);
