@@ -9,12 +9,11 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "aggregate/answers.h"
 #include "aggregate/day_builder.h"
-#include "aggregate/export_api.h"
 #include "aggregate/export_command.h"
 #include "aggregate/query_command.h"
 #include "aggregate/rollup_store.h"
-#include "aggregate/stats_api.h"
 #include "aggregate/verify.h"
 #include "alerts/alerts_api.h"
 #include "alerts/deliver.h"
@@ -85,9 +84,7 @@ struct service {
     struct lb_http_server *http;
     struct auth *auth;
     struct ways_in *ways_in;
-    struct stats_api *stats;
-    struct export_api *exports;
-    struct verify_api *verify;
+    struct answers *answers;
     struct erase_api *erase;
     struct alerts_api *alerts;
     struct token_api *tokens;
@@ -182,24 +179,16 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
         service->writer,  service->auth,    service->store, service->visitors,
         service->sources, service->clients, service->geo,   service->parsers,
         service->readers, service->holder};
-    const struct stats_parts asked = {service->readers, service->cursor};
-    const struct export_parts taken = {service->readers, service->writer,
-                                       service->cursor};
-    const struct verify_parts counted = {service->readers, service->writer,
-                                         service->days};
+    const struct answer_parts asked = {service->auth, service->readers,
+                                       service->writer, service->cursor,
+                                       service->days};
     const struct health_parts watched = {
         service->writer, service->cursor, {geo_watch_state, service->geo}};
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
-    rc = rc == LB_OK ? stats_api_new(service->http, service->auth, &asked,
-                                     config, &service->stats, err)
-                     : rc;
-    rc = rc == LB_OK ? export_api_new(service->http, service->auth, &taken,
-                                      &service->exports, err)
-                     : rc;
-    rc = rc == LB_OK ? verify_api_new(service->http, service->auth, &counted,
-                                      &service->verify, err)
+    rc = rc == LB_OK ? answers_new(service->http, &asked, config,
+                                   &service->answers, err)
                      : rc;
     rc = rc == LB_OK ? build_erase(service, err) : rc;
     rc = rc == LB_OK ? alerts_api_new(service->http, service->auth,
@@ -307,9 +296,7 @@ static void demolish(struct service *service)
     token_api_free(service->tokens);
     alerts_api_free(service->alerts);
     erase_api_free(service->erase);
-    verify_api_free(service->verify);
-    export_api_free(service->exports);
-    stats_api_free(service->stats);
+    answers_free(service->answers);
     ways_in_free(service->ways_in);
     lb_http_server_free(service->http);
     auth_free(service->auth);
@@ -375,7 +362,7 @@ static void reload(struct service *service)
     ways_in_set_config(service->ways_in, &service->config);
     lb_client_rules_set(service->clients, &service->config);
     geo_watch_reload(service->geo, &service->config.geo_database);
-    stats_api_set_config(service->stats, &service->config);
+    answers_set_config(service->answers, &service->config);
     if (root == NULL || apply_submit(service->writer, &service->target, root,
                                      on_reloaded, service, &err) != LB_OK) {
         lb_log(LB_LOG_INFO, "reloaded", "changes=none");

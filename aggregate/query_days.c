@@ -21,7 +21,6 @@ struct reading {
     struct query_work *work;
     enum pass pass;
     const struct catalog_site *site;
-    int dimension_at; /* among the query's; -1: none but time */
     enum day_dimension kept;
     bool has_visitor_metric;
     struct span *spans; /* owned */
@@ -44,23 +43,19 @@ static bool can_split_by(struct reading *reading, size_t index)
     if (dimension->kind == DIMENSION_TIME) {
         return dimension->grain >= (int)LB_ZONE_DAY;
     }
-    if (reading->dimension_at >= 0 ||
-        (dimension->kind != DIMENSION_SITE &&
-         dimension->kind != DIMENSION_TRAFFIC &&
-         !day_dimension_find(dimension, &reading->kept))) {
-        return false;
-    }
-    reading->dimension_at = (int)index;
-    return true;
+    /* A row says of which site and class it is, whatever else it counts by. */
+    return dimension->kind == DIMENSION_SITE ||
+           dimension->kind == DIMENSION_TRAFFIC ||
+           (reading->kept == DAY_TOTAL &&
+            day_dimension_find(dimension, &reading->kept));
 }
 
-/* Whether days hold such an answer: by one dimension at most, and by days or
- * what is made of them. */
+/* Whether days hold such an answer: by one dimension at most, beside site and
+ * class, and by days or what is made of them. */
 static bool can_answer(struct reading *reading)
 {
     const struct query *query = reading->work->query;
 
-    reading->dimension_at = -1;
     reading->kept = DAY_TOTAL;
     for (size_t i = 0; i < query->metric_count; i++) {
         reading->has_visitor_metric =

@@ -478,12 +478,9 @@ static const char *value_of_pair(struct lb_http_request *request, size_t index)
 
 /* Refuses parameters that nobody reads, and hashes the others. */
 static bool check_names(struct lb_http_request *request,
+                        const char *const *known,
                         struct query_params *params)
 {
-    static const char *const known[] = {
-        "site",   "metrics", "by",      "from",  "to",
-        "tz",     "filter",  "traffic", "order", "limit",
-        "cursor", "format",  "period",  "key",   NULL};
     uint8_t key[LB_HASH_KEY_BYTES] = {0};
     char message[160];
 
@@ -517,29 +514,50 @@ static bool check_names(struct lb_http_request *request,
     return true;
 }
 
-bool query_params_read(struct lb_http_request *request,
-                       bool is_case_kept,
-                       struct query_params *params_out)
+static bool read_range(struct lb_http_request *request, struct query *query)
 {
-    struct query *query = &params_out->query;
-    const char *filter = lb_http_request_query(request, "filter", 0);
     const struct query_params_dates dates = {
         .from = lb_http_request_query(request, "from", 0),
         .to = lb_http_request_query(request, "to", 0),
         .period = lb_http_request_query(request, "period", 0)};
     struct lb_error err;
 
+    return query_params_range(&dates, query->zone, lb_clock_wall_ms(),
+                              &query->from_at_ms, &query->to_at_ms, &err) ||
+           refuse(request, "bad_request", err.text, NULL);
+}
+
+bool query_params_read_range(struct lb_http_request *request,
+                             struct query_params *params_out)
+{
+    static const char *const known[] = {"site",   "from", "to",
+                                        "period", "tz",   NULL};
+
     memset(params_out, 0, sizeof(*params_out));
-    if (!check_names(request, params_out) ||
+    return check_names(request, known, params_out) &&
+           query_params_sites(request, params_out) &&
+           read_range(request, &params_out->query);
+}
+
+bool query_params_read(struct lb_http_request *request,
+                       bool is_case_kept,
+                       struct query_params *params_out)
+{
+    struct query *query = &params_out->query;
+    const char *filter = lb_http_request_query(request, "filter", 0);
+    static const char *const known[] = {
+        "site",   "metrics", "by",      "from",  "to",
+        "tz",     "filter",  "traffic", "order", "limit",
+        "cursor", "format",  "period",  "key",   NULL};
+    struct lb_error err;
+
+    memset(params_out, 0, sizeof(*params_out));
+    if (!check_names(request, known, params_out) ||
         !query_params_sites(request, params_out) ||
         !read_metrics(request, query) || !read_dimensions(request, query) ||
         !read_order(request, query) || !read_traffic(request, params_out) ||
-        !read_page(request, params_out)) {
+        !read_page(request, params_out) || !read_range(request, query)) {
         return false;
-    }
-    if (!query_params_range(&dates, query->zone, lb_clock_wall_ms(),
-                            &query->from_at_ms, &query->to_at_ms, &err)) {
-        return refuse(request, "bad_request", err.text, NULL);
     }
     if (filter != NULL && filter_parse(filter, is_case_kept,
                                        &params_out->filter, &err) != LB_OK) {

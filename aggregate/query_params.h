@@ -28,6 +28,9 @@ struct query_params {
 bool query_params_read(struct lb_http_request *request,
                        bool is_case_kept,
                        struct query_params *params_out);
+/* The same for a route that takes site, from, to, period and tz alone. */
+bool query_params_read_range(struct lb_http_request *request,
+                             struct query_params *params_out);
 void query_params_deinit(struct query_params *params);
 
 /* A range of time as text: dates (days of the zone, both included) or instants,

@@ -370,8 +370,9 @@ static void run(struct pool_job *job, struct db *db)
     query_result_deinit(&result);
 }
 
-static void
-respond_error(struct stats_request *request, enum lb_err rc, const char *text)
+void stats_api_respond_error(struct lb_http_request *http,
+                             enum lb_err rc,
+                             const char *text)
 {
     int status = 503;
     const char *code = "not_ready";
@@ -386,9 +387,9 @@ respond_error(struct stats_request *request, enum lb_err rc, const char *text)
         code = "internal";
     }
     if (status == 503) {
-        lb_http_respond_header(request->http, "Retry-After", "5");
+        lb_http_respond_header(http, "Retry-After", "5");
     }
-    lb_http_respond_error(request->http, status, code, text, NULL);
+    lb_http_respond_error(http, status, code, text, NULL);
 }
 
 /* The answer's tag: it changes with as_of only when the rest does. */
@@ -444,9 +445,9 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     lb_metrics_observe_ns(request->api->seconds,
                           lb_clock_mono_ns() - request->began_at_ns);
     if (rc != LB_OK) {
-        respond_error(request, rc, err->text);
+        stats_api_respond_error(request->http, rc, err->text);
     } else if (request->rc != LB_OK) {
-        respond_error(request, request->rc, request->err.text);
+        stats_api_respond_error(request->http, request->rc, request->err.text);
     } else {
         respond(request);
     }

@@ -26,4 +26,9 @@ void stats_api_set_config(struct stats_api *api,
                           const struct lb_config *config);
 void stats_api_free(struct stats_api *api);
 
+/* The answer to a question that failed with rc; text says why. */
+void stats_api_respond_error(struct lb_http_request *http,
+                             enum lb_err rc,
+                             const char *text);
+
 #endif

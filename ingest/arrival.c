@@ -107,21 +107,26 @@ bool arrival_add(struct arrival *arrival,
     struct event *event = lb_arena_calloc(arrival->arena, sizeof(*event));
 
     if (arrival->count == ARRIVAL_EVENTS) {
-        *fault_out = (struct event_fault){"too_many_events", NULL,
+        *fault_out = (struct event_fault){"too_many_events", NULL, 0,
                                           "one request makes 1,000 events at "
                                           "most"};
         return false;
     }
     if (event == NULL || (arrival->count == arrival->cap && !grow(arrival))) {
-        *fault_out = (struct event_fault){"internal", NULL, "out of memory"};
+        *fault_out = (struct event_fault){"internal", NULL, 0, "out of memory"};
         return false;
     }
     if (!event_read(&arrival->context, json, arrival->arena, event,
                     fault_out)) {
+        if (fault_out->site != 0) {
+            refused_store_note(arrival->context.refused, fault_out->site,
+                               fault_out->code,
+                               arrival->context.received_at_ms);
+        }
         return false;
     }
     if (!event_keep(event, arrival->arena)) {
-        *fault_out = (struct event_fault){"too_large", NULL,
+        *fault_out = (struct event_fault){"too_large", NULL, 0,
                                           "the events of one request are too "
                                           "large"};
         return false;

@@ -138,7 +138,7 @@ static void
 read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
 {
     struct batch *batch = work->batch;
-    struct event_fault fault = {NULL, NULL, ""};
+    struct event_fault fault = {NULL, NULL, 0, ""};
     struct lb_json_fault json_fault;
     struct event *event = NULL;
     cJSON *json;
@@ -186,6 +186,10 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         fail(batch, 503, "overloaded",
              "The request takes more memory than there is for it.");
     } else if (!event_read(work->context, json, work->scratch, event, &fault)) {
+        if (fault.site != 0 && work->context->refused != NULL) {
+            refused_store_note(work->context->refused, fault.site, fault.code,
+                               work->context->received_at_ms);
+        }
         reject(batch, &fault, event);
     } else if (!keep_event(work, event)) {
         fail(batch, 503, "overloaded",

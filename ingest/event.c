@@ -137,6 +137,28 @@ static bool sort_fields(struct reading *reading, const cJSON *json)
     return true;
 }
 
+/* The site of that id, where the sender may use it. */
+static const struct catalog_site *find_site(const struct event_context *context,
+                                            const char *id)
+{
+    const struct catalog_site *site = catalog_site_find(context->catalog, id);
+
+    return site != NULL && (context->who == NULL ||
+                            auth_may_site(context->who, site->number))
+               ? site
+               : NULL;
+}
+
+/* Number of the site that an event names, however it is at fault; 0: none. */
+static int64_t site_of(const struct event_context *context, const cJSON *json)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "site");
+    const struct catalog_site *site =
+        cJSON_IsString(item) ? find_site(context, item->valuestring) : NULL;
+
+    return site == NULL ? 0 : site->number;
+}
+
 static bool read_type_and_site(struct reading *reading)
 {
     struct entry *entry = &reading->event->entry;
@@ -159,10 +181,8 @@ static bool read_type_and_site(struct reading *reading)
             reading->fault, "missing_field", "site",
             "site is missing; it is the id of a configured site");
     }
-    reading->event->site = catalog_site_find(reading->context->catalog, site);
-    if (reading->event->site == NULL ||
-        (reading->context->who != NULL &&
-         !auth_may_site(reading->context->who, reading->event->site->number))) {
+    reading->event->site = find_site(reading->context, site);
+    if (reading->event->site == NULL) {
         return event_fault_set(
             reading->fault, "unknown_site", "site",
             "there is no site \"%.64s\" for this token; add it to "
@@ -479,6 +499,7 @@ bool event_read(const struct event_context *context,
 {
     struct reading reading = {context, arena, event_out, fault_out, {NULL}};
     const char *host = NULL;
+    bool is_read;
 
     memset(event_out, 0, sizeof(*event_out));
     event_out->entry.kind = ENTRY_EVENT;
@@ -488,14 +509,18 @@ bool event_read(const struct event_context *context,
         return event_fault_set(reading.fault, "bad_type", "event",
                                "an event must be a JSON object");
     }
-    return sort_fields(&reading, json) && read_type_and_site(&reading) &&
-           read_ts(&reading) && read_id(&reading) && read_texts(&reading) &&
-           read_url(&reading, &host) && read_attribution(&reading, host) &&
-           read_client(&reading) &&
-           event_parts_read_value(reading.items[FIELD_ID_VALUE], event_out,
-                                  fault_out) &&
-           event_parts_read_contact(context, reading.items[FIELD_ID_CONTACT],
-                                    event_out, fault_out) &&
-           event_parts_read_props(context, reading.items[FIELD_ID_PROPS], arena,
-                                  event_out, fault_out);
+    is_read = sort_fields(&reading, json) && read_type_and_site(&reading) &&
+              read_ts(&reading) && read_id(&reading) && read_texts(&reading) &&
+              read_url(&reading, &host) && read_attribution(&reading, host) &&
+              read_client(&reading) &&
+              event_parts_read_value(reading.items[FIELD_ID_VALUE], event_out,
+                                     fault_out) &&
+              event_parts_read_contact(context, reading.items[FIELD_ID_CONTACT],
+                                       event_out, fault_out) &&
+              event_parts_read_props(context, reading.items[FIELD_ID_PROPS],
+                                     arena, event_out, fault_out);
+    if (!is_read) {
+        fault_out->site = site_of(context, json);
+    }
+    return is_read;
 }

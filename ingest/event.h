@@ -18,6 +18,7 @@
 #include "ingest/datacentre.h"
 #include "ingest/decide.h"
 #include "ingest/event_fault.h"
+#include "ingest/refused_store.h"
 #include "ingest/source.h"
 #include "ingest/traffic.h"
 #include "ingest/visitor.h"
@@ -61,6 +62,8 @@ struct event_context {
     const char *referrer; /* the request's, for events without one; NULL */
     struct agent_cache *agents;
     struct datacentre_list *datacentres; /* NULL: none is known */
+    struct refused_store
+        *refused;          /* where refused events count; NULL: nowhere */
     const struct geo *geo; /* NULL: places come with the events alone */
     struct lb_ip address;  /* of the request, for events without one */
     /* Where the visitor sends by itself: */

@@ -3,12 +3,15 @@
 #define LINKBELL_INGEST_EVENT_FAULT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
 struct event_fault {
     const char *code;
     const char *field; /* NULL: none is at fault */
+    int64_t site;      /* catalog number, where the event names one that its
+                          sender may use; else 0 */
     char message[200];
 };
 

@@ -21,6 +21,7 @@ struct intake {
     struct intake_settings settings;
     struct agent_cache *agents;    /* owned */
     struct datacentre *datacentre; /* owned */
+    struct refused_store *refused; /* owned */
     struct lb_metric *accepted[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicates;
@@ -101,6 +102,8 @@ enum lb_err intake_new(const struct intake_parts *parts,
     rc = rc == LB_OK
              ? datacentre_new(config->datacentre_list, &intake->datacentre, err)
              : rc;
+    rc = rc == LB_OK ? refused_store_new(parts->writer, &intake->refused, err)
+                     : rc;
     make_metrics(intake);
     fill_settings(intake, config);
     return rc;
@@ -111,6 +114,7 @@ void intake_free(struct intake *intake)
     if (intake != NULL) {
         agent_cache_free(intake->agents);
         datacentre_free(intake->datacentre);
+        refused_store_free(intake->refused);
         free(intake);
     }
 }
@@ -156,6 +160,7 @@ void intake_fill_context(struct intake *intake,
     context->is_private = lb_client_rules_is_private(parts->clients, http);
     context->geo = geo_watch_current(parts->geo);
     context->agents = intake->agents;
+    context->refused = intake->refused;
     context->datacentres = datacentre_current(intake->datacentre);
     context->referrer = lb_http_request_header(http, "Referer");
     if (context->referrer != NULL &&
@@ -185,6 +190,8 @@ void intake_count(struct intake *intake,
         if (is_duplicate[i]) {
             duplicates[type]++;
             sum++;
+            refused_store_note(intake->refused, events[i]->entry.site,
+                               REFUSED_DUPLICATE, lb_clock_wall_ms());
         } else {
             accepted[type]++;
         }

@@ -306,8 +306,9 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
         SQL_ERASE_SITE_ATTEMPTS, SQL_ERASE_SITE_OUTBOX, SQL_ERASE_SITE_MESSAGES,
         SQL_ERASE_SITE_ALERTS};
     static const enum sql_query by_number[] = {
-        SQL_ERASE_SITE_HASHES, SQL_ERASE_SITE_SALTS, SQL_ERASE_SITE_VALUES,
-        SQL_ERASE_SITE_RULE_STATE, SQL_ERASE_SITE_RULE_SEEN};
+        SQL_ERASE_SITE_HASHES,    SQL_ERASE_SITE_SALTS,
+        SQL_ERASE_SITE_VALUES,    SQL_ERASE_SITE_RULE_STATE,
+        SQL_ERASE_SITE_RULE_SEEN, SQL_ERASE_SITE_REFUSED};
     enum lb_err rc = LB_OK;
 
     if (erase->next_table < 4) {

@@ -71,7 +71,7 @@ class Days(unittest.TestCase):
         for dimension in DIMENSIONS:
             yield f"site=alice.bio&by={dimension}&period=all"
         for site in ("bob.bio", "*"):
-            for by in ("", "source", "link", "time:day", "time:month", "time:week,country", "time:day,link"):
+            for by in ("", "source", "link", "time:day", "time:month", "time:week,country", "time:day,link", "traffic,reason", "site,time:day,link"):
                 yield f"site={site}&by={by}&period={self.rng.choice(['all', '7d', '30d', 'month', '12mo'])}"
         yield "site=alice.bio&by=source&period=7d&traffic=all&tz=Asia/Kathmandu"
         yield "site=alice.bio&by=country&traffic=bot"
