@@ -31,6 +31,7 @@
 #include "geo/geo_command.h"
 #include "geo/geo_watch.h"
 #include "ingest/import_command.h"
+#include "ingest/relabel_api.h"
 #include "ingest/ways_in.h"
 #include "sql/apply.h"
 #include "sql/auth.h"
@@ -176,9 +177,10 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
 {
     struct lb_config *config = &service->config;
     const struct intake_parts parts = {
-        service->writer,  service->auth,    service->store, service->visitors,
-        service->sources, service->clients, service->geo,   service->parsers,
-        service->readers, service->holder};
+        service->writer,   service->auth,    service->store,
+        service->visitors, service->sources, service->clients,
+        service->geo,      service->parsers, service->readers,
+        service->holder,   service->dict,    rollup_store_reclass};
     const struct answer_parts asked = {service->auth, service->readers,
                                        service->writer, service->cursor,
                                        service->days};
@@ -617,6 +619,8 @@ static const struct {
     {"verify", verify_command, "add the rollups up against the log"},
     {"erase", erase_api_command, "forget a person or a site"},
     {"rebuild", rebuild_command, "derive the rollups anew"},
+    {"relabel", relabel_api_command,
+     "apply a newer list of crawlers to history"},
     {"geo", geo_command, "make a country database, ask it"},
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},

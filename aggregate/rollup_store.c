@@ -213,35 +213,61 @@ enum lb_err rollup_store_replace(struct db *db,
     return rc;
 }
 
+/* Adds the event to the totals, sign 1, or takes it out, -1. */
+static enum lb_err add_event(struct db *db,
+                             const struct entry *entry,
+                             int64_t sign,
+                             struct lb_error *err)
+{
+    struct rollup_store_row row = {.site = entry->site,
+                                   .bucket = rollup_bucket(entry->ts_at_ms),
+                                   .traffic = entry->traffic};
+    struct rollup_counts *counts = &row.counts;
+
+    rollup_add(counts, entry);
+    counts->events *= sign;
+    counts->views *= sign;
+    counts->clicks_raw *= sign;
+    counts->clicks *= sign;
+    counts->leads *= sign;
+    counts->conversions *= sign;
+    counts->orphan_clicks *= sign;
+    return write_row(db, db_stmt(db, SQL_ROLLUP_ADD), &row, err);
+}
+
+static enum lb_err
+drop_empty(struct db *db, const struct entry *entry, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ROLLUP_DROP_EMPTY);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, entry->site);
+        (void)sqlite3_bind_int64(stmt, 2, rollup_bucket(entry->ts_at_ms));
+    }
+    return db_run(db, stmt, err);
+}
+
 static enum lb_err uncount(void *ctx,
                            struct db *db,
                            const struct entry *entry,
                            struct lb_error *err)
 {
-    struct rollup_store_row row = {.site = entry->site,
-                                   .bucket = rollup_bucket(entry->ts_at_ms),
-                                   .traffic = entry->traffic};
-    struct rollup_counts counts = {0};
-    enum lb_err rc;
+    enum lb_err rc = add_event(db, entry, -1, err);
 
     (void)ctx;
-    rollup_add(&counts, entry);
-    row.counts = (struct rollup_counts){
-        -counts.events,       -counts.views, -counts.clicks_raw,
-        -counts.clicks,       -counts.leads, -counts.conversions,
-        -counts.orphan_clicks};
-    rc = write_row(db, db_stmt(db, SQL_ROLLUP_ADD), &row, err);
-    if (rc == LB_OK) {
-        sqlite3_stmt *stmt = db_stmt(db, SQL_ROLLUP_DROP_EMPTY);
-
-        if (stmt != NULL) {
-            (void)sqlite3_bind_int64(stmt, 1, row.site);
-            (void)sqlite3_bind_int64(stmt, 2, row.bucket);
-        }
-        rc = db_run(db, stmt, err);
-    }
-    return rc == LB_OK ? day_store_drop(db, row.site, entry->ts_at_ms, err)
+    rc = rc == LB_OK ? drop_empty(db, entry, err) : rc;
+    return rc == LB_OK ? day_store_drop(db, entry->site, entry->ts_at_ms, err)
                        : rc;
+}
+
+enum lb_err rollup_store_reclass(struct db *db,
+                                 const struct entry *before,
+                                 const struct entry *after,
+                                 struct lb_error *err)
+{
+    enum lb_err rc = uncount(NULL, db, before, err);
+
+    return rc == LB_OK ? add_event(db, after, 1, err) : rc;
 }
 
 void rollup_store_hook(struct rollup_store *store, struct erase_hooks *hooks)

@@ -55,6 +55,12 @@ LB_MUST_CHECK enum lb_err rollup_store_bounds(struct db *db,
  * local day is stale. */
 void rollup_store_hook(struct rollup_store *store, struct erase_hooks *hooks);
 
+/* Writer thread, inside a job: an event that was counted changed its class. */
+LB_MUST_CHECK enum lb_err rollup_store_reclass(struct db *db,
+                                               const struct entry *before,
+                                               const struct entry *after,
+                                               struct lb_error *err);
+
 /* Writer thread, inside a job: replaces the rows of a range. */
 LB_MUST_CHECK enum lb_err
 rollup_store_replace(struct db *db,

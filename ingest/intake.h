@@ -29,6 +29,13 @@ struct intake_parts {
     struct pool *parsers;  /* threads without a connection, for large bodies */
     struct pool *readers;
     struct catalog_holder *holder;
+    struct dict *dict;
+    /* Writer thread, inside a job: an event that was counted changed its class
+     * from before to after. */
+    enum lb_err (*reclass)(struct db *db,
+                           const struct entry *before,
+                           const struct entry *after,
+                           struct lb_error *err);
 };
 
 struct intake_settings {

@@ -5,11 +5,13 @@
 
 #include "ingest/ingest_api.h"
 #include "ingest/redirect_api.h"
+#include "ingest/relabel_api.h"
 
 struct ways_in {
     struct intake *intake;
     struct ingest_api *events;
     struct redirect_api *redirects;
+    struct relabel_api *relabel;
 };
 
 enum lb_err ways_in_new(struct lb_http_server *server,
@@ -31,7 +33,9 @@ enum lb_err ways_in_new(struct lb_http_server *server,
     rc = rc == LB_OK
              ? redirect_api_new(server, ways->intake, &ways->redirects, err)
              : rc;
-    return rc;
+    return rc == LB_OK
+               ? relabel_api_new(server, ways->intake, &ways->relabel, err)
+               : rc;
 }
 
 void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
@@ -42,6 +46,7 @@ void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
 void ways_in_free(struct ways_in *ways)
 {
     if (ways != NULL) {
+        relabel_api_free(ways->relabel);
         redirect_api_free(ways->redirects);
         ingest_api_free(ways->events);
         intake_free(ways->intake);

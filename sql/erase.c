@@ -237,25 +237,13 @@ static enum lb_err remove_seq(struct erase *erase,
                               int64_t seq,
                               struct lb_error *err)
 {
-    struct log_range range = {.after_seq = seq - 1,
-                              .upto_seq = seq,
-                              .from_at_ms = INT64_MIN,
-                              .to_at_ms = INT64_MAX,
-                              .has_texts = true};
     struct lb_arena *arena = lb_arena_new((size_t)1024 * 1024);
-    struct log_reader *reader = NULL;
-    const struct entry *entry = NULL;
+    struct entry *entry = NULL;
     int64_t cursor = 0;
-    enum lb_err rc = db_meta_get(db, "cursor", 0, &cursor, err);
+    enum lb_err rc = arena == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                                   : db_meta_get(db, "cursor", 0, &cursor, err);
 
-    rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
-    rc = rc == LB_OK ? log_reader_next(reader, &entry, err) : rc;
-    if (rc == LB_OK && entry != NULL) {
-        entry = arena == NULL ? NULL : log_copy_entry(arena, entry);
-        rc =
-            entry == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
-    }
-    log_reader_close(reader);
+    rc = rc == LB_OK ? log_read_event(db, cache, seq, arena, &entry, err) : rc;
     if (rc == LB_OK && entry != NULL) {
         rc = remove_event(erase, db, entry, cursor, err);
     }

@@ -107,6 +107,19 @@ static void bind_event(sqlite3_stmt *stmt, const struct entry *entry)
 }
 
 enum lb_err
+log_set_class(struct db *db, const struct entry *entry, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_SET_CLASS);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
+        (void)sqlite3_bind_int64(stmt, 2, bits_of(entry));
+        db_bind_number_or_null(stmt, 3, entry->dict[ENTRY_DICT_REASON]);
+    }
+    return db_run(db, stmt, err);
+}
+
+enum lb_err
 log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_INSERT_EVENT);
@@ -584,4 +597,31 @@ struct entry *log_copy_entry(struct lb_arena *arena, const struct entry *entry)
         is_full = is_full || copy->data == NULL;
     }
     return is_full ? NULL : copy;
+}
+
+enum lb_err log_read_event(struct db *db,
+                           struct dict_cache *cache,
+                           int64_t seq,
+                           struct lb_arena *arena,
+                           struct entry **entry_out,
+                           struct lb_error *err)
+{
+    struct log_range range = {.after_seq = seq - 1,
+                              .upto_seq = seq,
+                              .from_at_ms = INT64_MIN,
+                              .to_at_ms = INT64_MAX,
+                              .has_texts = true};
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    enum lb_err rc = log_reader_open(db, cache, &range, &reader, err);
+
+    *entry_out = NULL;
+    rc = rc == LB_OK ? log_reader_next(reader, &entry, err) : rc;
+    if (rc == LB_OK && entry != NULL) {
+        *entry_out = log_copy_entry(arena, entry);
+        rc = *entry_out == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                                : LB_OK;
+    }
+    log_reader_close(reader);
+    return rc;
 }

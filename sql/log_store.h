@@ -51,6 +51,20 @@ LB_MUST_CHECK enum lb_err log_insert_event(struct db *db,
                                            const struct entry *entry,
                                            struct lb_error *err);
 
+/* Writer thread: the event's row takes over its class and reason (the dict's
+ * number); nothing else of it. */
+LB_MUST_CHECK enum lb_err
+log_set_class(struct db *db, const struct entry *entry, struct lb_error *err);
+
+/* Reads the one event at seq, with its texts, into arena.  *entry_out is NULL
+ * when there is none. */
+LB_MUST_CHECK enum lb_err log_read_event(struct db *db,
+                                         struct dict_cache *cache,
+                                         int64_t seq,
+                                         struct lb_arena *arena,
+                                         struct entry **entry_out,
+                                         struct lb_error *err);
+
 /* Writer thread, once a group: notes times and sites of entries just inserted
  * in their blocks. */
 LB_MUST_CHECK enum lb_err log_note_blocks(struct db *db,
