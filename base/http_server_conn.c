@@ -122,6 +122,24 @@ static bool is_stuck(struct lb_http_conn *conn, int64_t now_ms)
     return now_ms >= conn->write_deadline_at_ms;
 }
 
+/* Frees what an idle connection does not need. */
+static void rest(struct lb_http_conn *conn, int64_t now_ms)
+{
+    struct lb_buf *buffers[] = {&conn->in, &conn->out, &conn->writing};
+    int64_t left_ms = conn->deadline_at_ms - now_ms;
+
+    if (conn->state != LB_HTTP_CONN_HEAD || conn->first != NULL ||
+        conn->is_writing ||
+        left_ms > conn->server->limits.idle_timeout_ms - LB_HTTP_REST_MS) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
+        if (buffers[i]->len == 0 && buffers[i]->cap > LB_HTTP_KEPT_BYTES) {
+            lb_buf_deinit(buffers[i]);
+        }
+    }
+}
+
 void lb_http_server_conn_tick(struct lb_http_conn *conn, int64_t now_ms)
 {
     struct lb_http_request *request = conn->last;
@@ -132,6 +150,7 @@ void lb_http_server_conn_tick(struct lb_http_conn *conn, int64_t now_ms)
         return;
     }
     if (conn->deadline_at_ms == 0 || now_ms < conn->deadline_at_ms) {
+        rest(conn, now_ms);
         return;
     }
     conn->deadline_at_ms = 0;

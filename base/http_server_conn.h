@@ -8,9 +8,11 @@
 #include "base/http_server.h"
 
 #define LB_HTTP_READ_BYTES ((size_t)64 * 1024)
-#define LB_HTTP_KEPT_BYTES ((size_t)4096) /* of a buffer that is not in use */
-#define LB_HTTP_PATH_BYTES 1024           /* longer paths are no route */
-#define LB_HTTP_PARAMS 4                  /* {name}s of a pattern */
+#define LB_HTTP_KEPT_BYTES                                                     \
+    ((size_t)4096)              /* of a buffer of an idle connection */
+#define LB_HTTP_REST_MS 1000    /* idle for so long it rests */
+#define LB_HTTP_PATH_BYTES 1024 /* longer paths are no route */
+#define LB_HTTP_PARAMS 4        /* {name}s of a pattern */
 #define LB_HTTP_QUERY_PARTS 64
 #define LB_HTTP_OUT_HIGH                                                       \
     ((size_t)256 * 1024) /* a streamed answer waits above it */

@@ -306,7 +306,7 @@ void lb_http_server_read_on(struct lb_http_conn *conn)
             return;
         }
     }
-    if (conn->in.len == 0 && conn->in.cap > LB_HTTP_KEPT_BYTES) {
+    if (conn->in.len == 0 && conn->in.cap > LB_HTTP_READ_BYTES) {
         lb_buf_deinit(&conn->in);
     }
     if (conn->state == LB_HTTP_CONN_HEAD && conn->first == NULL &&

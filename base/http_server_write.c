@@ -49,7 +49,7 @@ static void on_written(uv_write_t *write, int status)
 
     conn->is_writing = false;
     conn->write_deadline_at_ms = 0;
-    if (conn->writing.cap > LB_HTTP_KEPT_BYTES) {
+    if (conn->writing.cap > LB_HTTP_READ_BYTES) {
         lb_buf_deinit(&conn->writing);
     }
     lb_buf_clear(&conn->writing);
@@ -77,7 +77,7 @@ static void write_out(struct lb_http_conn *conn)
     }
     lb_buf_consume(&conn->out, done > 0 ? (size_t)done : 0);
     if (conn->out.len == 0) {
-        if (conn->out.cap > LB_HTTP_KEPT_BYTES) {
+        if (conn->out.cap > LB_HTTP_READ_BYTES) {
             lb_buf_deinit(&conn->out);
         }
         return;

@@ -368,6 +368,36 @@ static void draining_waits_for_an_answer_that_is_owed(void **state)
     assert_true(world->is_drained);
 }
 
+static void an_idle_connection_keeps_small_buffers(void **state)
+{
+    struct world *world = *state;
+    const struct lb_http_conn *conn;
+    char request[8192];
+
+    (void)snprintf(request, sizeof(request),
+                   GET("/fields") "GET /keep HTTP/1.1\r\nHost: a\r\nX: %4000d"
+                                  "\r\n\r\n" GET("/fields"),
+                   1);
+    ask(world, request);
+    wait_for_request(world);
+    conn = world->server->conns;
+    lb_http_respond(world->owed, 200, "text/plain", request, sizeof(request));
+    for (int i = 0; i < TURNS && conn->first != NULL; i++) {
+        turn(world);
+    }
+    assert_true(conn->out.cap > LB_HTTP_KEPT_BYTES ||
+                conn->in.cap > LB_HTTP_KEPT_BYTES);
+
+    for (int i = 0; i < TURNS && (conn->in.cap > LB_HTTP_KEPT_BYTES ||
+                                  conn->out.cap > LB_HTTP_KEPT_BYTES);
+         i++) {
+        turn(world);
+    }
+    assert_true(conn->in.cap <= LB_HTTP_KEPT_BYTES);
+    assert_true(conn->out.cap <= LB_HTTP_KEPT_BYTES);
+    assert_false(world->has_end);
+}
+
 /* With libuv's own spare descriptor lost to another thread it would ask for
  * the connection without end. */
 static void without_any_descriptor_the_loop_goes_on(void **state)
@@ -420,6 +450,7 @@ int main(void)
         TEST(an_answer_to_a_peer_that_left_goes_nowhere),
         TEST(a_stream_is_told_that_its_peer_left),
         TEST(draining_waits_for_an_answer_that_is_owed),
+        TEST(an_idle_connection_keeps_small_buffers),
         TEST(without_any_descriptor_the_loop_goes_on),
     };
 
