@@ -14,7 +14,7 @@ EVENT = json.dumps(VIEW).encode()
 LIMITS = "limits: { body_bytes: 1MiB, header_timeout: 2s, idle_timeout: 5s }\n"
 ROUTES = ["/healthz", "/readyz", "/metrics", "/v1/events", "/v1/stats", "/v1/export/events",
           "/v1/export/stats", "/v1/tokens", "/v1/alerts", "/v1/deliveries", "/v1/erase",
-          "/v1/verify", "/v1/rebuild", "/", "/nothing"]
+          "/v1/verify", "/v1/rebuild", "/r/book-call", "/", "/nothing"]
 CORS_ROUTES = {"/api/event", "/e.gif", "/lb.js"}
 
 
@@ -123,6 +123,16 @@ class Methods(Rules):
                                  ("/healthz/", 404), ("/./healthz", 404), ("/healthz%5c", 404)):
                 wire.get(path)
                 self.assertEqual(wire.answer().status, status, path)
+
+
+    def test_the_host_of_an_absolute_target_wins_over_the_field(self):
+        with Wire(self.bell) as wire:
+            for target, host, status in (("http://l.alice.bio/book-call", "other.example", 302),
+                                         ("HTTP://L.ALICE.BIO/book-call", "other.example", 302),
+                                         ("/book-call", "l.alice.bio", 302), ("/book-call", "other.example", 404),
+                                         ("http://other.example/book-call", "l.alice.bio", 404)):
+                wire.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+                self.assertEqual(wire.answer().status, status, target)
 
 
 class Headers(Rules):

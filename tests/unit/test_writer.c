@@ -303,6 +303,25 @@ static void a_full_queue_refuses(void **state)
     assert_int_equal(status.queued_bytes, 0);
 }
 
+static void a_queue_that_is_full_of_bytes_refuses(void **state)
+{
+    struct world *world = *state;
+    struct writer_job *large;
+
+    submit(add_job(world, "a", LB_OK));
+    add_job(world, "a", LB_OK);
+    large = &world->jobs[1].job;
+    large->bytes = 100000;
+    assert_int_equal(writer_submit(world->writer, large), LB_ELIMIT);
+    assert_string_equal(large->err.text, "queue_bytes");
+    start(world);
+    wait_for(world, 1);
+
+    submit(&world->jobs[1]); /* alone it is taken, however large */
+    wait_for(world, 1);
+    assert_int_equal(stored(world, "a"), 2);
+}
+
 /* Two jobs fail with the disk; tried again they hold, once. */
 static void
 check_fault(struct world *world, enum faulty_vfs_op op, enum lb_err want)
@@ -544,6 +563,8 @@ int main(void)
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_full_queue_refuses, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(a_queue_that_is_full_of_bytes_refuses,
+                                        open_world, close_world),
         cmocka_unit_test_setup_teardown(a_failed_sync_acknowledges_nothing,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_full_disk_acknowledges_nothing,
