@@ -285,10 +285,10 @@ static enum lb_err grow_segment(const struct dedupe *dedupe,
     return LB_OK;
 }
 
-/* Past four fifths searches would get long. */
+/* Past seven eighths searches would get long. */
 static bool is_full(const struct segment *segment)
 {
-    return (segment->ids + 1) * 5 > segment->slot_count * 4;
+    return (segment->ids + 1) * 8 > segment->slot_count * 7;
 }
 
 static enum lb_err grow_chunks(struct dedupe *dedupe)

@@ -1,5 +1,5 @@
 /* dedupe.h - the event ids that are known: a bounded window of 64-bit hashes,
- * oldest out in log order, in 13 to 16 bytes an id, grown on demand.  The
+ * oldest out in log order, in 13 to 15 bytes an id, grown on demand.  The
  * writer thread's; it follows commits. */
 #ifndef LINKBELL_INGEST_DEDUPE_H
 #define LINKBELL_INGEST_DEDUPE_H

@@ -101,7 +101,7 @@ static enum lb_err grow_slots(struct visitor_salt *salt)
 static enum lb_err
 remember(struct visitor_salt *salt, uint64_t hash, int64_t number)
 {
-    if (number > UINT32_MAX || ((salt->used + 1) * 5 > salt->slot_count * 4 &&
+    if (number > UINT32_MAX || ((salt->used + 1) * 8 > salt->slot_count * 7 &&
                                 grow_slots(salt) != LB_OK)) {
         return LB_ENOMEM;
     }

@@ -25,7 +25,7 @@ struct visitor_salt {
     int64_t number;    /* of the row; 0: not saved yet */
     bool is_saved_now; /* by the present transaction */
     struct visitor_slot
-        *slots; /* owned; open addressing, 15 to 23 bytes a visitor */
+        *slots; /* owned; open addressing, 14 to 21 bytes a visitor */
     size_t slot_count;
     size_t used;
 };
