@@ -34,7 +34,9 @@ struct writer {
     uv_loop_t *loop;
     uv_thread_t thread;
     uv_async_t async;
+    uv_prepare_t prepare;
     bool is_started;
+    bool is_wake_due; /* the loop thread's: events wait, the writer may sleep */
     uv_mutex_t lock;
     uv_cond_t wake;
     /* By lock, from here: */
@@ -472,7 +474,7 @@ static void look_at_disk(struct writer *writer, int64_t now_ms)
     int64_t reserve;
     int64_t largest;
     int64_t free_bytes;
-    int64_t db_bytes = db_file_bytes(writer->db);
+    int64_t db_bytes;
     bool is_short;
 
     if (now_ms - writer->disk_looked_at_ms < IDLE_MS ||
@@ -480,6 +482,7 @@ static void look_at_disk(struct writer *writer, int64_t now_ms)
         return;
     }
     writer->disk_looked_at_ms = now_ms;
+    db_bytes = db_file_bytes(writer->db);
     free_bytes = (int64_t)(found.f_bavail * found.f_frsize);
     uv_mutex_lock(&writer->lock);
     reserve = writer->limits.disk_reserve_bytes;
@@ -616,6 +619,17 @@ static void on_async(uv_async_t *async)
     }
 }
 
+/* Before the loop waits again: what it read in this turn is one group. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct writer *writer = prepare->data;
+
+    if (writer->is_wake_due) {
+        writer->is_wake_due = false;
+        uv_cond_signal(&writer->wake);
+    }
+}
+
 enum lb_err writer_start(struct writer *writer, struct lb_error *err)
 {
     if (writer->loop != NULL) {
@@ -623,6 +637,11 @@ enum lb_err writer_start(struct writer *writer, struct lb_error *err)
             return lb_err_set(err, LB_ENOMEM, "no wake-up handle to be had");
         }
         writer->async.data = writer;
+        /* These can't fail: they only fill the handle in. */
+        (void)uv_prepare_init(writer->loop, &writer->prepare);
+        writer->prepare.data = writer;
+        (void)uv_prepare_start(&writer->prepare, on_prepare);
+        uv_unref((uv_handle_t *)&writer->prepare);
     }
     look_at_disk(writer, lb_clock_mono_ms() + IDLE_MS);
     if (uv_thread_create(&writer->thread, writer_thread, writer) != 0) {
@@ -635,6 +654,7 @@ enum lb_err writer_start(struct writer *writer, struct lb_error *err)
 enum lb_err writer_submit(struct writer *writer, struct writer_job *job)
 {
     const char *full = NULL;
+    bool is_later = job->is_append && writer->loop != NULL;
 
     job->rc = LB_OK;
     job->err.code = LB_OK;
@@ -652,9 +672,13 @@ enum lb_err writer_submit(struct writer *writer, struct writer_job *job)
         writer->queued_events += job->event_count;
         writer->queued_bytes += job->bytes;
         push(job->is_background ? &writer->background : &writer->live, job);
-        uv_cond_signal(&writer->wake);
     }
     uv_mutex_unlock(&writer->lock);
+    if (full == NULL && is_later) {
+        writer->is_wake_due = true;
+    } else if (full == NULL) {
+        uv_cond_signal(&writer->wake);
+    }
     return full == NULL ? LB_OK : lb_err_set(&job->err, LB_ELIMIT, "%s", full);
 }
 
@@ -672,6 +696,7 @@ void writer_stop(struct writer *writer)
     if (writer->loop != NULL) {
         on_async(&writer->async);
         uv_close((uv_handle_t *)&writer->async, NULL);
+        uv_close((uv_handle_t *)&writer->prepare, NULL);
     }
     (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
                                     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

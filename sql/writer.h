@@ -106,8 +106,10 @@ LB_MUST_CHECK enum lb_err writer_start(struct writer *writer,
 void writer_set_limits(struct writer *writer,
                        const struct writer_limits *limits);
 
-/* Any thread.  LB_ELIMIT: the queue is full, job->err.text is the limit's name
- * (queue_events, queue_bytes), done is not called. */
+/* Any thread; jobs with is_append come from the loop's own, and those of one
+ * turn of the loop are handed over together.  LB_ELIMIT: the queue is full,
+ * job->err.text is the limit's name (queue_events, queue_bytes), done is not
+ * called. */
 LB_MUST_CHECK enum lb_err writer_submit(struct writer *writer,
                                         struct writer_job *job);
 
