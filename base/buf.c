@@ -31,18 +31,11 @@ void lb_buf_clear(struct lb_buf *buf)
     }
 }
 
-enum lb_err lb_buf_reserve(struct lb_buf *buf, size_t more)
+static enum lb_err grow(struct lb_buf *buf, size_t more)
 {
     size_t cap = buf->cap == 0 ? BUF_FIRST_BYTES : buf->cap;
     char *data;
 
-    if (buf->is_failed || more > buf->max || buf->len > buf->max - more) {
-        buf->is_failed = true;
-        return LB_ELIMIT;
-    }
-    if (buf->len + more < buf->cap) {
-        return LB_OK;
-    }
     while (cap <= buf->len + more) {
         cap += cap / 2;
     }
@@ -55,6 +48,15 @@ enum lb_err lb_buf_reserve(struct lb_buf *buf, size_t more)
     buf->cap = cap;
     buf->data[buf->len] = '\0';
     return LB_OK;
+}
+
+enum lb_err lb_buf_reserve(struct lb_buf *buf, size_t more)
+{
+    if (buf->is_failed || more > buf->max || buf->len > buf->max - more) {
+        buf->is_failed = true;
+        return LB_ELIMIT;
+    }
+    return buf->len + more < buf->cap ? LB_OK : grow(buf, more);
 }
 
 void lb_buf_add(struct lb_buf *buf, const void *bytes, size_t len)

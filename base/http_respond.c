@@ -10,16 +10,13 @@
 #include "base/json.h"
 
 /* On every answer that does not set them itself. */
-static const struct {
-    const char *name;
-    const char *value;
-} common_fields[] = {
-    {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
-    {"X-Frame-Options", "DENY"},
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-    {"Cache-Control", "no-store"}};
+static const char *const common_lines[] = {
+    "X-Content-Type-Options: nosniff\r\n",
+    "Referrer-Policy: no-referrer\r\n",
+    "X-Frame-Options: DENY\r\n",
+    "Cross-Origin-Opener-Policy: same-origin\r\n",
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n",
+    "Cache-Control: no-store\r\n"};
 
 static const char *reason_of(int status)
 {
@@ -108,13 +105,13 @@ static const char *date_of(struct lb_http_server *server)
     return server->date;
 }
 
-/* Whether lines holds a field of that name. */
-static bool has_field(const char *lines, const char *name)
+/* Whether lines holds a field of that line's name. */
+static bool has_field(const char *lines, const char *line)
 {
-    size_t len = strlen(name);
+    size_t len = strcspn(line, ":") + 1;
 
     while (*lines != '\0') {
-        if (strncmp(lines, name, len) == 0 && lines[len] == ':') {
+        if (strncmp(lines, line, len) == 0) {
             return true;
         }
         lines += strcspn(lines, "\n");
@@ -137,10 +134,10 @@ static void add_head(struct lb_http_request *request,
     lb_buf_add_text(out, reason_of(status));
     lb_buf_add_text(out, "\r\n");
     add_field(out, "Date", date_of(request->server));
-    for (size_t i = 0; i < sizeof(common_fields) / sizeof(common_fields[0]);
+    for (size_t i = 0; i < sizeof(common_lines) / sizeof(common_lines[0]);
          i++) {
-        if (!has_field(extra, common_fields[i].name)) {
-            add_field(out, common_fields[i].name, common_fields[i].value);
+        if (extra[0] == '\0' || !has_field(extra, common_lines[i])) {
+            lb_buf_add_text(out, common_lines[i]);
         }
     }
     if (content_type != NULL) {

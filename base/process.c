@@ -11,6 +11,7 @@
 #define SPARE_FILES 32
 #define LEAST_CONNECTIONS 8
 #define MAPPED_BYTES (128 * 1024) /* blocks from here on are mapped alone */
+#define TRIMMED_BYTES (2 * 1024 * 1024)
 
 void lb_process_prepare(void)
 {
@@ -19,6 +20,8 @@ void lb_process_prepare(void)
     /* Left alone, the C library raises this with each large block that is
      * freed, and keeps such blocks: some 6 MB more were resident. */
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    /* What is free at the end of a thread's memory stays for its next group. */
+    (void)mallopt(M_TRIM_THRESHOLD, TRIMMED_BYTES);
     (void)umask(S_IRWXG | S_IRWXO);
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)signal(SIGPIPE, SIG_IGN);

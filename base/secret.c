@@ -187,6 +187,18 @@ bool lb_secret_new_token(char out[LB_SECRET_TOKEN_BYTES])
     return true;
 }
 
+static bool is_base62(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (!(*text >= '0' && *text <= '9') &&
+            !(*text >= 'A' && *text <= 'Z') &&
+            !(*text >= 'a' && *text <= 'z')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool lb_secret_is_token(const char *text)
 {
     const char *body = text + sizeof(TOKEN_PREFIX) - 1;
@@ -194,7 +206,7 @@ bool lb_secret_is_token(const char *text)
 
     if (strlen(text) != LB_SECRET_TOKEN_BYTES - 1 ||
         memcmp(text, TOKEN_PREFIX, sizeof(TOKEN_PREFIX) - 1) != 0 ||
-        !lb_text_is_made_of(body, "0-9A-Za-z", TOKEN_BODY + TOKEN_CHECK)) {
+        !is_base62(body)) {
         return false;
     }
     write_check(body, check);

@@ -396,10 +396,13 @@ int batch_answer(const struct batch *batch, struct lb_buf *out)
     size_t duplicates = batch_duplicates(batch);
     bool is_all_refused = batch->event_count == 0;
 
-    lb_buf_printf(
-        out,
-        "{\"accepted\":%zu,\"duplicates\":%zu,\"rejected\":%zu,\"errors\":[",
-        batch->event_count - duplicates, duplicates, batch->rejected_count);
+    lb_buf_add_text(out, "{\"accepted\":");
+    lb_buf_add_int(out, (int64_t)(batch->event_count - duplicates));
+    lb_buf_add_text(out, ",\"duplicates\":");
+    lb_buf_add_int(out, (int64_t)duplicates);
+    lb_buf_add_text(out, ",\"rejected\":");
+    lb_buf_add_int(out, (int64_t)batch->rejected_count);
+    lb_buf_add_text(out, ",\"errors\":[");
     lb_buf_add(out, batch->errors.data, batch->errors.len);
     lb_buf_add_char(out, ']');
     if (is_all_refused) {

@@ -365,12 +365,12 @@ static void fill_context(struct ingest_request *request,
 {
     struct ingest_api *api = request->api;
     struct event_context *context = &request->context;
+    const char *token = who->token == NULL ? "local" : who->token->id;
 
     intake_fill_context(api->intake, who->catalog, request->http, context);
     context->who = who;
     context->address = lb_client_rules_given(api->parts.clients, request->http);
-    (void)snprintf(request->token, sizeof(request->token), "%s",
-                   who->token == NULL ? "local" : who->token->id);
+    memcpy(request->token, token, strnlen(token, sizeof(request->token) - 1));
 }
 
 static void hash_keyed(const struct ingest_request *request,

@@ -83,6 +83,31 @@ static void add(struct visitors *visitors, struct visitor_salt *salt)
     *bucket = salt;
 }
 
+/* When the period that begins on day is over and late events, too. */
+static int64_t expiry_of(const struct catalog_site *site,
+                         enum visitor_period period,
+                         int64_t day)
+{
+    return lb_zone_day_start_ms(site->zone, period_end(period, day)) + GRACE_MS;
+}
+
+static struct visitor_salt *
+new_salt(int64_t site, int64_t day, const char *import)
+{
+    struct visitor_salt *salt = calloc(1, sizeof(*salt));
+
+    if (salt != NULL && !lb_secret_random(salt->bytes, sizeof(salt->bytes))) {
+        free(salt);
+        salt = NULL;
+    }
+    if (salt != NULL) {
+        salt->site = site;
+        salt->day = day;
+        (void)snprintf(salt->import, sizeof(salt->import), "%s", import);
+    }
+    return salt;
+}
+
 struct visitor_salt *visitor_salt_of(struct visitors *visitors,
                                      const struct catalog_site *site,
                                      int64_t ts_at_ms,
@@ -92,29 +117,20 @@ struct visitor_salt *visitor_salt_of(struct visitors *visitors,
         (enum visitor_period)atomic_load(&visitors->period);
     int64_t day = period_start(period, lb_zone_local_day(site->zone, ts_at_ms));
     struct visitor_salt *salt;
-    int64_t end_ms = lb_zone_day_start_ms(site->zone, period_end(period, day));
 
     /* An import into a period that is still open uses its salt. */
-    if (import[0] != '\0' && lb_clock_wall_ms() < end_ms + GRACE_MS) {
+    if (import[0] != '\0' &&
+        lb_clock_wall_ms() < expiry_of(site, period, day)) {
         import = "";
     }
     (void)pthread_mutex_lock(&visitors->lock);
     salt = find(visitors, site->number, day, import);
     if (salt == NULL) {
-        salt = calloc(1, sizeof(*salt));
-        if (salt != NULL &&
-            !lb_secret_random(salt->bytes, sizeof(salt->bytes))) {
-            free(salt);
-            salt = NULL;
-        }
+        salt = new_salt(site->number, day, import);
         if (salt != NULL) {
-            int64_t now_ms = lb_clock_wall_ms();
-
-            salt->site = site->number;
-            salt->day = day;
-            (void)snprintf(salt->import, sizeof(salt->import), "%s", import);
-            salt->expires_at_ms =
-                (import[0] == '\0' ? end_ms : now_ms) + GRACE_MS;
+            salt->expires_at_ms = import[0] == '\0'
+                                      ? expiry_of(site, period, day)
+                                      : lb_clock_wall_ms() + GRACE_MS;
             add(visitors, salt);
         }
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,14 @@ static void disconnect(struct db *db)
     db->handle = NULL;
 }
 
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
+
+/* Counting what it allocates would take SQLite a lock each time. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum lb_err db_open(const char *dir,
                     enum db_mode mode,
                     struct db **db_out,
@@ -254,6 +263,7 @@ enum lb_err db_open(const char *dir,
     enum lb_err rc = LB_OK;
     bool is_new = is_memory;
 
+    (void)pthread_once(&configured, configure);
     *db_out = NULL;
     if (db == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");

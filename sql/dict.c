@@ -34,7 +34,7 @@ static uint64_t hash_word(int field, const char *text)
     uint8_t key[LB_HASH_KEY_BYTES] = {0};
 
     key[0] = (uint8_t)field;
-    return lb_hash_sip(key, text, strlen(text));
+    return lb_hash_sip_fast(key, text, strlen(text));
 }
 
 static enum lb_err grow(struct dict *dict)

@@ -2,6 +2,7 @@
 #include "sql/health.h"
 
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@
 #include "base/metrics.h"
 
 #define LAG_MAX_MS (60 * LB_MS_PER_S)
+#define OUTCOMES 64 /* routes and statuses whose metrics are at hand */
 
 struct health_api {
     struct lb_http_server *server;
@@ -97,6 +99,32 @@ static void handle_metrics(struct lb_http_request *request, void *ctx)
     lb_buf_deinit(&body);
 }
 
+/* The metrics of a route and status: looked up once, since that takes as long
+ * as reading a request.  A route's pattern is the same text each time. */
+struct outcome {
+    const char *route; /* NULL: the place is free */
+    int status;
+    struct lb_metric *requests;
+    struct lb_metric *seconds;
+};
+
+static struct outcome find_outcome(const char *route, int status)
+{
+    struct outcome outcome = {route, status, NULL, NULL};
+    char labels[128];
+
+    (void)snprintf(labels, sizeof(labels), "route=\"%s\",status=\"%d\"", route,
+                   status);
+    outcome.requests =
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_http_requests_total",
+                       "Requests by route and status.", labels);
+    (void)snprintf(labels, sizeof(labels), "route=\"%s\"", route);
+    outcome.seconds = lb_metrics_histogram(
+        "linkbell_http_seconds",
+        "Time from a request's first byte to its answer.", labels, true);
+    return outcome;
+}
+
 static void on_answered(void *ctx,
                         const char *method,
                         const char *route,
@@ -104,21 +132,16 @@ static void on_answered(void *ctx,
                         size_t bytes,
                         int64_t duration_ns)
 {
-    char labels[128];
+    static struct outcome outcomes[OUTCOMES]; /* the loop thread's */
+    struct outcome *outcome =
+        &outcomes[((uintptr_t)route / 8 + (unsigned)status) % OUTCOMES];
 
     (void)ctx;
-    (void)snprintf(labels, sizeof(labels), "route=\"%s\",status=\"%d\"", route,
-                   status);
-    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
-                                  "linkbell_http_requests_total",
-                                  "Requests by route and status.", labels),
-                   1);
-    (void)snprintf(labels, sizeof(labels), "route=\"%s\"", route);
-    lb_metrics_observe_ns(
-        lb_metrics_histogram("linkbell_http_seconds",
-                             "Time from a request's first byte to its answer.",
-                             labels, true),
-        duration_ns);
+    if (outcome->route != route || outcome->status != status) {
+        *outcome = find_outcome(route, status);
+    }
+    lb_metrics_add(outcome->requests, 1);
+    lb_metrics_observe_ns(outcome->seconds, duration_ns);
     lb_log(LB_LOG_DEBUG, "request",
            "method=%s route=%s status=%d bytes=%zu ms=%lld", method, route,
            status, bytes, (long long)(duration_ns / 1000000));

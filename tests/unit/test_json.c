@@ -204,6 +204,35 @@ static void a_nul_octet_is_refused_wherever_it_stands(void **state)
     }
 }
 
+/* Plain characters are passed by eight at a time: each other octet at each
+ * place, in texts of each length. */
+static void every_octet_in_a_text_is_looked_at(void **state)
+{
+    char text[32];
+
+    (void)state;
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int octet = 1; octet < 256; octet++) {
+                struct lb_json_fault fault = {NULL, NULL, 0, 0};
+                bool is_plain = octet >= 0x20 && octet < 0x80 && octet != '"' &&
+                                octet != '\\';
+                enum lb_err rc;
+
+                memset(text, 'x', sizeof(text));
+                text[0] = '"';
+                text[1 + at] = (char)octet;
+                text[1 + len] = '"';
+                rc = lb_json_check(text, len + 2, DEPTH, &fault);
+                if ((rc == LB_OK) != is_plain ||
+                    (octet < 0x20 && fault.column != at + 2)) {
+                    fail_msg("octet %d at %zu of %zu", octet, at, len);
+                }
+            }
+        }
+    }
+}
+
 static void no_beginning_of_a_document_passes_for_it(void **state)
 {
     const char text[] = "{\"a\":[1,-2.5e3,\"\\u00e9\xc3\xa9\",true,null]}";
@@ -606,6 +635,7 @@ int main(void)
         cmocka_unit_test(what_json_allows_is_taken),
         cmocka_unit_test(what_json_forbids_is_refused_with_its_place),
         cmocka_unit_test(a_nul_octet_is_refused_wherever_it_stands),
+        cmocka_unit_test(every_octet_in_a_text_is_looked_at),
         cmocka_unit_test(no_beginning_of_a_document_passes_for_it),
         cmocka_unit_test(deep_nesting_has_a_code_of_its_own),
         cmocka_unit_test(parsed_nodes_come_from_the_arena),
