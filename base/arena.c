@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ARENA_GROWING_BYTES ((size_t)1024 * 1024)
 #define ARENA_BLOCK_BYTES ((size_t)4064) /* with malloc's header, a page */
 
 struct arena_block {
@@ -65,7 +66,7 @@ static struct arena_block *add_block(struct lb_arena *arena, size_t bytes)
     struct arena_block *block;
 
     /* Blocks grow with the arena, so a large batch needs few of them. */
-    if (arena->blocks != NULL && arena->blocks->cap < 1024 * 1024) {
+    if (arena->blocks != NULL && arena->blocks->cap < ARENA_GROWING_BYTES) {
         cap = arena->blocks->cap * 2;
     }
     cap = cap < bytes ? bytes : cap;

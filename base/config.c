@@ -342,13 +342,23 @@ static const struct setting *find_setting(const char *path)
     return NULL;
 }
 
-static bool has_settings_below(const char *path)
+/* What follows "path." in a setting's name, all of it below "" itself; NULL
+ * where it stands elsewhere. */
+static const char *rest_below(const char *name, const char *path)
 {
     size_t len = strlen(path);
 
+    if (len == 0) {
+        return name;
+    }
+    return strncmp(name, path, len) == 0 && name[len] == '.' ? name + len + 1
+                                                             : NULL;
+}
+
+static bool has_settings_below(const char *path)
+{
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (strncmp(settings[i].name, path, len) == 0 &&
-            settings[i].name[len] == '.') {
+        if (rest_below(settings[i].name, path) != NULL) {
             return true;
         }
     }
@@ -361,26 +371,21 @@ suggest_below(const char *prefix, const char *key, char *out, size_t out_bytes)
 {
     const char *words[SETTING_COUNT + OTHER_COUNT + 1];
     char names[SETTING_COUNT][48];
-    size_t prefix_len = strlen(prefix);
     size_t count = 0;
     const char *near;
 
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const char *rest = settings[i].name;
+        const char *rest = rest_below(settings[i].name, prefix);
 
-        if (prefix_len > 0) {
-            if (strncmp(rest, prefix, prefix_len) != 0 ||
-                rest[prefix_len] != '.') {
-                continue;
-            }
-            rest += prefix_len + 1;
+        if (rest == NULL) {
+            continue;
         }
         (void)snprintf(names[count], sizeof(names[count]), "%.*s",
                        (int)strcspn(rest, "."), rest);
         words[count] = names[count];
         count++;
     }
-    for (size_t i = 0; i < OTHER_COUNT && prefix_len == 0; i++) {
+    for (size_t i = 0; i < OTHER_COUNT && prefix[0] == '\0'; i++) {
         words[count++] = other_sections[i];
     }
     words[count] = NULL;
@@ -433,6 +438,38 @@ void lb_config_read(struct lb_config *config,
     read_section(config, root, "", faults);
 }
 
+/* Adds text, or what stands for it when there is none. */
+static void
+add_text_or(struct lb_buf *buf, const char *text, const char *otherwise)
+{
+    lb_buf_add_text(buf, text[0] == '\0' ? otherwise : text);
+}
+
+static void add_default(struct lb_buf *buf, const struct setting *row)
+{
+    if (row->fallback[0] == '\0') {
+        lb_buf_add_text(buf, "none");
+    } else {
+        lb_buf_printf(buf, "`%s`", row->fallback);
+    }
+}
+
+/* What the setting takes: its words, its range, or what it looks like. */
+static void add_range(struct lb_buf *buf, const struct setting *row)
+{
+    if (row->type == SETTING_CHOICE) {
+        for (const char *c = row->maximum; *c != '\0'; c++) {
+            lb_buf_add(buf, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
+        }
+    } else if (row->minimum[0] != '\0' || row->maximum[0] != '\0') {
+        add_text_or(buf, row->minimum, "0");
+        lb_buf_add_text(buf, " to ");
+        add_text_or(buf, row->maximum, "any");
+    } else {
+        lb_buf_add_text(buf, shape_of(row->type));
+    }
+}
+
 void lb_config_help(struct lb_buf *buf)
 {
     lb_buf_add_text(buf, "| setting | default | range | meaning |\n"
@@ -440,23 +477,14 @@ void lb_config_help(struct lb_buf *buf)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings[i];
 
-        lb_buf_printf(buf, "| `%s` | %s%s%s | ", row->name,
-                      row->fallback[0] == '\0' ? "" : "`", row->fallback,
-                      row->fallback[0] == '\0' ? "none" : "`");
-        if (row->type == SETTING_CHOICE) {
-            for (const char *c = row->maximum; *c != '\0'; c++) {
-                lb_buf_add_text(buf, *c == '|' ? ", " : "");
-                lb_buf_add(buf, c, *c == '|' ? 0 : 1);
-            }
-        } else if (row->minimum[0] != '\0' || row->maximum[0] != '\0') {
-            lb_buf_printf(buf, "%s to %s",
-                          row->minimum[0] == '\0' ? "0" : row->minimum,
-                          row->maximum[0] == '\0' ? "any" : row->maximum);
-        } else {
-            lb_buf_add_text(buf, shape_of(row->type));
+        lb_buf_printf(buf, "| `%s` | ", row->name);
+        add_default(buf, row);
+        lb_buf_add_text(buf, " | ");
+        add_range(buf, row);
+        lb_buf_printf(buf, " | %s", row->help);
+        if (row->unit[0] != '\0') {
+            lb_buf_printf(buf, " (%s)", row->unit);
         }
-        lb_buf_printf(buf, " | %s%s%s%s |\n", row->help,
-                      row->unit[0] == '\0' ? "" : " (", row->unit,
-                      row->unit[0] == '\0' ? "" : ")");
+        lb_buf_add_text(buf, " |\n");
     }
 }

@@ -9,18 +9,36 @@
 #define CHUNK_BYTES ((size_t)64 * 1024)
 #define GZIP_WINDOW (15 + 16) /* zlib: largest window, gzip framing */
 
-/* Room for the next chunk, at most what out may still take; 0 when it is full.
- */
-static size_t make_room(struct lb_buf *out)
+/* Where a stream's next bytes go: to out, or, when it is full, to one spare
+ * byte that tells whether the stream ends there. */
+struct piece {
+    char *at;
+    size_t room;
+    bool is_spare;
+    char spare;
+};
+
+static void begin_piece(struct lb_buf *out, struct piece *piece)
 {
     size_t room = out->max - out->len;
 
     room = room > CHUNK_BYTES ? CHUNK_BYTES : room;
-    return room > 0 && lb_buf_reserve(out, room) == LB_OK ? room : 0;
+    piece->is_spare = room == 0 || lb_buf_reserve(out, room) != LB_OK;
+    piece->at = piece->is_spare ? &piece->spare : out->data + out->len;
+    piece->room = piece->is_spare ? 1 : room;
 }
 
-static enum lb_err no_room(const struct lb_buf *out)
+/* LB_ELIMIT, LB_ENOMEM: the used bytes of the piece found no room in out. */
+static enum lb_err
+end_piece(struct lb_buf *out, const struct piece *piece, size_t used)
 {
+    if (!piece->is_spare) {
+        out->len += used;
+        return LB_OK;
+    }
+    if (used == 0) {
+        return LB_OK;
+    }
     return out->len >= out->max ? LB_ELIMIT : LB_ENOMEM;
 }
 
@@ -35,23 +53,20 @@ inflate_gzip(const char *bytes, size_t len, struct lb_buf *out)
         return LB_ENOMEM;
     }
     while (rc == LB_OK && (z != Z_STREAM_END || stream.avail_in > 0)) {
-        size_t room = make_room(out);
-        char spare;
+        struct piece piece;
 
         if (z == Z_STREAM_END && inflateReset(&stream) != Z_OK) {
             rc = LB_EFORMAT;
             break;
         }
-        /* At the limit one more byte tells whether the stream ends there. */
-        stream.next_out = (Bytef *)(room > 0 ? out->data + out->len : &spare);
-        stream.avail_out = (uInt)(room > 0 ? room : 1);
+        begin_piece(out, &piece);
+        stream.next_out = (Bytef *)piece.at;
+        stream.avail_out = (uInt)piece.room;
         z = inflate(&stream, Z_NO_FLUSH);
-        if (room == 0 && stream.avail_out == 0) {
-            rc = no_room(out);
-        } else if (z != Z_OK && z != Z_STREAM_END) {
+        rc = end_piece(out, &piece, piece.room - stream.avail_out);
+        if (rc == LB_OK && z != Z_OK && z != Z_STREAM_END) {
             rc = z == Z_MEM_ERROR ? LB_ENOMEM : LB_EFORMAT;
         }
-        out->len += room > 0 ? room - stream.avail_out : 0;
     }
     (void)inflateEnd(&stream);
     return rc;
@@ -66,21 +81,18 @@ inflate_zstd(const char *bytes, size_t len, struct lb_buf *out)
     size_t left = 1;
 
     while (rc == LB_OK && (left != 0 || in.pos < in.size)) {
-        size_t room = make_room(out);
-        char spare;
-        ZSTD_outBuffer piece = {room > 0 ? out->data + out->len : &spare,
-                                room > 0 ? room : 1, 0};
+        struct piece piece;
+        ZSTD_outBuffer sink;
         size_t before = in.pos;
 
-        left = ZSTD_decompressStream(stream, &piece, &in);
-        if (ZSTD_isError(left)) {
-            rc = LB_EFORMAT;
-        } else if (room == 0 && piece.pos > 0) {
-            rc = no_room(out);
-        } else if (piece.pos == 0 && in.pos == before && left != 0) {
-            rc = LB_EFORMAT; /* cut short */
+        begin_piece(out, &piece);
+        sink = (ZSTD_outBuffer){piece.at, piece.room, 0};
+        left = ZSTD_decompressStream(stream, &sink, &in);
+        rc = end_piece(out, &piece, sink.pos);
+        if (ZSTD_isError(left) ||
+            (sink.pos == 0 && in.pos == before && left != 0)) {
+            rc = LB_EFORMAT; /* damaged, or cut short */
         }
-        out->len += room > 0 ? piece.pos : 0;
     }
     (void)ZSTD_freeDStream(stream);
     return rc;

@@ -53,12 +53,10 @@ static void seal(struct lb_ip_set *set)
         struct lb_ip_range *before = &set->ranges[kept];
         const struct lb_ip_range *range = &set->ranges[i];
 
-        if (lb_ip_is_within(&range->first, before)) {
-            if (lb_ip_compare(&range->last, &before->last) > 0) {
-                before->last = range->last;
-            }
-        } else {
+        if (!lb_ip_is_within(&range->first, before)) {
             set->ranges[++kept] = *range;
+        } else if (lb_ip_compare(&range->last, &before->last) > 0) {
+            before->last = range->last;
         }
     }
     set->count = kept + 1;

@@ -75,14 +75,23 @@ enum lb_err lb_json_parse(const char *bytes,
     return LB_OK;
 }
 
+static bool has_key_before(const cJSON *object, const cJSON *member)
+{
+    for (const cJSON *one = object->child; one != member; one = one->next) {
+        if (one->string[0] == member->string[0] &&
+            strcmp(one->string, member->string) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *duplicate_here(const cJSON *object)
 {
-    for (const cJSON *a = object->child; a != NULL; a = a->next) {
-        for (const cJSON *b = object->child; b != a; b = b->next) {
-            if (a->string[0] == b->string[0] &&
-                strcmp(a->string, b->string) == 0) {
-                return a->string;
-            }
+    for (const cJSON *member = object->child; member != NULL;
+         member = member->next) {
+        if (has_key_before(object, member)) {
+            return member->string;
         }
     }
     return NULL;
@@ -222,11 +231,14 @@ void lb_json_add_plain_string(struct lb_buf *buf, const char *text)
     add_string(buf, text, false);
 }
 
+static bool is_opening(char c)
+{
+    return c == '{' || c == '[' || c == ':';
+}
+
 void lb_json_add_comma(struct lb_buf *buf)
 {
-    char last = buf->len == 0 ? '{' : buf->data[buf->len - 1];
-
-    if (last != '{' && last != '[' && last != ':') {
+    if (buf->len > 0 && !is_opening(buf->data[buf->len - 1])) {
         lb_buf_add_char(buf, ',');
     }
 }
@@ -279,36 +291,38 @@ void lb_json_add_time(struct lb_buf *buf, int64_t at_ms)
     lb_buf_printf(buf, "\"%s\"", text);
 }
 
+/* The members of an object or an array, in its brackets. */
+static void add_members(struct lb_buf *buf, const cJSON *item)
+{
+    bool is_object = cJSON_IsObject(item) != 0;
+
+    lb_buf_add_char(buf, is_object ? '{' : '[');
+    for (const cJSON *child = item->child; child != NULL; child = child->next) {
+        if (child != item->child) {
+            lb_buf_add_char(buf, ',');
+        }
+        if (is_object) {
+            lb_json_add_string(buf, child->string);
+            lb_buf_add_char(buf, ':');
+        }
+        lb_json_add_item(buf, child);
+    }
+    lb_buf_add_char(buf, is_object ? '}' : ']');
+}
+
 void lb_json_add_item(struct lb_buf *buf, const cJSON *item)
 {
-    const cJSON *child;
-
     if (cJSON_IsString(item)) {
         lb_json_add_string(buf, item->valuestring);
     } else if (cJSON_IsNumber(item)) {
-        if (item->valuedouble == floor(item->valuedouble) &&
-            fabs(item->valuedouble) < 1e15) {
-            lb_buf_printf(buf, "%.0f", item->valuedouble);
-        } else {
-            lb_buf_printf(buf, "%.17g", item->valuedouble);
-        }
+        bool is_whole = item->valuedouble == floor(item->valuedouble) &&
+                        fabs(item->valuedouble) < 1e15;
+
+        lb_buf_printf(buf, is_whole ? "%.0f" : "%.17g", item->valuedouble);
     } else if (cJSON_IsBool(item)) {
         lb_buf_add_text(buf, cJSON_IsTrue(item) ? "true" : "false");
     } else if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
-        bool is_object = cJSON_IsObject(item) != 0;
-
-        lb_buf_add_char(buf, is_object ? '{' : '[');
-        for (child = item->child; child != NULL; child = child->next) {
-            if (child != item->child) {
-                lb_buf_add_char(buf, ',');
-            }
-            if (is_object) {
-                lb_json_add_string(buf, child->string);
-                lb_buf_add_char(buf, ':');
-            }
-            lb_json_add_item(buf, child);
-        }
-        lb_buf_add_char(buf, is_object ? '}' : ']');
+        add_members(buf, item);
     } else {
         lb_buf_add_text(buf, "null");
     }

@@ -131,6 +131,26 @@ static bool check_escape(struct check *check)
     return true;
 }
 
+/* A character that is not plain and no quotation mark. */
+static bool check_special(struct check *check)
+{
+    unsigned char c = (unsigned char)*check->at;
+    int len;
+
+    if (c == '\\') {
+        return check_escape(check);
+    }
+    if (c < 0x20) {
+        return fail(check, check->at, "a control character inside a string");
+    }
+    len = lb_text_char_len(check->at, (size_t)(check->end - check->at));
+    if (len < 0) {
+        return fail(check, check->at, "invalid UTF-8");
+    }
+    check->at += len;
+    return true;
+}
+
 static bool check_string(struct check *check)
 {
     const char *start = check->at++;
@@ -144,21 +164,8 @@ static bool check_string(struct check *check)
         } else if (c == '"') {
             check->at++;
             return true;
-        } else if (c == '\\') {
-            if (!check_escape(check)) {
-                return false;
-            }
-        } else if (c < 0x20) {
-            return fail(check, check->at,
-                        "a control character inside a string");
-        } else {
-            int len =
-                lb_text_char_len(check->at, (size_t)(check->end - check->at));
-
-            if (len < 0) {
-                return fail(check, check->at, "invalid UTF-8");
-            }
-            check->at += len;
+        } else if (!check_special(check)) {
+            return false;
         }
     }
     return fail(check, start, "a string that is not ended");
@@ -192,6 +199,11 @@ static bool is_finite_text(const char *text, size_t len)
     return isfinite(strtod(copy, NULL)) != 0;
 }
 
+static bool is_either(const struct check *check, char a, char b)
+{
+    return check->at < check->end && (*check->at == a || *check->at == b);
+}
+
 static bool check_number(struct check *check)
 {
     const char *start = check->at;
@@ -212,13 +224,10 @@ static bool check_number(struct check *check)
             return false;
         }
     }
-    if (check->at < check->end && (*check->at == 'e' || *check->at == 'E')) {
+    if (is_either(check, 'e', 'E')) {
         has_exponent = true;
         check->at++;
-        if (check->at < check->end &&
-            (*check->at == '+' || *check->at == '-')) {
-            check->at++;
-        }
+        check->at += is_either(check, '+', '-') ? 1 : 0;
         if (!check_digits(check)) {
             return false;
         }
@@ -292,11 +301,8 @@ after_value(struct check *check, const char *kinds, unsigned *depth)
         skip_space(check);
         if (check->at < check->end && *check->at == ',') {
             check->at++;
-            if (close == '}') {
-                return check_key(check) ? STEP_VALUE : STEP_FAULT;
-            }
             skip_space(check);
-            return STEP_VALUE;
+            return close == '}' && !check_key(check) ? STEP_FAULT : STEP_VALUE;
         }
         if (check->at >= check->end || *check->at != close) {
             (void)fail(check, check->at,

@@ -96,11 +96,12 @@ void lb_secret_add_base64(struct lb_buf *buf, const void *bytes, size_t len)
         uint32_t word = (uint32_t)in[i] << 16 |
                         (left > 1 ? (uint32_t)in[i + 1] << 8 : 0u) |
                         (left > 2 ? in[i + 2] : 0u);
-        char out[4] = {base64[word >> 18 & 63], base64[word >> 12 & 63],
-                       left > 1 ? base64[word >> 6 & 63] : '=',
-                       left > 2 ? base64[word & 63] : '='};
+        const char out[4] = {base64[word >> 18 & 63], base64[word >> 12 & 63],
+                             base64[word >> 6 & 63], base64[word & 63]};
+        size_t used = left > 2 ? 4 : left + 1;
 
-        lb_buf_add(buf, out, sizeof(out));
+        lb_buf_add(buf, out, used);
+        lb_buf_add(buf, "==", sizeof(out) - used);
     }
 }
 
@@ -128,13 +129,14 @@ long lb_secret_from_base64(const char *text,
         }
         word = word << 6 | (uint32_t)(at - base64);
         bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            if (used >= out_bytes) {
-                return -1;
-            }
-            out[used++] = (uint8_t)(word >> bits);
+        if (bits < 8) {
+            continue;
         }
+        bits -= 8;
+        if (used >= out_bytes) {
+            return -1;
+        }
+        out[used++] = (uint8_t)(word >> bits);
     }
     return (word & ((1u << bits) - 1)) == 0 ? (long)used : -1;
 }

@@ -66,7 +66,10 @@ size_t lb_text_cut(const char *text, size_t len, size_t max_bytes)
 
 char lb_text_fold(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 void lb_text_fold_all(char *text)
@@ -112,15 +115,14 @@ bool lb_text_matches_glob(const char *glob, const char *text)
 
 static bool is_in_ranges(char c, const char *ranges)
 {
-    for (const char *r = ranges; *r != '\0'; r++) {
-        if (r[1] == '-' && r[2] != '\0') {
-            if (c >= r[0] && c <= r[2]) {
-                return true;
-            }
-            r += 2;
-        } else if (c == *r) {
+    for (const char *first = ranges; *first != '\0';) {
+        bool is_range = first[1] == '-' && first[2] != '\0';
+        const char *last = is_range ? first + 2 : first;
+
+        if (c >= *first && c <= *last) {
             return true;
         }
+        first = last + 1;
     }
     return false;
 }
@@ -162,21 +164,29 @@ void lb_text_to_hex(const unsigned char *bytes, size_t len, char *out)
     out[2 * len] = '\0';
 }
 
+/* The octet that %XX at text stands for; -1: that is none, or %00. */
+static int read_escape(const char *text, size_t len)
+{
+    int high = len > 2 ? lb_text_hex(text[1]) : -1;
+    int low = len > 2 ? lb_text_hex(text[2]) : -1;
+
+    return high < 0 || low < 0 || (high == 0 && low == 0) ? -1
+                                                          : high * 16 + low;
+}
+
 long lb_text_percent_decode(char *text, size_t len, bool is_form)
 {
     size_t used = 0;
 
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
+        int octet = c == '%' ? read_escape(text + i, len - i) : 0;
 
+        if (octet < 0) {
+            return -1;
+        }
         if (c == '%') {
-            int high = i + 2 < len ? lb_text_hex(text[i + 1]) : -1;
-            int low = i + 2 < len ? lb_text_hex(text[i + 2]) : -1;
-
-            if (high < 0 || low < 0 || (high == 0 && low == 0)) {
-                return -1;
-            }
-            c = (char)(high * 16 + low);
+            c = (char)octet;
             i += 2;
         } else if (c == '+' && is_form) {
             c = ' ';

@@ -54,7 +54,8 @@ static enum lb_err new_node(struct reading *reading,
 
     *out = node;
     if (node == NULL) {
-        return lb_err_set(reading->err, LB_ENOMEM, "out of memory");
+        (void)lb_err_set(reading->err, LB_ENOMEM, "out of memory");
+        return LB_ENOMEM; /* never LB_OK without a node */
     }
     node->line = (unsigned)event->start_mark.line + 1;
     node->column = (unsigned)event->start_mark.column + 1;
@@ -160,6 +161,25 @@ read_children(struct reading *reading, struct lb_yaml *parent, unsigned depth)
     return rc;
 }
 
+static enum lb_err take_event(struct reading *reading,
+                              const yaml_event_t *event,
+                              struct lb_yaml **root)
+{
+    switch ((int)event->type) {
+    case YAML_STREAM_START_EVENT:
+    case YAML_STREAM_END_EVENT:
+    case YAML_DOCUMENT_END_EVENT:
+        return LB_OK;
+    case YAML_DOCUMENT_START_EVENT:
+        return *root == NULL ? LB_OK
+                             : fault_at(reading, &event->start_mark,
+                                        "a second document; one file holds "
+                                        "one");
+    default:
+        return read_node(reading, event, 1, root);
+    }
+}
+
 static enum lb_err read_stream(struct reading *reading, struct lb_yaml **root)
 {
     bool is_end = false;
@@ -172,23 +192,8 @@ static enum lb_err read_stream(struct reading *reading, struct lb_yaml **root)
         if (rc != LB_OK) {
             break;
         }
-        switch ((int)event.type) {
-        case YAML_STREAM_START_EVENT:
-        case YAML_DOCUMENT_END_EVENT:
-            break;
-        case YAML_DOCUMENT_START_EVENT:
-            if (*root != NULL) {
-                rc = fault_at(reading, &event.start_mark,
-                              "a second document; one file holds one");
-            }
-            break;
-        case YAML_STREAM_END_EVENT:
-            is_end = true;
-            break;
-        default:
-            rc = read_node(reading, &event, 1, root);
-            break;
-        }
+        is_end = event.type == YAML_STREAM_END_EVENT;
+        rc = take_event(reading, &event, root);
         yaml_event_delete(&event);
     }
     return rc;
@@ -246,24 +251,28 @@ static bool is_number(const char *text)
            lb_json_check(text, len, 1, &fault) == LB_OK;
 }
 
+static bool is_null(const char *text)
+{
+    return text[0] == '\0' || strcmp(text, "~") == 0 ||
+           strcmp(text, "null") == 0;
+}
+
+/* JSON's word or number, as it stands there. */
+static bool is_bare(const char *text)
+{
+    return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ||
+           is_number(text);
+}
+
 static void scalar_to_json(const struct lb_yaml *node, struct lb_buf *buf)
 {
-    static const char *const nulls[] = {"", "~", "null", NULL};
-
-    if (!node->is_quoted) {
-        for (const char *const *word = nulls; *word != NULL; word++) {
-            if (strcmp(node->text, *word) == 0) {
-                lb_buf_add_text(buf, "null");
-                return;
-            }
-        }
-        if (strcmp(node->text, "true") == 0 ||
-            strcmp(node->text, "false") == 0 || is_number(node->text)) {
-            lb_buf_add_text(buf, node->text);
-            return;
-        }
+    if (!node->is_quoted && is_null(node->text)) {
+        lb_buf_add_text(buf, "null");
+    } else if (!node->is_quoted && is_bare(node->text)) {
+        lb_buf_add_text(buf, node->text);
+    } else {
+        lb_json_add_string(buf, node->text);
     }
-    lb_json_add_string(buf, node->text);
 }
 
 void lb_yaml_to_json(const struct lb_yaml *node, struct lb_buf *buf)
@@ -311,13 +320,13 @@ static size_t distance(const char *a, const char *b)
         now[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
             bool is_same = lb_text_fold(a[i - 1]) == lb_text_fold(b[j - 1]);
+            bool is_swapped =
+                i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
 
             now[j] = least(least(before[j] + 1, now[j - 1] + 1),
                            before[j - 1] + (is_same ? 0 : 1));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-                a[i - 2] == b[j - 1]) {
-                now[j] = least(now[j], rows[(i + 1) % 3][j - 2] + 1);
-            }
+            now[j] = is_swapped ? least(now[j], rows[(i + 1) % 3][j - 2] + 1)
+                                : now[j];
         }
     }
     return rows[a_len % 3][b_len];

@@ -9,6 +9,7 @@
 
 #define S_PER_DAY INT64_C(86400)
 #define S_PER_HOUR INT64_C(3600)
+#define S_PER_MIN INT64_C(60)
 #define S_PER_15M INT64_C(900)
 #define FAR_S (26 * S_PER_HOUR) /* further than any offset and its change */
 
@@ -363,9 +364,10 @@ bool lb_zone_parse_instant(const char *text, int64_t *at_ms_out)
         !read_offset(&text, &offset) || *text != '\0') {
         return false;
     }
-    *at_ms_out = ((day * S_PER_DAY + hour * S_PER_HOUR + minute * 60 + second) -
-                  offset) *
-                     LB_MS_PER_S +
-                 ms;
+    *at_ms_out =
+        ((day * S_PER_DAY + hour * S_PER_HOUR + minute * S_PER_MIN + second) -
+         offset) *
+            LB_MS_PER_S +
+        ms;
     return true;
 }

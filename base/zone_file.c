@@ -107,7 +107,10 @@ static const char *skip_name(const char *text)
 
 static const char *read_rule(const char *text, struct lb_zone_file_rule *rule)
 {
-    rule->kind = *text == 'M' || *text == 'J' ? *text++ : 'N';
+    rule->kind = 'N';
+    if (*text == 'M' || *text == 'J') {
+        rule->kind = *text++;
+    }
     if (rule->kind == 'M') {
         text = read_number(text, &rule->month);
         text = text != NULL && *text == '.' ? read_number(text + 1, &rule->week)
@@ -242,7 +245,8 @@ static int64_t rule_local_s(const struct lb_zone_file_rule *rule, int64_t year)
                 : lb_clock_days_from_civil(year, (unsigned)rule->month + 1, 1);
         int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 0: Sunday */
 
-        day = first + (rule->day - weekday + 7) % 7 + (rule->week - 1) * 7;
+        day = first + (rule->day - weekday + 7) % 7 +
+              (rule->week - 1) * INT64_C(7);
         while (day >= next) {
             day -= 7;
         }
