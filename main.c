@@ -487,14 +487,13 @@ static int serve_command(struct lb_cli *cli, int argc, char **argv)
                                              &service.listen, NULL}};
     struct lb_yaml *root = NULL;
     struct lb_error err = {LB_OK, ""};
-    size_t words = 0;
+    const struct lb_cli_usage usage = {
+        "serve [-c linkbell.yaml] [--listen HOST:PORT] [--data-dir DIR]",
+        options, 1, 0};
     int exit_code;
 
     cli->data_dir = NULL;
-    exit_code = lb_cli_parse(
-        cli, argc, argv,
-        "serve [-c linkbell.yaml] [--listen HOST:PORT] [--data-dir DIR]",
-        options, 1, NULL, 0, &words);
+    exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
     if (exit_code >= 0) {
         return exit_code;
     }
@@ -588,9 +587,8 @@ static const char *socket_path(struct lb_cli *cli, struct lb_error *err)
 
 static int man_command(struct lb_cli *cli, int argc, char **argv)
 {
-    size_t words = 0;
-    int exit_code =
-        lb_cli_parse(cli, argc, argv, "man", NULL, 0, NULL, 0, &words);
+    const struct lb_cli_usage usage = {.line = "man"};
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
 
     if (exit_code < 0) {
         (void)fputs(linkbell_man_page, stdout);

@@ -59,19 +59,22 @@ int export_command(struct lb_cli *cli, int argc, char **argv)
          &order.out, NULL},
         {"yesterday", NULL, "the day before today, in the site's zone", NULL,
          &is_yesterday}};
-    const char *word = NULL;
-    size_t words = 0;
-    int exit_code = lb_cli_parse(
-        cli, argc, argv,
-        "export events|stats [--site S] [--from D --to D | --yesterday] "
-        "[--format csv|ndjson] [--compress gzip|zstd] [--out DIR]",
-        options, 7, &word, 1, &words);
+    const struct lb_cli_usage usage = {
+        .line =
+            "export events|stats [--site S] [--from D --to D | --yesterday] "
+            "[--format csv|ndjson] [--compress gzip|zstd] [--out DIR]",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .word_max = 1};
+    struct lb_cli_words words;
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (words == 0 ||
-        (strcmp(word, "events") != 0 && strcmp(word, "stats") != 0) ||
+    if (words.count == 0 ||
+        (strcmp(words.at[0], "events") != 0 &&
+         strcmp(words.at[0], "stats") != 0) ||
         (strcmp(order.format, "csv") != 0 &&
          strcmp(order.format, "ndjson") != 0) ||
         (order.compress != NULL && strcmp(order.compress, "gzip") != 0 &&
@@ -80,7 +83,7 @@ int export_command(struct lb_cli *cli, int argc, char **argv)
                               "is csv or ndjson, --compress gzip or zstd\n");
         return LB_CLI_USAGE;
     }
-    order.what = word;
+    order.what = words.at[0];
     order.is_yesterday = is_yesterday;
     if (order.out == NULL && !is_yesterday) {
         return stream(cli, &order);

@@ -460,6 +460,7 @@ static enum lb_err write_site(struct job *job, const char *data_from)
 /* Asks for the sites, their zones and their first days. */
 static cJSON *ask_sites(struct lb_cli *cli, const char *site)
 {
+    struct lb_client_request request = {.method = "GET"};
     struct lb_buf path;
     struct lb_buf answer;
     struct lb_error err;
@@ -476,8 +477,8 @@ static cJSON *ask_sites(struct lb_cli *cli, const char *site)
     } else {
         lb_buf_add_text(&path, "&by=site&limit=10000");
     }
-    if (lb_cli_request(cli, "GET", lb_buf_text(&path), NULL, NULL, &status,
-                       &answer, &err) != LB_OK) {
+    request.path = lb_buf_text(&path);
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         (void)lb_cli_fail(cli, &err);
     } else if (status != 200) {
         (void)lb_cli_fail_answer(cli, status, &answer);

@@ -233,6 +233,7 @@ static enum lb_err ask(struct lb_cli *cli,
                        struct lb_buf *answer_out,
                        struct lb_error *err)
 {
+    struct lb_client_request request = {.method = "GET"};
     struct lb_buf path;
     enum lb_err rc;
 
@@ -245,8 +246,8 @@ static enum lb_err ask(struct lb_cli *cli,
             lb_text_percent_encode(&path, values[i]);
         }
     }
-    rc = lb_cli_request(cli, "GET", lb_buf_text(&path), NULL, NULL, status_out,
-                        answer_out, err);
+    request.path = lb_buf_text(&path);
+    rc = lb_cli_request(cli, &request, status_out, answer_out, err);
     lb_buf_deinit(&path);
     return rc;
 }
@@ -271,7 +272,11 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
     struct lb_cli_option options[OPTION_COUNT];
     struct lb_buf answer;
     struct lb_error err;
-    size_t words = 0;
+    const struct lb_cli_usage usage = {
+        .line = "query [--site S] [--metrics M,M] [--by D,D] [--from --to "
+                "--period --tz] [--filter EXPR] [--format table|json|csv]",
+        .options = options,
+        .option_count = OPTION_COUNT};
     int status = 0;
     int exit_code;
 
@@ -282,11 +287,7 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
                         : "as the parameter of GET /v1/stats",
             &values[i], NULL};
     }
-    exit_code =
-        lb_cli_parse(cli, argc, argv,
-                     "query [--site S] [--metrics M,M] [--by D,D] [--from --to "
-                     "--period --tz] [--filter EXPR] [--format table|json|csv]",
-                     options, OPTION_COUNT, NULL, 0, &words);
+    exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
     if (exit_code >= 0) {
         return exit_code;
     }

@@ -522,12 +522,12 @@ void verify_api_free(struct verify_api *api)
 
 static int ask(struct lb_cli *cli, const char *path, struct lb_buf *answer)
 {
+    const struct lb_client_request request = {.method = "POST", .path = path};
     struct lb_error err;
     int status = 0;
 
     lb_buf_init(answer, ANSWER_BYTES);
-    if (lb_cli_request(cli, "POST", path, NULL, NULL, &status, answer, &err) !=
-        LB_OK) {
+    if (lb_cli_request(cli, &request, &status, answer, &err) != LB_OK) {
         return lb_cli_fail(cli, &err);
     }
     return status == 200 ? LB_CLI_OK : lb_cli_fail_answer(cli, status, answer);
@@ -571,10 +571,9 @@ int verify_command(struct lb_cli *cli, int argc, char **argv)
     bool is_repair = false;
     const struct lb_cli_option options[] = {
         {"repair", NULL, "derive anew what differs", NULL, &is_repair}};
+    const struct lb_cli_usage usage = {"verify [--repair]", options, 1, 0};
     struct lb_buf answer;
-    size_t words = 0;
-    int exit_code = lb_cli_parse(cli, argc, argv, "verify [--repair]", options,
-                                 1, NULL, 0, &words);
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
 
     if (exit_code >= 0) {
         return exit_code;
@@ -596,10 +595,9 @@ int verify_command(struct lb_cli *cli, int argc, char **argv)
 
 int rebuild_command(struct lb_cli *cli, int argc, char **argv)
 {
+    const struct lb_cli_usage usage = {.line = "rebuild"};
     struct lb_buf answer;
-    size_t words = 0;
-    int exit_code =
-        lb_cli_parse(cli, argc, argv, "rebuild", NULL, 0, NULL, 0, &words);
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
 
     if (exit_code >= 0) {
         return exit_code;

@@ -217,12 +217,13 @@ int listen_command(struct lb_cli *cli, int argc, char **argv)
         {"fail", "N", "refuse the first N messages", &fail, NULL}};
     struct lb_error err = {LB_OK, ""};
     long long number = 0;
-    size_t words = 0;
+    const struct lb_cli_usage usage = {
+        .line = "listen [--port 8788] [--secret-env NAME] [--fail N]",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0])};
     uv_loop_t loop;
     int port;
-    int exit_code = lb_cli_parse(
-        cli, argc, argv, "listen [--port 8788] [--secret-env NAME] [--fail N]",
-        options, 3, NULL, 0, &words);
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
 
     if (exit_code >= 0) {
         return exit_code;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/client.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/yaml.h"
@@ -23,26 +22,22 @@ usage_error(const struct lb_cli *cli, const char *what, const char *word)
     return LB_CLI_USAGE;
 }
 
-static void print_help(const struct lb_cli *cli,
-                       const char *usage,
-                       const struct lb_cli_option *options,
-                       size_t count)
+static void print_help(const struct lb_cli_usage *usage)
 {
-    (void)printf("usage: linkbell %s\n\n", usage);
-    for (size_t i = 0; i < count; i++) {
+    (void)printf("usage: linkbell %s\n\n", usage->line);
+    for (size_t i = 0; i < usage->option_count; i++) {
+        const struct lb_cli_option *option = &usage->options[i];
         char left[64];
 
-        (void)snprintf(left, sizeof(left), "--%s %s", options[i].name,
-                       options[i].value_name == NULL ? ""
-                                                     : options[i].value_name);
-        (void)printf("  %-26s %s\n", left, options[i].help);
+        (void)snprintf(left, sizeof(left), "--%s %s", option->name,
+                       option->value_name == NULL ? "" : option->value_name);
+        (void)printf("  %-26s %s\n", left, option->help);
     }
     (void)printf("  %-26s %s\n", "-c FILE", "configuration file");
     (void)printf("  %-26s %s\n", "--data-dir DIR",
                  "data directory (server.data_dir, else ./data)");
     (void)printf("  %-26s %s\n", "--json", "machine-readable output");
     (void)printf("  %-26s %s\n", "--quiet", "no progress");
-    (void)cli;
 }
 
 static const struct lb_cli_option *
@@ -61,15 +56,14 @@ find_option(const struct lb_cli_option *options,
 }
 
 static int unknown_option(const struct lb_cli *cli,
-                          const char *word,
-                          const struct lb_cli_option *options,
-                          size_t count)
+                          const struct lb_cli_usage *usage,
+                          const char *word)
 {
     const char *names[64] = {"data-dir", "json", "quiet", "help", NULL};
     const char *near;
 
-    for (size_t i = 0; i < count && i < 56; i++) {
-        names[4 + i] = options[i].name;
+    for (size_t i = 0; i < usage->option_count && i < 56; i++) {
+        names[4 + i] = usage->options[i].name;
     }
     near = lb_yaml_suggest(word + 2, names);
     (void)fprintf(stderr, "linkbell %s: there is no option %s", cli->verb,
@@ -81,15 +75,58 @@ static int unknown_option(const struct lb_cli *cli,
     return LB_CLI_USAGE;
 }
 
+/* Takes the option at argv[*at] and its value, where *at is left; -1 to go on,
+ * else an exit code. */
+static int take_option(const struct lb_cli *cli,
+                       const struct lb_cli_usage *usage,
+                       const struct lb_cli_option *common,
+                       int argc,
+                       char **argv,
+                       int *at)
+{
+    const char *word = strcmp(argv[*at], "-c") == 0 ? "--config" : argv[*at];
+    const char *equals = strchr(word, '=');
+    size_t len = equals == NULL ? strlen(word) : (size_t)(equals - word);
+    const struct lb_cli_option *option =
+        find_option(usage->options, usage->option_count, word + 2, len - 2);
+
+    if (option == NULL) {
+        option = find_option(common, COMMON_OPTIONS, word + 2, len - 2);
+    }
+    if (option == NULL) {
+        return unknown_option(cli, usage, word);
+    }
+    if (option->is_given_out != NULL) {
+        *option->is_given_out = true;
+    }
+    if (option->value_out == NULL) {
+        return -1;
+    }
+    if (equals == NULL && *at + 1 == argc) {
+        return usage_error(cli, "a value is missing after", word);
+    }
+    *option->value_out = equals != NULL ? equals + 1 : argv[++*at];
+    return -1;
+}
+
+static int take_word(const struct lb_cli *cli,
+                     const struct lb_cli_usage *usage,
+                     const char *word,
+                     struct lb_cli_words *words)
+{
+    if (words->count == usage->word_max ||
+        (word[0] == '-' && word[1] != '\0')) {
+        return usage_error(cli, "unexpected", word);
+    }
+    words->at[words->count++] = word;
+    return -1;
+}
+
 int lb_cli_parse(struct lb_cli *cli,
                  int argc,
                  char **argv,
-                 const char *usage,
-                 const struct lb_cli_option *options,
-                 size_t option_count,
-                 const char **words_out,
-                 size_t word_max,
-                 size_t *word_count_out)
+                 const struct lb_cli_usage *usage,
+                 struct lb_cli_words *words_out)
 {
     bool is_help = false;
     const struct lb_cli_option common[COMMON_OPTIONS] = {
@@ -98,68 +135,39 @@ int lb_cli_parse(struct lb_cli *cli,
         {"json", NULL, "", NULL, &cli->is_json},
         {"quiet", NULL, "", NULL, &cli->is_quiet},
         {"help", NULL, "", NULL, &is_help}};
+    struct lb_cli_words words = {.count = 0};
+    int exit_code = -1;
 
-    *word_count_out = 0;
-    for (int i = 1; i < argc; i++) {
-        const struct lb_cli_option *option;
+    for (int i = 1; i < argc && exit_code < 0; i++) {
         const char *word = argv[i];
-        const char *equals = strchr(word, '=');
-        size_t len;
+        bool is_option = strncmp(word, "--", 2) == 0 || strcmp(word, "-c") == 0;
 
-        if (strcmp(word, "-c") == 0) {
-            word = "--config";
-        }
-        if (word[0] != '-' || word[1] != '-') {
-            if (*word_count_out == word_max ||
-                (word[0] == '-' && word[1] != '\0')) {
-                return usage_error(cli, "unexpected", word);
-            }
-            words_out[(*word_count_out)++] = word;
-            continue;
-        }
-        len = (equals == NULL ? strlen(word) : (size_t)(equals - word)) - 2;
-        option = find_option(options, option_count, word + 2, len);
-        option = option == NULL
-                     ? find_option(common, COMMON_OPTIONS, word + 2, len)
-                     : option;
-        if (option == NULL) {
-            return unknown_option(cli, word, options, option_count);
-        }
-        if (option->value_out == NULL) {
-            *option->is_given_out = true;
-        } else if (equals != NULL) {
-            *option->value_out = equals + 1;
-        } else if (i + 1 < argc) {
-            *option->value_out = argv[++i];
-        } else {
-            return usage_error(cli, "a value is missing after", word);
-        }
+        exit_code = is_option ? take_option(cli, usage, common, argc, argv, &i)
+                              : take_word(cli, usage, word, &words);
     }
-    if (is_help) {
-        print_help(cli, usage, options, option_count);
-        return LB_CLI_OK;
+    if (exit_code < 0 && is_help) {
+        print_help(usage);
+        exit_code = LB_CLI_OK;
     }
-    return -1;
+    if (words_out != NULL) {
+        *words_out = words;
+    }
+    return exit_code;
 }
 
 enum lb_err lb_cli_request(struct lb_cli *cli,
-                           const char *method,
-                           const char *path,
-                           const char *content_type,
-                           const struct lb_buf *body,
+                           const struct lb_client_request *request,
                            int *status_out,
                            struct lb_buf *answer_out,
                            struct lb_error *err)
 {
-    struct lb_client_request request = {method, path, content_type, NULL,
-                                        body,   NULL, NULL};
     const char *socket_path = cli->socket_path(cli, err);
 
     *status_out = 0;
     if (socket_path == NULL) {
         return err->code;
     }
-    return lb_client_send(socket_path, &request, status_out, answer_out, err);
+    return lb_client_send(socket_path, request, status_out, answer_out, err);
 }
 
 int lb_cli_fail(const struct lb_cli *cli, const struct lb_error *err)

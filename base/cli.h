@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/client.h"
 #include "base/err.h"
 
 #define LB_CLI_OK 0
@@ -40,34 +41,40 @@ struct lb_cli_option {
     bool *is_given_out;     /* of one without */
 };
 
+/* What a verb takes besides the common options. */
+struct lb_cli_usage {
+    const char *line; /* "query --site S [--by D,D] ..." */
+    const struct lb_cli_option *options;
+    size_t option_count;
+    size_t word_max; /* of words that are no options; LB_CLI_WORDS at most */
+};
+
+#define LB_CLI_WORDS 2
+struct lb_cli_words {
+    const char *at[LB_CLI_WORDS];
+    size_t count;
+};
+
 /* Parses argv of a verb (argv[0] is the verb), also the common options -c,
- * --data-dir,
- * --json, --quiet, --help, which land in cli.  Leaves the words that are no
- * options in words_out (word_max at most).  Returns -1 to go on, else an exit
- * code: 0 after
- * --help, 2 after a wrong usage, which was printed with what would be accepted.
- */
+ * --data-dir, --json, --quiet, --help, which land in cli; the words that are no
+ * options are left in words_out (NULL for a verb that takes none).  Returns -1
+ * to go on, else an exit code: 0 after --help, 2 after a wrong usage, which was
+ * printed with what would be accepted. */
 int lb_cli_parse(struct lb_cli *cli,
                  int argc,
                  char **argv,
-                 const char *usage, /* "query --site S [--by D,D] ..." */
-                 const struct lb_cli_option *options,
-                 size_t option_count,
-                 const char **words_out,
-                 size_t word_max,
-                 size_t *word_count_out);
+                 const struct lb_cli_usage *usage,
+                 struct lb_cli_words *words_out);
 
-/* Sends a request to the service and waits for the answer: method, path with
- * query, body (NULL: none) with its content type.  *status_out is the HTTP
- * status.  Errors are those of reaching the service; a refusal is a status. */
-LB_MUST_CHECK enum lb_err lb_cli_request(struct lb_cli *cli,
-                                         const char *method,
-                                         const char *path,
-                                         const char *content_type,
-                                         const struct lb_buf *body,
-                                         int *status_out,
-                                         struct lb_buf *answer_out,
-                                         struct lb_error *err);
+/* Sends a request to the service and waits for the answer.  *status_out is the
+ * HTTP status.  Errors are those of reaching the service; a refusal is a
+ * status. */
+LB_MUST_CHECK enum lb_err
+lb_cli_request(struct lb_cli *cli,
+               const struct lb_client_request *request,
+               int *status_out,
+               struct lb_buf *answer_out,
+               struct lb_error *err);
 
 /* Prints "linkbell VERB: text" to standard error and returns LB_CLI_FAILED. */
 int lb_cli_fail(const struct lb_cli *cli, const struct lb_error *err);

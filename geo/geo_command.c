@@ -183,21 +183,23 @@ int geo_command(struct lb_cli *cli, int argc, char **argv)
     const struct lb_cli_option options[] = {
         {"ipv4", "FILE", "IPv4 ranges; else tor-geoipdb's", &ipv4_path, NULL},
         {"ipv6", "FILE", "IPv6 ranges; else tor-geoipdb's", &ipv6_path, NULL}};
-    const char *words[2] = {NULL, NULL};
-    size_t count = 0;
-    int exit_code = lb_cli_parse(
-        cli, argc, argv,
-        "geo build [--ipv4 FILE --ipv6 FILE] OUT.mmdb | geo lookup ADDRESS",
-        options, 2, words, 2, &count);
+    const struct lb_cli_usage usage = {
+        .line = "geo build [--ipv4 FILE --ipv6 FILE] OUT.mmdb | geo lookup "
+                "ADDRESS",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .word_max = 2};
+    struct lb_cli_words words;
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (count == 2 && strcmp(words[0], "build") == 0) {
-        return build(cli, ipv4_path, ipv6_path, words[1]);
+    if (words.count == 2 && strcmp(words.at[0], "build") == 0) {
+        return build(cli, ipv4_path, ipv6_path, words.at[1]);
     }
-    if (count == 2 && strcmp(words[0], "lookup") == 0) {
-        return lookup(cli, words[1]);
+    if (words.count == 2 && strcmp(words.at[0], "lookup") == 0) {
+        return lookup(cli, words.at[1]);
     }
     (void)fprintf(stderr,
                   "linkbell geo: say build OUT.mmdb or lookup ADDRESS\n");

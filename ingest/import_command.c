@@ -121,18 +121,20 @@ static void read_errors(struct import *import, const cJSON *json)
     }
 }
 
-static bool request(struct import *import,
+static bool send_to(struct import *import,
                     const char *path,
                     const char *type,
                     struct lb_buf *body,
                     struct lb_buf *answer)
 {
+    const struct lb_client_request request = {
+        .method = "POST", .path = path, .content_type = type, .body = body};
     int status = 0;
 
     for (int tries = 0; tries < 600; tries++) {
         lb_buf_clear(answer);
-        if (lb_cli_request(import->cli, "POST", path, type, body, &status,
-                           answer, &import->err) != LB_OK) {
+        if (lb_cli_request(import->cli, &request, &status, answer,
+                           &import->err) != LB_OK) {
             (void)lb_cli_fail(import->cli, &import->err);
             return false;
         }
@@ -161,7 +163,7 @@ static bool send_ids(struct import *import)
     (void)snprintf(path, sizeof(path), "/v1/import/ids?session=%s",
                    import->session);
     is_sent =
-        request(import, path, "application/x-ndjson", &import->ids, &answer);
+        send_to(import, path, "application/x-ndjson", &import->ids, &answer);
     lb_buf_clear(&import->ids);
     lb_buf_deinit(&answer);
     return is_sent;
@@ -181,7 +183,7 @@ static bool send_batch(struct import *import, bool is_last)
     (void)snprintf(path, sizeof(path), "/v1/import?session=%s&last=%d&fire=%d",
                    import->session, is_last, import->is_firing);
     is_sent =
-        request(import, path, "application/x-ndjson", &import->body, &answer);
+        send_to(import, path, "application/x-ndjson", &import->body, &answer);
     if (is_sent) {
         json = cJSON_Parse(lb_buf_text(&answer));
         import->accepted += (size_t)lb_json_int(json, "accepted");
@@ -447,18 +449,20 @@ int import_command(struct lb_cli *cli, int argc, char **argv)
         {"strict", NULL, "stop at the first bad line", NULL, &import.is_strict},
         {"fire-alerts", NULL, "rules may ring; without it they only learn",
          NULL, &import.is_firing}};
-    size_t words = 0;
-    int exit_code =
-        lb_cli_parse(cli, argc, argv,
-                     "import [--site S] [--format F] [--shift now|DURATION] "
-                     "[--strict] [--fire-alerts] FILE|-",
-                     options, 5, &import.path, 1, &words);
+    const struct lb_cli_usage usage = {
+        .line = "import [--site S] [--format F] [--shift now|DURATION] "
+                "[--strict] [--fire-alerts] FILE|-",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .word_max = 1};
+    struct lb_cli_words words;
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (words == 0 || !import_format_find(format, &import.format)) {
-        (void)fprintf(stderr, words == 0
+    if (words.count == 0 || !import_format_find(format, &import.format)) {
+        (void)fprintf(stderr, words.count == 0
                                   ? "linkbell import: name the file to load, "
                                     "or - for standard input\n"
                                   : "linkbell import: --format is auto, "
@@ -466,6 +470,7 @@ int import_command(struct lb_cli *cli, int argc, char **argv)
         return LB_CLI_USAGE;
     }
     import.cli = cli;
+    import.path = words.at[0];
     lb_buf_init(&import.body, 2 * SEND_BYTES);
     lb_buf_init(&import.ids, 2 * SEND_BYTES);
     import.line = malloc(LINE_BYTES);

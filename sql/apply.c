@@ -482,14 +482,18 @@ static int send_file(struct lb_cli *cli, const struct lb_yaml *root)
     struct lb_error err;
     struct lb_buf json;
     struct lb_buf answer;
+    const struct lb_client_request request = {.method = "POST",
+                                              .path = "/v1/apply",
+                                              .content_type =
+                                                  "application/json",
+                                              .body = &json};
     int status = 0;
     int exit_code = LB_CLI_OK;
 
     lb_buf_init(&json, 2 * LB_YAML_BYTES);
     lb_buf_init(&answer, REPORT_BYTES);
     lb_yaml_to_json(root, &json);
-    if (lb_cli_request(cli, "POST", "/v1/apply", "application/json", &json,
-                       &status, &answer, &err) != LB_OK) {
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 200) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);
@@ -514,32 +518,34 @@ int apply_command(struct lb_cli *cli,
     struct lb_config config;
     struct lb_yaml *root = NULL;
     struct lb_error err;
-    const char *path = NULL;
-    size_t words = 0;
-    int exit_code = lb_cli_parse(cli, argc, argv, "apply [--check] FILE",
-                                 options, 1, &path, 1, &words);
+    const struct lb_cli_usage usage = {.line = "apply [--check] FILE",
+                                       .options = options,
+                                       .option_count = 1,
+                                       .word_max = 1};
+    struct lb_cli_words words;
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (words == 0) {
+    if (words.count == 0) {
         (void)fprintf(stderr, "linkbell apply: name the file to apply\n");
         return LB_CLI_USAGE;
     }
     lb_config_faults_init(&faults);
     if (lb_config_init(&config, &err) != LB_OK ||
-        lb_config_load_file(path, &root, &err) != LB_OK) {
+        lb_config_load_file(words.at[0], &root, &err) != LB_OK) {
         (void)fprintf(stderr, "%s\n", err.text);
         exit_code = LB_CLI_FAILED;
     } else {
         lb_config_read(&config, root, &faults);
         apply_check(root, kinds, &faults);
-        print_faults(path, &faults);
+        print_faults(words.at[0], &faults);
         exit_code = faults.count > 0 ? LB_CLI_FAILED
                     : is_check       ? LB_CLI_OK
                                      : send_file(cli, root);
         if (is_check && faults.count == 0) {
-            (void)printf("%s is well\n", path);
+            (void)printf("%s is well\n", words.at[0]);
         }
     }
     lb_yaml_free(root);

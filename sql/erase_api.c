@@ -400,12 +400,17 @@ int erase_api_command(struct lb_cli *cli, int argc, char **argv)
     struct lb_error err;
     struct lb_buf answer;
     struct lb_buf body;
-    size_t words = 0;
+    const struct lb_cli_usage usage = {
+        .line = "erase --visitor ID | --email E | --site S [--before DATE]",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0])};
+    const struct lb_client_request request = {.method = "POST",
+                                              .path = "/v1/erase",
+                                              .content_type =
+                                                  "application/json",
+                                              .body = &body};
     int status = 0;
-    int exit_code = lb_cli_parse(
-        cli, argc, argv,
-        "erase --visitor ID | --email E | --site S [--before DATE]", options, 4,
-        NULL, 0, &words);
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
 
     if (exit_code >= 0) {
         return exit_code;
@@ -420,8 +425,7 @@ int erase_api_command(struct lb_cli *cli, int argc, char **argv)
     lb_buf_init(&answer, BODY_BYTES);
     write_order(&body, names, values);
     exit_code = LB_CLI_OK;
-    if (lb_cli_request(cli, "POST", "/v1/erase", "application/json", &body,
-                       &status, &answer, &err) != LB_OK) {
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 200) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);

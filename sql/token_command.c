@@ -30,6 +30,11 @@ create(struct lb_cli *cli, const char *scope, const char *site, bool is_in_url)
     struct lb_error err;
     struct lb_buf body;
     struct lb_buf answer;
+    const struct lb_client_request request = {.method = "POST",
+                                              .path = "/v1/tokens",
+                                              .content_type =
+                                                  "application/json",
+                                              .body = &body};
     int status = 0;
     int exit_code = LB_CLI_OK;
     cJSON *json;
@@ -48,8 +53,7 @@ create(struct lb_cli *cli, const char *scope, const char *site, bool is_in_url)
         add_words(&body, site);
     }
     lb_buf_printf(&body, ",\"in_url\":%s}", is_in_url ? "true" : "false");
-    if (lb_cli_request(cli, "POST", "/v1/tokens", "application/json", &body,
-                       &status, &answer, &err) != LB_OK) {
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 201) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);
@@ -86,6 +90,8 @@ static void print_row(const cJSON *row)
 
 static int list(struct lb_cli *cli)
 {
+    const struct lb_client_request request = {.method = "GET",
+                                              .path = "/v1/tokens"};
     struct lb_error err;
     struct lb_buf answer;
     int status = 0;
@@ -94,8 +100,7 @@ static int list(struct lb_cli *cli)
     cJSON *json;
 
     lb_buf_init(&answer, ANSWER_BYTES);
-    if (lb_cli_request(cli, "GET", "/v1/tokens", NULL, NULL, &status, &answer,
-                       &err) != LB_OK) {
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 200) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);
@@ -116,6 +121,7 @@ static int list(struct lb_cli *cli)
 static int revoke_token(struct lb_cli *cli, const char *id)
 {
     char path[128];
+    const struct lb_client_request request = {.method = "DELETE", .path = path};
     struct lb_error err;
     struct lb_buf answer;
     int status = 0;
@@ -123,8 +129,7 @@ static int revoke_token(struct lb_cli *cli, const char *id)
 
     lb_buf_init(&answer, ANSWER_BYTES);
     (void)snprintf(path, sizeof(path), "/v1/tokens/%.80s", id);
-    if (lb_cli_request(cli, "DELETE", path, NULL, NULL, &status, &answer,
-                       &err) != LB_OK) {
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 204) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);
@@ -144,24 +149,26 @@ int token_command(struct lb_cli *cli, int argc, char **argv)
         {"scope", "S,S", "ingest, read, export, admin", &scope, NULL},
         {"site", "S,S", "only these sites", &site, NULL},
         {"in-url", NULL, "may stand in a URL as ?key=", NULL, &is_in_url}};
-    const char *words[2] = {NULL, NULL};
-    size_t count = 0;
-    int exit_code = lb_cli_parse(cli, argc, argv,
-                                 "token create --scope S,S [--site S] "
-                                 "[--in-url] | token list | token revoke ID",
-                                 options, 3, words, 2, &count);
+    const struct lb_cli_usage usage = {
+        .line = "token create --scope S,S [--site S] [--in-url] | token list "
+                "| token revoke ID",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .word_max = 2};
+    struct lb_cli_words words;
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (count == 1 && strcmp(words[0], "create") == 0) {
+    if (words.count == 1 && strcmp(words.at[0], "create") == 0) {
         return create(cli, scope, site, is_in_url);
     }
-    if (count == 1 && strcmp(words[0], "list") == 0) {
+    if (words.count == 1 && strcmp(words.at[0], "list") == 0) {
         return list(cli);
     }
-    if (count == 2 && strcmp(words[0], "revoke") == 0) {
-        return revoke_token(cli, words[1]);
+    if (words.count == 2 && strcmp(words.at[0], "revoke") == 0) {
+        return revoke_token(cli, words.at[1]);
     }
     (void)fprintf(stderr, "linkbell token: say create, list or revoke ID\n");
     return LB_CLI_USAGE;
