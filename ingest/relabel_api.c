@@ -298,20 +298,20 @@ void relabel_api_free(struct relabel_api *api)
 
 int relabel_api_command(struct lb_cli *cli, int argc, char **argv)
 {
+    const struct lb_cli_usage usage = {.line = "relabel"};
+    const struct lb_client_request request = {.method = "POST",
+                                              .path = "/v1/relabel"};
     struct lb_buf answer;
     struct lb_error err;
-    size_t words = 0;
     int status = 0;
-    int exit_code =
-        lb_cli_parse(cli, argc, argv, "relabel", NULL, 0, NULL, 0, &words);
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
 
     if (exit_code >= 0) {
         return exit_code;
     }
     lb_buf_init(&answer, ANSWER_BYTES);
     exit_code = LB_CLI_OK;
-    if (lb_cli_request(cli, "POST", "/v1/relabel", NULL, NULL, &status, &answer,
-                       &err) != LB_OK) {
+    if (lb_cli_request(cli, &request, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 200) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);
