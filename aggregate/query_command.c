@@ -217,9 +217,25 @@ print_table(const struct lb_cli *cli, const char *by, const cJSON *json)
 
 /* Options, which are the parameters of GET /v1/stats but for the format. */
 enum { BY = 2, FORMAT = 12, OPTION_COUNT = 13 };
-static const char *const names[OPTION_COUNT] = {
-    "site",    "metrics", "by",    "from",   "to",     "tz",    "filter",
-    "traffic", "order",   "limit", "cursor", "period", "format"};
+static const struct {
+    const char *name;
+    const char *value_name;
+    const char *help;
+} names[OPTION_COUNT] = {
+    {"site", "S", "a site's id, or * for all (the default)"},
+    {"metrics", "M,M", "default: views,clicks,visitors,leads,ctr"},
+    {"by", "D,D", "dimensions: source, link, country, time:day ..."},
+    {"from", "DATE", "a date, or an instant (RFC 3339)"},
+    {"to", "DATE", "the last date, included, or an instant"},
+    {"tz", "ZONE", "an IANA zone; default: the site's"},
+    {"filter", "EXPR", "source == newsletter and not (country == [FR, BE])"},
+    {"traffic", "CLASS", "human (the default), preview, prefetch, bot, all"},
+    {"order", "NAME:asc", "a metric or dimension, asc or desc"},
+    {"limit", "N", "rows, 100 unless given"},
+    {"cursor", "TEXT", "where the answer before said to go on"},
+    {"period", "P",
+     "today, yesterday, 7d, 28d, 30d, month, last_month, 12mo, all"},
+    {"format", "F", "table, json or csv"}};
 
 static bool is_format(const char *format)
 {
@@ -242,7 +258,7 @@ static enum lb_err ask(struct lb_cli *cli,
                   strcmp(values[FORMAT], "csv") == 0 ? "csv" : "json");
     for (size_t i = 0; i < FORMAT; i++) {
         if (values[i] != NULL) {
-            lb_buf_printf(&path, "&%s=", names[i]);
+            lb_buf_printf(&path, "&%s=", names[i].name);
             lb_text_percent_encode(&path, values[i]);
         }
     }
@@ -259,7 +275,15 @@ static void print_answer(const struct lb_cli *cli,
     if (strcmp(values[FORMAT], "table") == 0) {
         cJSON *json = cJSON_Parse(lb_buf_text(answer));
 
+        const char *next = lb_json_text(json, "next");
+
         print_table(cli, values[BY], json);
+        if (next != NULL && !cli->is_quiet) {
+            (void)fprintf(stderr,
+                          "There are more rows: --limit N, or go on "
+                          "with --cursor %s\n",
+                          next);
+        }
         cJSON_Delete(json);
     } else {
         (void)fwrite(lb_buf_text(answer), 1, answer->len, stdout);
@@ -281,11 +305,8 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
     int exit_code;
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        options[i] = (struct lb_cli_option){
-            names[i], "VALUE",
-            i == FORMAT ? "table, json or csv"
-                        : "as the parameter of GET /v1/stats",
-            &values[i], NULL};
+        options[i] = (struct lb_cli_option){names[i].name, names[i].value_name,
+                                            names[i].help, &values[i], NULL};
     }
     exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
     if (exit_code >= 0) {

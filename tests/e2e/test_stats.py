@@ -674,6 +674,15 @@ class Classes(unittest.TestCase):
             got["meta"].pop("as_of")
             self.assertEqual(got, want)
 
+    def test_the_table_says_when_there_are_more_rows(self):
+        words = ("--site", "live.bio", "--metrics", "views", "--by", "time:hour", "--limit", "2")
+        first = self.bell.run("query", *words)
+        cursor = first.stderr.strip().rsplit(" ", 1)[1]
+        self.assertIn("There are more rows", first.stderr)
+        second = self.bell.run("query", *words, "--cursor", cursor, "--quiet")
+        self.assertEqual(second.stderr, "")
+        self.assertNotEqual(first.stdout, second.stdout)
+
     def test_the_verb_prints_a_table(self):
         self.bell.send(
             {"type": "view", "site": "live.bio", "visitor": "a", "user_agent": CHROME,
