@@ -101,6 +101,7 @@ struct work {
      * is used again for each event: the JSON takes several times what is kept
      * of it. */
     struct lb_arena *scratch;
+    struct event *spare; /* in batch->arena; of an event that was refused */
 };
 
 static bool add_event(struct work *work, struct event *event)
@@ -128,6 +129,7 @@ static bool add_event(struct work *work, struct event *event)
 
 static bool keep_event(struct work *work, struct event *event)
 {
+    work->spare = NULL;
     return (work->scratch == work->batch->arena ||
             event_keep(event, work->batch->arena)) &&
            add_event(work, event);
@@ -180,7 +182,9 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
     if (work->scratch != batch->arena) {
         lb_arena_clear(work->scratch);
     }
-    event = lb_arena_alloc(batch->arena, sizeof(*event));
+    event = work->spare != NULL ? work->spare
+                                : lb_arena_alloc(batch->arena, sizeof(*event));
+    work->spare = event;
     json = lb_json_parse_checked(bytes, len, work->scratch);
     if (event == NULL || json == NULL) {
         fail(batch, 503, "overloaded",

@@ -79,6 +79,13 @@ class Ingest(unittest.TestCase):
 
 
 class Senders(Ingest):
+    def test_a_full_request_of_refused_events_is_answered(self):
+        with Linkbell() as bell:
+            bell.ready()
+            body = "[" + ",".join(["{}"] * 10000) + "]"
+            answer = bell.post("/v1/events", body.encode(), headers={"Content-Type": "application/json"})
+            self.assertEqual((answer.status, answer.json["rejected"], len(answer.json["errors"])), (422, 10000, 100))
+
     def test_without_a_good_token_it_is_the_same_401(self):
         bodies = set()
         for value in (None, "Bearer", "Bearer lb_x", "Basic eDp5", "Bearer " + "lb_" + "a" * 49):
