@@ -338,7 +338,7 @@ void batch_read(struct batch *batch,
                 const char *body,
                 size_t len)
 {
-    struct work work = {batch, context, limits, 0, NULL};
+    struct work work = {.batch = batch, .context = context, .limits = limits};
     struct lb_buf unpacked;
 
     lb_buf_init(&unpacked, 0);
