@@ -478,15 +478,15 @@ static enum lb_err cap_values(struct event_store *store,
 {
     struct entry *entry = &event->entry;
     enum lb_err rc = LB_OK;
+    int64_t day;
 
     if (event->own != DECIDE_OWN_CAMPAIGN) {
         return LB_OK;
     }
+    day = lb_zone_local_day(event->site->zone, entry->ts_at_ms);
     for (int field = 0; field < UTM_KEY_COUNT && rc == LB_OK; field++) {
         const char **text = &entry->text[ENTRY_TEXT_UTM_SOURCE + field];
-        const struct utm_cap_value value = {
-            entry->site, lb_zone_local_day(event->site->zone, entry->ts_at_ms),
-            field, *text};
+        const struct utm_cap_value value = {entry->site, day, field, *text};
         bool is_other = false;
 
         if (*text == NULL) {

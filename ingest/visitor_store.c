@@ -172,6 +172,21 @@ static void rolled_back(void *ctx)
     store->added_count = 0;
 }
 
+static enum lb_err run_period(struct db *db,
+                              enum sql_query query,
+                              const struct period *period,
+                              struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, query);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, period->site);
+        (void)sqlite3_bind_int64(stmt, 2, period->day);
+        (void)sqlite3_bind_int64(stmt, 3, period->next_number);
+    }
+    return db_run(db, stmt, err);
+}
+
 static enum lb_err finish(void *ctx, struct db *db, struct lb_error *err)
 {
     struct visitor_store *store = ctx;
@@ -179,14 +194,10 @@ static enum lb_err finish(void *ctx, struct db *db, struct lb_error *err)
 
     for (struct period *period = store->dirty; period != NULL && rc == LB_OK;
          period = period->dirty) {
-        sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_PUT_PERIOD);
-
-        if (stmt != NULL) {
-            (void)sqlite3_bind_int64(stmt, 1, period->site);
-            (void)sqlite3_bind_int64(stmt, 2, period->day);
-            (void)sqlite3_bind_int64(stmt, 3, period->next_number);
+        rc = run_period(db, SQL_VISITOR_MOVE_PERIOD, period, err);
+        if (rc == LB_OK && sqlite3_changes(db_handle(db)) == 0) {
+            rc = run_period(db, SQL_VISITOR_PUT_PERIOD, period, err);
         }
-        rc = db_run(db, stmt, err);
     }
     return rc;
 }

@@ -387,18 +387,33 @@ enum lb_err db_next(struct db *db,
     return rc;
 }
 
-enum lb_err db_begin(struct db *db, struct lb_error *err)
+/* What begins and ends transactions, prepared like all else: a group needs four
+ * of these. */
+static enum lb_err
+run_plain(struct db *db, enum sql_query query, struct lb_error *err)
 {
+    sqlite3_stmt *stmt = db_stmt(db, query);
+    enum lb_err rc = LB_OK;
+
     if (db->handle == NULL) {
         return lb_err_set(err, LB_EIO, "%s is not open", db->path);
     }
-    return run_text(db, db->mode == DB_WRITER ? "BEGIN IMMEDIATE" : "BEGIN",
-                    err);
+    if (stmt == NULL || sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = db_error(db, db->path, err);
+    }
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+enum lb_err db_begin(struct db *db, struct lb_error *err)
+{
+    return run_plain(
+        db, db->mode == DB_WRITER ? SQL_DB_BEGIN_WRITE : SQL_DB_BEGIN, err);
 }
 
 enum lb_err db_commit(struct db *db, struct lb_error *err)
 {
-    return run_text(db, "COMMIT", err);
+    return run_plain(db, SQL_DB_COMMIT, err);
 }
 
 /* A statement that still stands on a row would keep its snapshot open. */
@@ -421,12 +436,12 @@ void db_rollback(struct db *db)
 
 enum lb_err db_savepoint(struct db *db, struct lb_error *err)
 {
-    return run_text(db, "SAVEPOINT derive", err);
+    return run_plain(db, SQL_DB_SAVEPOINT, err);
 }
 
 enum lb_err db_release(struct db *db, struct lb_error *err)
 {
-    return run_text(db, "RELEASE derive", err);
+    return run_plain(db, SQL_DB_RELEASE, err);
 }
 
 bool db_rollback_to(struct db *db)

@@ -1,0 +1,2 @@
+-- db_begin: no parameters; no columns; db.c
+BEGIN

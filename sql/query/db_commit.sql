@@ -1,0 +1,2 @@
+-- db_commit: no parameters; no columns; db.c
+COMMIT

@@ -1,0 +1,2 @@
+-- db_release: no parameters; no columns; db.c
+RELEASE derive

@@ -1,0 +1,2 @@
+-- db_savepoint: no parameters; no columns; db.c
+SAVEPOINT derive
