@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/coverage_store.h"
 #include "aggregate/day_store.h"
 
 #define DELTA_SLOTS                                                            \
@@ -116,6 +117,7 @@ static enum lb_err apply(void *ctx,
 
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         if (entries[i]->kind != ENTRY_EVENT) {
+            rc = coverage_store_apply(db, entries[i], err);
             continue;
         }
         rollup_add(

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/coverage_store.h"
 #include "aggregate/query.h"
 #include "aggregate/query_params.h"
 #include "base/clock.h"
@@ -34,6 +35,7 @@ struct stats_request {
     struct stats_api *api;
     struct lb_http_request *http;
     struct query_params params;
+    struct coverage_store_list coverage; /* what is incomplete so far */
     struct lb_buf answer;
     enum lb_err rc;
     struct lb_error err;
@@ -190,11 +192,44 @@ static const char *dimension_text(const struct query *query,
 /* --- JSON
  * ----------------------------------------------------------------------- */
 
-static void add_row(struct lb_buf *buf,
-                    const struct query *query,
-                    const struct query_row *row,
-                    int64_t min_n)
+/* What a row by time says of itself when its figures are incomplete. */
+static void add_coverage(struct lb_buf *buf,
+                         const struct stats_request *request,
+                         const struct query_row *row)
 {
+    const struct query *query = &request->params.query;
+    const struct catalog_site *site = NULL;
+    enum coverage_state state;
+    int64_t end_ms = 0;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        const struct dimension *dimension = &query->dimensions[i];
+
+        if (dimension->kind == DIMENSION_TIME) {
+            end_ms = lb_zone_bucket_next_ms(
+                query->zone, (enum lb_zone_grain)dimension->grain,
+                row->time_at_ms);
+        } else if (dimension->kind == DIMENSION_SITE &&
+                   row->values[i] != NULL) {
+            site = catalog_site_find(query->catalog, row->values[i]);
+        }
+    }
+    if (end_ms == 0 || request->coverage.count == 0) {
+        return;
+    }
+    state = coverage_store_worst(&request->coverage,
+                                 site == NULL ? 0 : site->number,
+                                 row->time_at_ms, end_ms);
+    if (state != COVERAGE_COMPLETE) {
+        lb_buf_printf(buf, ",\"coverage\":\"%s\"", coverage_name(state));
+    }
+}
+
+static void add_row(struct lb_buf *buf,
+                    const struct stats_request *request,
+                    const struct query_row *row)
+{
+    const struct query *query = &request->params.query;
     char time[LB_ZONE_TEXT_BYTES];
 
     lb_json_add_comma(buf);
@@ -209,7 +244,8 @@ static void add_row(struct lb_buf *buf,
             lb_json_add_string(buf, text);
         }
     }
-    add_metrics(buf, add_json, query, &row->figures, min_n);
+    add_metrics(buf, add_json, query, &row->figures, request->api->min_n);
+    add_coverage(buf, request, row);
     lb_buf_add_char(buf, '}');
 }
 
@@ -233,8 +269,11 @@ static void add_meta(struct lb_buf *buf,
     lb_buf_add_text(buf, ",\"meta\":{\"as_of\":");
     lb_json_add_time(buf, request->as_of_ms);
     lb_buf_printf(buf,
-                  ",\"coverage\":\"complete\",\"scope\":\"%s\",\"traffic\":"
+                  ",\"coverage\":\"%s\",\"scope\":\"%s\",\"traffic\":"
                   "\"%s\",\"warnings\":[",
+                  coverage_name(coverage_store_worst(&request->coverage, 0,
+                                                     result->from_at_ms,
+                                                     query->to_at_ms)),
                   request->api->scope, request->params.traffic);
     if (is_asked(query, QUERY_CTR) && result->clicks_without_visitor * 10 >
                                           result->totals.counts.clicks_raw) {
@@ -291,7 +330,7 @@ static void write_json(struct stats_request *request,
                   ",\"from\":\"%s\",\"to\":\"%s\",\"tz\":\"%s\",\"rows\":[",
                   from, to, lb_zone_name(query->zone));
     for (size_t i = first; i < last; i++) {
-        add_row(buf, query, &result->rows[i], request->api->min_n);
+        add_row(buf, request, &result->rows[i]);
     }
     lb_buf_add_text(buf, "],\"totals\":{");
     add_metrics(buf, add_json, query, &result->totals, request->api->min_n);
@@ -349,12 +388,30 @@ static void write_csv(struct stats_request *request,
 /* --- the route
  * -------------------------------------------------------------------- */
 
+/* What is incomplete in the range, up to now: of the time after it nobody
+ * knows. */
+static enum lb_err read_coverage(struct stats_request *request,
+                                 struct db *db,
+                                 const struct query_result *result)
+{
+    const struct query *query = &request->params.query;
+    int64_t end_ms = query->to_at_ms <= request->as_of_ms
+                         ? query->to_at_ms
+                         : request->as_of_ms + 1;
+
+    return coverage_store_read(db, query->sites, query->site_count,
+                               result->from_at_ms, end_ms, &request->coverage,
+                               &request->err);
+}
+
 static void run(struct pool_job *job, struct db *db)
 {
     struct stats_request *request = (struct stats_request *)job;
     struct query_result result;
 
     request->rc = query_run(&request->params.query, db, &result, &request->err);
+    request->rc = request->rc == LB_OK ? read_coverage(request, db, &result)
+                                       : request->rc;
     if (request->rc == LB_OK) {
         if (request->params.is_csv) {
             write_csv(request, &result);
@@ -433,6 +490,7 @@ static void respond(struct stats_request *request)
 static void free_request(struct stats_request *request)
 {
     query_params_deinit(&request->params);
+    coverage_store_deinit(&request->coverage);
     lb_buf_deinit(&request->answer);
     free(request);
 }

@@ -16,7 +16,9 @@ enum entry_kind {
     ENTRY_MUTE = 4,   /* a rule or group was muted */
     ENTRY_PULL = 5,   /* an export was pulled */
     ENTRY_CLOCK_BACK = 6, /* the wall clock was set back by more than 10 s */
-    ENTRY_RULE_READY = 7  /* a rule has learnt and decides from here on */
+    ENTRY_RULE_READY = 7, /* a rule has learnt and decides from here on */
+    ENTRY_COVERAGE = 8,   /* figures of a site are incomplete (coverage.h) */
+    ENTRY_NOTICE = 9      /* the owner is to be told (notice.h) */
 };
 
 enum entry_type {
