@@ -8,9 +8,9 @@
 
 #include "base/config.h"
 #include "base/json.h"
-#include "base/secret.h"
+#include "base/secret_read.h"
 
-#define SECRET_LEAST 24
+#define SECRETS_BYTES 1024 /* of a file of secrets */
 
 static const struct destination_type *const types[] = {&webhook_type,
                                                        &slack_type};
@@ -19,46 +19,6 @@ static const struct destination_type *const types[] = {&webhook_type,
  * steps added, so that a restart of the receiver costs a minute. */
 static const char *const default_retries[] = {
     "5s", "30s", "2m", "10m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"};
-
-static enum lb_err
-read_file(const char *path, char *out, size_t out_bytes, struct lb_error *err)
-{
-    FILE *file = fopen(path, "rbe");
-    size_t len;
-
-    if (file == NULL) {
-        return lb_err_set(err, LB_ENOENT, "the file %s can't be read", path);
-    }
-    len = fread(out, 1, out_bytes - 1, file);
-    (void)fclose(file);
-    out[len] = '\0';
-    return LB_OK;
-}
-
-static enum lb_err
-read_env(const char *name, char *out, size_t out_bytes, struct lb_error *err)
-{
-    const char *value = getenv(
-        name); /* NOLINT(concurrency-mt-unsafe): nothing sets the environment */
-
-    if (value == NULL || value[0] == '\0') {
-        return lb_err_set(err, LB_ENOTFOUND,
-                          "the environment variable %s is not set", name);
-    }
-    (void)snprintf(out, out_bytes, "%s", value);
-    return LB_OK;
-}
-
-size_t destination_decode_secret(const char *text,
-                                 uint8_t out[DESTINATION_SECRET_BYTES])
-{
-    size_t skip = strncmp(text, "whsec_", 6) == 0 ? 6 : 0;
-    size_t len = strcspn(text + skip, " \r\n");
-    long bytes =
-        lb_secret_from_base64(text + skip, len, out, DESTINATION_SECRET_BYTES);
-
-    return bytes < SECRET_LEAST ? 0 : (size_t)bytes;
-}
 
 static enum lb_err add_secret(struct destination *destination,
                               const char *text,
@@ -73,7 +33,7 @@ static enum lb_err add_secret(struct destination *destination,
             "more than two secrets; keep the new and the old one");
     }
     destination->secret_bytes[at] =
-        destination_decode_secret(text, destination->secrets[at]);
+        lb_secret_from_webhook(text, destination->secrets[at]);
     if (destination->secret_bytes[at] == 0) {
         return lb_err_set(
             err, LB_EINVAL,
@@ -83,37 +43,43 @@ static enum lb_err add_secret(struct destination *destination,
     return LB_OK;
 }
 
+/* Each line of text is a secret. */
+static enum lb_err add_secrets(struct destination *destination,
+                               char *text,
+                               const char *name,
+                               struct lb_error *err)
+{
+    const char *line;
+    enum lb_err rc = LB_OK;
+
+    while (rc == LB_OK && (line = lb_secret_read_line(&text)) != NULL) {
+        rc = add_secret(destination, line, name, err);
+    }
+    return rc;
+}
+
 static enum lb_err read_secrets(struct destination *destination,
                                 struct lb_error *err)
 {
     const cJSON *names =
         cJSON_GetObjectItemCaseSensitive(destination->body, "secrets_env");
     const char *path = lb_json_text(destination->body, "secrets_file");
-    char text[1024];
+    char text[SECRETS_BYTES];
     const cJSON *name;
     enum lb_err rc = LB_OK;
 
     cJSON_ArrayForEach (name, names) {
-        rc = cJSON_IsString(name)
-                 ? read_env(name->valuestring, text, sizeof(text), err)
-                 : LB_OK;
-        rc = rc == LB_OK ? add_secret(destination, text, name->valuestring, err)
-                         : rc;
+        const char *variable = cJSON_IsString(name) ? name->valuestring : "";
+
+        rc = lb_secret_read_env(variable, text, sizeof(text), err);
+        rc = rc == LB_OK ? add_secrets(destination, text, variable, err) : rc;
         if (rc != LB_OK) {
             return rc;
         }
     }
     if (path != NULL) {
-        const char *line = text;
-
-        rc = read_file(path, text, sizeof(text), err);
-        while (rc == LB_OK && *line != '\0') {
-            if (*line != '\n') {
-                rc = add_secret(destination, line, path, err);
-            }
-            line += strcspn(line, "\n");
-            line += *line == '\n' ? 1 : 0;
-        }
+        rc = lb_secret_read_file(path, text, sizeof(text), err);
+        rc = rc == LB_OK ? add_secrets(destination, text, path, err) : rc;
     }
     return rc;
 }
@@ -129,9 +95,11 @@ static enum lb_err read_url(struct destination *destination,
     if (url != NULL) {
         (void)snprintf(destination->url, sizeof(destination->url), "%s", url);
     } else if (env != NULL) {
-        rc = read_env(env, destination->url, sizeof(destination->url), err);
+        rc = lb_secret_read_env(env, destination->url, sizeof(destination->url),
+                                err);
     } else if (path != NULL) {
-        rc = read_file(path, destination->url, sizeof(destination->url), err);
+        rc = lb_secret_read_file(path, destination->url,
+                                 sizeof(destination->url), err);
     } else {
         rc = lb_err_set(err, LB_EINVAL, "it has no url");
     }

@@ -12,10 +12,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
 
 #define DESTINATION_RETRIES 24
 #define DESTINATION_SECRETS 2
-#define DESTINATION_SECRET_BYTES 64
 
 enum destination_outcome {
     DESTINATION_SUCCESS,
@@ -28,7 +28,7 @@ struct destination {
     const char *id;    /* borrowed from the catalog */
     const cJSON *body; /* likewise */
     char url[2048];
-    uint8_t secrets[DESTINATION_SECRETS][DESTINATION_SECRET_BYTES];
+    uint8_t secrets[DESTINATION_SECRETS][LB_SECRET_WEBHOOK_BYTES];
     size_t secret_bytes[DESTINATION_SECRETS];
     size_t secret_count;
     int64_t timeout_ms;
@@ -74,9 +74,5 @@ void destination_sign(const struct destination *destination,
                       const char *body,
                       size_t len,
                       struct lb_buf *out);
-
-/* Decodes a secret in its text form (whsec_ and base64); 0 when it is none. */
-size_t destination_decode_secret(const char *text,
-                                 uint8_t out[DESTINATION_SECRET_BYTES]);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/http_server.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/secret_read.h"
 #include "base/text.h"
 
 #define TOLERANCE_S 300
@@ -179,18 +180,21 @@ static enum lb_err start(struct listener *listener,
 
 static bool read_secret(struct listener *listener, const char *name)
 {
-    const char *value =
-        name == NULL
-            ? NULL
-            : getenv(name); /* NOLINT(concurrency-mt-unsafe): one thread */
+    char text[LB_SECRET_WEBHOOK_BYTES * 2];
+    char *rest = text;
+    const char *line = NULL;
+    struct lb_error err;
 
     if (name == NULL) {
         return true;
     }
+    if (lb_secret_read_env(name, text, sizeof(text), &err) == LB_OK) {
+        line = lb_secret_read_line(&rest);
+    }
     listener->secrets.secret_bytes[0] =
-        value == NULL
+        line == NULL
             ? 0
-            : destination_decode_secret(value, listener->secrets.secrets[0]);
+            : lb_secret_from_webhook(line, listener->secrets.secrets[0]);
     listener->secrets.secret_count =
         listener->secrets.secret_bytes[0] > 0 ? 1 : 0;
     if (listener->secrets.secret_count == 0) {

@@ -13,6 +13,8 @@
 #define TOKEN_BODY 43
 #define TOKEN_CHECK 6
 #define TOKEN_PREFIX "lb_"
+#define WEBHOOK_PREFIX "whsec_"
+#define WEBHOOK_LEAST 24 /* bytes of a key */
 
 static const char base62[] =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -139,6 +141,17 @@ long lb_secret_from_base64(const char *text,
         out[used++] = (uint8_t)(word >> bits);
     }
     return (word & ((1u << bits) - 1)) == 0 ? (long)used : -1;
+}
+
+size_t lb_secret_from_webhook(const char *text,
+                              uint8_t out[LB_SECRET_WEBHOOK_BYTES])
+{
+    size_t prefix = sizeof(WEBHOOK_PREFIX) - 1;
+    size_t skip = strncmp(text, WEBHOOK_PREFIX, prefix) == 0 ? prefix : 0;
+    long bytes = lb_secret_from_base64(text + skip, strlen(text + skip), out,
+                                       LB_SECRET_WEBHOOK_BYTES);
+
+    return bytes < WEBHOOK_LEAST ? 0 : (size_t)bytes;
 }
 
 bool lb_secret_id(const char *prefix, char *out, size_t out_bytes)

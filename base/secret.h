@@ -51,6 +51,12 @@ long lb_secret_from_base64(const char *text,
                            uint8_t *out,
                            size_t out_bytes);
 
+/* The key of Standard Webhooks in its text form: whsec_ (which may be missing)
+ * and base64 of 24 to 64 bytes.  0 when text is none. */
+#define LB_SECRET_WEBHOOK_BYTES 64
+size_t lb_secret_from_webhook(const char *text,
+                              uint8_t out[LB_SECRET_WEBHOOK_BYTES]);
+
 /* "prefix" and 16 random hex digits. */
 LB_MUST_CHECK bool
 lb_secret_id(const char *prefix, char *out, size_t out_bytes);

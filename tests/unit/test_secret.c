@@ -242,6 +242,41 @@ static void ids_are_a_prefix_and_sixteen_hex_digits(void **state)
     assert_string_not_equal(one, two);
 }
 
+static void a_webhook_key_has_24_to_64_bytes(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t bytes;
+    } cases[] = {
+        {"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", 24},
+        {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", 24},
+        {"whsec_"
+         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyM"
+         "zQ1Njc4OTo7PD0+Pw==",
+         64},
+        {"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", 0},
+        {"whsec_"
+         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyM"
+         "zQ1Njc4OTo7PD0+P0A=",
+         0},
+        {"whsec_", 0},
+        {"", 0},
+        {"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY_", 0},
+        {"whsec AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", 0},
+    };
+    uint8_t key[LB_SECRET_WEBHOOK_BYTES];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t bytes = lb_secret_from_webhook(cases[i].text, key);
+
+        assert_int_equal(bytes, cases[i].bytes);
+        for (size_t j = 0; j < bytes; j++) {
+            assert_int_equal(key[j], j);
+        }
+    }
+}
+
 static void random_bytes_differ(void **state)
 {
     uint8_t one[32] = {0};
@@ -267,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_slip_in_a_token_is_noticed),
         cmocka_unit_test(what_is_no_token_is_none),
         cmocka_unit_test(ids_are_a_prefix_and_sixteen_hex_digits),
+        cmocka_unit_test(a_webhook_key_has_24_to_64_bytes),
         cmocka_unit_test(random_bytes_differ),
     };
 
