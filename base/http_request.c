@@ -65,8 +65,14 @@ void lb_http_request_read_head(struct lb_http_request *request)
     request->path[decoded < 0 ? 0 : decoded] = '\0';
 }
 
-/* Matches path with pattern; the texts of {name}s go to params, cut in
- * param_text. */
+/* Behind a variable part of a pattern, which begins at `at`. */
+static const char *skip_variable(const char *at)
+{
+    return *at == '*' ? at + strspn(at, "*") : at + strcspn(at, "}") + 1;
+}
+
+/* Matches path with pattern; the texts of its variable parts go to params, cut
+ * in param_text. */
 static bool matches(struct lb_http_request *request, const char *pattern)
 {
     const char *path = request->path;
@@ -76,11 +82,12 @@ static bool matches(struct lb_http_request *request, const char *pattern)
     for (;;) {
         size_t len;
 
-        while (*pattern != '\0' && *pattern != '{' && *pattern == *path) {
+        while (*pattern != '\0' && *pattern != '{' && *pattern != '*' &&
+               *pattern == *path) {
             pattern++;
             path++;
         }
-        if (*pattern != '{') {
+        if (*pattern != '{' && *pattern != '*') {
             return *pattern == *path; /* both at their end */
         }
         len = strcspn(path, "/");
@@ -92,7 +99,7 @@ static bool matches(struct lb_http_request *request, const char *pattern)
         request->params[count++] = request->param_text + used;
         used += len + 1;
         path += len;
-        pattern += strcspn(pattern, "}") + 1;
+        pattern = skip_variable(pattern);
     }
 }
 
@@ -216,14 +223,16 @@ const char *lb_http_request_param(const struct lb_http_request *request,
     size_t len = strlen(name);
 
     for (size_t i = 0; i < LB_HTTP_PARAMS; i++) {
-        at = strchr(at, '{');
+        at = strpbrk(at, "{*");
         if (at == NULL || request->params[i] == NULL) {
             break;
         }
-        at++;
-        if (strncmp(at, name, len) == 0 && at[len] == '}') {
+        if (*at == '*'
+                ? strcmp(name, LB_HTTP_PARAM_SECRET) == 0
+                : strncmp(at + 1, name, len) == 0 && at[1 + len] == '}') {
             return request->params[i];
         }
+        at = skip_variable(at);
     }
     return "";
 }

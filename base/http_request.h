@@ -11,7 +11,9 @@ lb_http_request_path(const struct lb_http_request *request); /* decoded once */
 const char *
 lb_http_request_route(const struct lb_http_request *request); /* its pattern */
 const char *lb_http_request_host(const struct lb_http_request *request);
-/* Value of "{name}" in the route's pattern; "" when there is none. */
+/* Value of "{name}" in the route's pattern, or of "***", which stands for a
+ * part that nobody shows (LB_HTTP_PARAM_SECRET); "" when there is none. */
+#define LB_HTTP_PARAM_SECRET "***"
 const char *lb_http_request_param(const struct lb_http_request *request,
                                   const char *name);
 

@@ -59,10 +59,12 @@ lb_http_server_new(uv_loop_t *loop,
 void lb_http_server_set_limits(struct lb_http_server *server,
                                const struct lb_http_server_limits *limits);
 
-/* A route: method and pattern ("/v1/alerts/{id}/ack").  head (NULL: none) runs
- * when the headers are complete and may answer at once: the body is then not
- * read.  handler runs with the whole body.  GET serves HEAD too.  body_bytes 0:
- * the common limit.  Strings are borrowed for the server's life. */
+/* A route: method and pattern ("/v1/alerts/{id}/ack").  Where a part of the
+ * path is a secret, the pattern has *** for it: logs and metrics show patterns,
+ * never paths.  head (NULL: none) runs when the headers are complete and may
+ * answer at once: the body is then not read.  handler runs with the whole body.
+ * GET serves HEAD too.  body_bytes 0: the common limit.  Strings are borrowed
+ * for the server's life. */
 struct lb_http_route {
     const char *method;
     const char *pattern;

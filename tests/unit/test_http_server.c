@@ -32,6 +32,7 @@ struct world {
     bool is_drained;
     unsigned pieces;
     unsigned answered; /* as the hook was told */
+    char route[64];    /* likewise */
 };
 
 static void keep(struct lb_http_request *request, void *ctx)
@@ -56,6 +57,18 @@ static void add_fields(struct lb_http_request *request, void *ctx)
     lb_http_respond_header(request, "X-First", "a\r\nb\x7f");
     lb_http_respond_header(request, "X-Endless", value);
     lb_http_respond(request, 204, NULL, "", 0);
+}
+
+static void tell_parts(struct lb_http_request *request, void *ctx)
+{
+    char text[128];
+    int len = snprintf(text, sizeof(text), "source=%s secret=%s none=%s.",
+                       lb_http_request_param(request, "source"),
+                       lb_http_request_param(request, LB_HTTP_PARAM_SECRET),
+                       lb_http_request_param(request, "sourc"));
+    (void)ctx;
+
+    lb_http_respond(request, 200, "text/plain", text, (size_t)len);
 }
 
 /* Ends a stream whose peer left. */
@@ -90,11 +103,11 @@ static void on_answered(void *ctx,
     struct world *world = ctx;
 
     (void)method;
-    (void)route;
     (void)status;
     (void)bytes;
     (void)duration_ns;
     world->answered++;
+    (void)snprintf(world->route, sizeof(world->route), "%s", route);
 }
 
 static void on_drained(void *ctx)
@@ -116,6 +129,8 @@ static int set_up(void **state)
         {"GET", "/abort", NULL, abort_answer, &world, 0},
         {"POST", "/abort", abort_answer, keep, &world, 0},
         {"GET", "/fields", NULL, add_fields, &world, 0},
+        {"GET", "/in/{source}/***", NULL, tell_parts, &world, 0},
+        {"GET", "/in/{source}", NULL, tell_parts, &world, 0},
     };
     struct lb_error err = {LB_OK, ""};
 
@@ -246,6 +261,20 @@ static void an_answer_may_come_later(void **state)
     wait_for_text(world, "\r\n\r\nlate");
     wait_for_text(world, "HTTP/1.1 204 No Content\r\n");
     assert_int_equal(world->answered, 2);
+}
+
+static void a_path_is_told_by_its_pattern_and_its_parts(void **state)
+{
+    struct world *world = *state;
+
+    ask(world, GET("/in/crm"));
+    wait_for_text(world, "source=crm secret= none=.");
+    assert_string_equal(world->route, "/in/{source}");
+    leave(world);
+    ask(world, GET("/in/c*m/s%7Be%2Acret"));
+    wait_for_text(world, "source=c*m secret=s{e*cret none=.");
+
+    assert_string_equal(world->route, "/in/{source}/***");
 }
 
 static void a_field_goes_out_whole_or_not_at_all(void **state)
@@ -442,6 +471,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_answer_may_come_later),
+        TEST(a_path_is_told_by_its_pattern_and_its_parts),
         TEST(a_field_goes_out_whole_or_not_at_all),
         TEST(a_stream_goes_out_in_chunks),
         TEST(a_stream_to_http_1_0_ends_with_the_connection),
