@@ -1,6 +1,6 @@
 /* main.c - composition root: reads the settings, builds the modules, runs the
- * loop, undoes it in reverse; and hands the command line's verbs to where they
- * live. */
+ * loop, undoes it in reverse; hands the command line's verbs to their owners.
+ */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@
 #include "alerts/engine.h"
 #include "alerts/listen.h"
 #include "alerts/rule_check.h"
+#include "alerts/system_alert.h"
 #include "base/cli.h"
 #include "base/client.h"
 #include "base/client_rules.h"
@@ -30,6 +31,7 @@
 #include "base/process.h"
 #include "geo/geo_command.h"
 #include "geo/geo_watch.h"
+#include "ingest/hook_check.h"
 #include "ingest/import_command.h"
 #include "ingest/relabel_api.h"
 #include "ingest/ways_in.h"
@@ -53,7 +55,7 @@ static const struct apply_kind kinds[] = {
     {"rules", "rule", CATALOG_RULE, rule_check, rule_check_begins_anew},
     {"destinations", "destination", CATALOG_DESTINATION, rule_check_destination,
      NULL},
-    {"sources", "source", CATALOG_SOURCE, rule_check_source, NULL},
+    {"sources", "source", CATALOG_SOURCE, hook_check, NULL},
 };
 static const struct apply_kinds all_kinds = {kinds,
                                              sizeof(kinds) / sizeof(kinds[0])};
@@ -65,7 +67,7 @@ struct service {
     const char *config_path; /* NULL: none */
     const char *data_dir;
     const char *listen; /* --listen; NULL: the setting */
-    bool is_embedded; /* for a verb: the local socket alone, nothing goes out */
+    bool is_embedded;   /* for a verb: the local socket alone */
     struct writer *writer;
     struct cursor *cursor;
     struct catalog_holder *holder;
@@ -79,6 +81,7 @@ struct service {
     struct day_store *day_store;
     struct day_builder *days;
     struct engine *engine;
+    struct system_alert *system;
     struct pool *readers;
     struct pool *parsers;
     struct deliver *deliver;
@@ -144,6 +147,7 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     rc = rc == LB_OK
              ? engine_new(service->holder, config, &service->engine, err)
              : rc;
+    rc = rc == LB_OK ? system_alert_new(config, &service->system, err) : rc;
     if (rc != LB_OK) {
         return rc;
     }
@@ -153,6 +157,8 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     consumer = day_store_consumer(service->day_store);
     cursor_add_consumer(service->cursor, &consumer);
     consumer = engine_consumer(service->engine);
+    cursor_add_consumer(service->cursor, &consumer);
+    consumer = system_alert_consumer(service->system);
     cursor_add_consumer(service->cursor, &consumer);
     service->sources = source_table_new();
     return service->sources == NULL
@@ -247,13 +253,14 @@ static enum lb_err build(struct service *service, struct lb_error *err)
                          err);
         if (rc == LB_OK) {
             engine_set_wake(service->engine, deliver_wake, service->deliver);
+            system_alert_set_wake(service->system, deliver_wake,
+                                  service->deliver);
         }
     }
     return rc == LB_OK ? writer_start(service->writer, err) : rc;
 }
 
-/* --- the end
- * ------------------------------------------------------------------------ */
+/* --- the end -------------------------------------------------------------- */
 
 static void on_drained(void *ctx)
 {
@@ -306,6 +313,7 @@ static void demolish(struct service *service)
     lb_client_rules_free(service->clients);
     pool_free(service->parsers);
     pool_free(service->readers);
+    system_alert_free(service->system);
     engine_free(service->engine);
     day_builder_free(service->days);
     day_store_free(service->day_store);
@@ -320,8 +328,7 @@ static void demolish(struct service *service)
     lb_config_deinit(&service->config);
 }
 
-/* --- configuration
- * ------------------------------------------------------------------- */
+/* --- configuration -------------------------------------------------------- */
 
 static void on_reloaded(void *ctx,
                         enum lb_err rc,
@@ -365,6 +372,7 @@ static void reload(struct service *service)
     lb_client_rules_set(service->clients, &service->config);
     geo_watch_reload(service->geo, &service->config.geo_database);
     answers_set_config(service->answers, &service->config);
+    system_alert_set_config(service->system, &service->config);
     if (root == NULL || apply_submit(service->writer, &service->target, root,
                                      on_reloaded, service, &err) != LB_OK) {
         lb_log(LB_LOG_INFO, "reloaded", "changes=none");
@@ -381,9 +389,7 @@ static void on_signal(uv_signal_t *handle, int number)
     }
 }
 
-/* --- serve
- * ----------------------------------------------------------------------------
- */
+/* --- serve ---------------------------------------------------------------- */
 
 static void start_listening(struct service *service)
 {
@@ -404,6 +410,7 @@ static void start_listening(struct service *service)
         drain(service);
         return;
     }
+    ways_in_start(service->ways_in);
     is_v6 = strchr(host, ':') != NULL;
     if (strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0) {
         lb_log(LB_LOG_WARN, "open_address",
@@ -458,8 +465,7 @@ static int run_serve(struct service *service, struct lb_yaml *root)
     if (build(service, &err) != LB_OK) {
         (void)fprintf(stderr, "linkbell serve: %s\n", err.text);
         lb_yaml_free(root);
-        return LB_CLI_FAILED; /* the process ends; nothing runs that needs an
-                                 undoing */
+        return LB_CLI_FAILED; /* nothing runs that needs an undoing */
     }
     for (size_t i = 0; i < 3; i++) {
         (void)uv_signal_init(&service->loop, &service->signals[i]);
@@ -512,8 +518,7 @@ static int serve_command(struct lb_cli *cli, int argc, char **argv)
     return run_serve(&service, root);
 }
 
-/* --- a service inside a verb
- * ------------------------------------------------------------ */
+/* --- a service inside a verb ---------------------------------------------- */
 
 static struct service embedded;
 static pthread_t embedded_thread;
@@ -581,9 +586,7 @@ static const char *socket_path(struct lb_cli *cli, struct lb_error *err)
     return embedded.socket_path;
 }
 
-/* --- verbs
- * --------------------------------------------------------------------------------
- */
+/* --- verbs ---------------------------------------------------------------- */
 
 static int man_command(struct lb_cli *cli, int argc, char **argv)
 {

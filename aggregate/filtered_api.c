@@ -15,6 +15,7 @@
 #define CODES 64 /* of refused events */
 #define CODE_BYTES 32
 #define DUPLICATE "duplicate"
+#define AMBIGUOUS "ambiguous"
 
 struct filtered_api {
     struct auth *auth;
@@ -36,6 +37,7 @@ struct filtered_request {
     struct lb_buf answer;
     int64_t as_of_ms;
     int64_t duplicates;
+    int64_t ambiguous; /* counted, and perhaps one before */
     struct code codes[CODES];
     size_t code_count;
     enum lb_err rc;
@@ -49,6 +51,10 @@ static void add_code(void *ctx, const char *name, int64_t count)
 
     if (strcmp(name, DUPLICATE) == 0) {
         request->duplicates += count;
+        return;
+    }
+    if (strcmp(name, AMBIGUOUS) == 0) {
+        request->ambiguous += count;
         return;
     }
     while (at < request->code_count &&
@@ -160,7 +166,8 @@ static void add_tail(struct filtered_request *request, int64_t double_taps)
         lb_buf_printf(buf, "\"%s\":%lld", request->codes[i].name,
                       (long long)request->codes[i].count);
     }
-    lb_buf_add_text(buf, "},\"ambiguous_duplicates\":0,\"meta\":{\"as_of\":");
+    lb_buf_printf(buf, "},\"ambiguous_duplicates\":%lld,\"meta\":{\"as_of\":",
+                  (long long)request->ambiguous);
     lb_json_add_time(buf, request->as_of_ms);
     lb_buf_add_text(buf, "}}");
 }

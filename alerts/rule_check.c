@@ -382,13 +382,3 @@ void rule_check_destination(const struct lb_yaml *destination,
                         "or say unsigned: true");
     }
 }
-
-void rule_check_source(const struct lb_yaml *source,
-                       const struct lb_yaml *root,
-                       struct lb_config_faults *faults)
-{
-    (void)root;
-    lb_config_fault(faults, source->line, source->column, "sources",
-                    "inbound webhooks are not in this version of linkbell; "
-                    "leave the section out");
-}

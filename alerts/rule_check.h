@@ -14,9 +14,6 @@ void rule_check(const struct lb_yaml *rule,
 void rule_check_destination(const struct lb_yaml *destination,
                             const struct lb_yaml *root,
                             struct lb_config_faults *faults);
-void rule_check_source(const struct lb_yaml *source,
-                       const struct lb_yaml *root,
-                       struct lb_config_faults *faults);
 
 /* Whether a changed rule forgets what it knew: match, metric, per, key or
  * window. */

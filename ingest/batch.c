@@ -27,12 +27,8 @@ void batch_deinit(struct batch *batch)
     lb_buf_deinit(&batch->errors);
 }
 
-static void
-fail(struct batch *batch, int status, const char *code, const char *fmt, ...)
-    LB_PRINTF(4, 5);
-
-static void
-fail(struct batch *batch, int status, const char *code, const char *fmt, ...)
+void batch_fail(
+    struct batch *batch, int status, const char *code, const char *fmt, ...)
 {
     va_list args;
 
@@ -147,9 +143,9 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
 
     if (++batch->sent_count > work->limits->events) {
         batch->limit = "events_per_request";
-        fail(batch, 413, "too_many_events",
-             "The request holds more than %zu events; send it in parts.",
-             work->limits->events);
+        batch_fail(batch, 413, "too_many_events",
+                   "The request holds more than %zu events; send it in parts.",
+                   work->limits->events);
         return;
     }
     if (len > work->limits->event_bytes) {
@@ -187,8 +183,8 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
     work->spare = event;
     json = lb_json_parse_checked(bytes, len, work->scratch);
     if (event == NULL || json == NULL) {
-        fail(batch, 503, "overloaded",
-             "The request takes more memory than there is for it.");
+        batch_fail(batch, 503, "overloaded",
+                   "The request takes more memory than there is for it.");
     } else if (!event_read(work->context, json, work->scratch, event, &fault)) {
         if (fault.site != 0 && work->context->refused != NULL) {
             refused_store_note(work->context->refused, fault.site, fault.code,
@@ -196,8 +192,8 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         }
         reject(batch, &fault, event);
     } else if (!keep_event(work, event)) {
-        fail(batch, 503, "overloaded",
-             "The request takes more memory than there is for it.");
+        batch_fail(batch, 503, "overloaded",
+                   "The request takes more memory than there is for it.");
     }
 }
 
@@ -267,17 +263,17 @@ static void read_document(struct work *work, const char *body, size_t len)
         return;
     }
     if (*at == '\xef') {
-        fail(work->batch, 400, "bad_json",
-             "A second byte order mark stands at line 1, column 1.");
+        batch_fail(work->batch, 400, "bad_json",
+                   "A second byte order mark stands at line 1, column 1.");
         return;
     }
     if (lb_json_check(body, len, work->limits->json_depth, &fault) != LB_OK) {
         if (strcmp(fault.code, "json_too_deep") == 0) {
             work->batch->limit = "json_depth";
         }
-        fail(work->batch, 400, fault.code,
-             "The body is not JSON at line %zu, column %zu: %s.", fault.line,
-             fault.column, fault.reason);
+        batch_fail(work->batch, 400, fault.code,
+                   "The body is not JSON at line %zu, column %zu: %s.",
+                   fault.line, fault.column, fault.reason);
         return;
     }
     if (*at != '[') {
@@ -300,12 +296,12 @@ static void hold(const struct batch_limits *limits, size_t bytes)
     }
 }
 
-static void unpack(struct batch *batch,
-                   const struct batch_limits *limits,
-                   enum lb_inflate_kind encoding,
-                   const char *body,
-                   size_t len,
-                   struct lb_buf *out)
+void batch_unpack(struct batch *batch,
+                  const struct batch_limits *limits,
+                  enum lb_inflate_kind encoding,
+                  const char *body,
+                  size_t len,
+                  struct lb_buf *out)
 {
     bool is_short = limits->room_bytes < limits->body_inflated_bytes;
     enum lb_err rc;
@@ -316,17 +312,19 @@ static void unpack(struct batch *batch,
     hold(limits, out->cap);
     if (rc == LB_ELIMIT && is_short) {
         batch->limit = "inflight_bytes";
-        fail(batch, 503, "overloaded",
-             "There is no memory to unpack the body in now.");
+        batch_fail(batch, 503, "overloaded",
+                   "There is no memory to unpack the body in now.");
     } else if (rc == LB_ELIMIT) {
         batch->limit = "body_inflated";
-        fail(batch, 413, "too_large",
-             "The unpacked body is larger than %zu bytes; send it in parts.",
-             limits->body_inflated_bytes);
+        batch_fail(
+            batch, 413, "too_large",
+            "The unpacked body is larger than %zu bytes; send it in parts.",
+            limits->body_inflated_bytes);
     } else if (rc != LB_OK) {
-        fail(batch, 400, "bad_encoding",
-             "The body is not what Content-Encoding says, is cut short, or has "
-             "bytes after its end.");
+        batch_fail(
+            batch, 400, "bad_encoding",
+            "The body is not what Content-Encoding says, is cut short, or has "
+            "bytes after its end.");
     }
 }
 
@@ -343,7 +341,7 @@ void batch_read(struct batch *batch,
 
     lb_buf_init(&unpacked, 0);
     if (encoding != LB_INFLATE_NONE) {
-        unpack(batch, limits, encoding, body, len, &unpacked);
+        batch_unpack(batch, limits, encoding, body, len, &unpacked);
         body = lb_buf_text(&unpacked);
         len = unpacked.len;
     }
@@ -359,7 +357,7 @@ void batch_read(struct batch *batch,
             ? lb_arena_new(ARENA_LEAST + limits->event_bytes * ARENA_FACTOR)
             : batch->arena;
     if (batch->status == 0 && work.scratch == NULL) {
-        fail(batch, 503, "overloaded", "Out of memory.");
+        batch_fail(batch, 503, "overloaded", "Out of memory.");
     }
     if (batch->status == 0) {
         if (is_ndjson) {
@@ -369,13 +367,13 @@ void batch_read(struct batch *batch,
         }
     }
     if (batch->status == 0 && batch->sent_count == 0) {
-        fail(batch, 400, "no_events", "The body holds no event.");
+        batch_fail(batch, 400, "no_events", "The body holds no event.");
     }
     if (batch->status == 0 && batch->event_count > 0) {
         batch->is_duplicate =
             lb_arena_calloc(batch->arena, batch->event_count * sizeof(bool));
         if (batch->is_duplicate == NULL) {
-            fail(batch, 503, "overloaded", "Out of memory.");
+            batch_fail(batch, 503, "overloaded", "Out of memory.");
         }
     }
     if (work.scratch != batch->arena) {

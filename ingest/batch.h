@@ -52,6 +52,20 @@ void batch_read(struct batch *batch,
                 const char *body,
                 size_t len);
 
+/* Unpacks a body into out; on an error the batch has the request's fault. */
+void batch_unpack(struct batch *batch,
+                  const struct batch_limits *limits,
+                  enum lb_inflate_kind encoding,
+                  const char *body,
+                  size_t len,
+                  struct lb_buf *out);
+/* Notes a fault of the whole request; code is static. */
+void batch_fail(struct batch *batch,
+                int status,
+                const char *code,
+                const char *fmt,
+                ...) LB_PRINTF(4, 5);
+
 /* After the append (or with no event left): the answer's status and JSON. */
 int batch_answer(const struct batch *batch, struct lb_buf *out);
 size_t batch_duplicates(const struct batch *batch);

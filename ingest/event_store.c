@@ -592,6 +592,14 @@ enum lb_err event_store_append(struct event_store *store,
     return rc;
 }
 
+enum lb_err event_store_append_other(struct event_store *store,
+                                     struct db *db,
+                                     struct entry *entry,
+                                     struct lb_error *err)
+{
+    return cursor_append(store->cursor, db, entry, err);
+}
+
 /* --- answers under a key, and ids of the whole log ---------------------------
  */
 

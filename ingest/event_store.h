@@ -63,6 +63,13 @@ LB_MUST_CHECK enum lb_err event_store_append(struct event_store *store,
                                              bool *is_duplicate_out,
                                              struct lb_error *err);
 
+/* Inside a job: appends an entry that is no event, for what ingestion has to
+ * tell; it stays valid until the transaction has ended. */
+LB_MUST_CHECK enum lb_err event_store_append_other(struct event_store *store,
+                                                   struct db *db,
+                                                   struct entry *entry,
+                                                   struct lb_error *err);
+
 /* An answer kept under an Idempotency-Key. */
 struct event_answer {
     const char *token; /* "local" for the socket */

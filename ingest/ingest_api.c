@@ -298,29 +298,6 @@ done_parse(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 /* --- requests ----------------------------------------------------------------
  */
 
-static bool read_encoding(struct lb_http_request *http,
-                          enum lb_inflate_kind *kind_out)
-{
-    static const struct {
-        const char *name;
-        enum lb_inflate_kind kind;
-    } codings[] = {{"identity", LB_INFLATE_NONE},
-                   {"gzip", LB_INFLATE_GZIP},
-                   {"zstd", LB_INFLATE_ZSTD}};
-    size_t count = lb_http_request_header_count(http, "Content-Encoding");
-    const char *coding = lb_http_request_header(http, "Content-Encoding");
-
-    *kind_out = LB_INFLATE_NONE;
-    for (size_t i = 0; count == 1 && i < sizeof(codings) / sizeof(codings[0]);
-         i++) {
-        if (strcasecmp(coding, codings[i].name) == 0) {
-            *kind_out = codings[i].kind;
-            return true;
-        }
-    }
-    return count == 0;
-}
-
 /* Whether a media type, without its parameters, is the one given. */
 static bool is_media(const char *type, const char *wanted)
 {
@@ -346,7 +323,7 @@ static void check_head(struct lb_http_request *http, void *ctx)
             http, 415, "unsupported_media_type",
             "Content-Type must be application/json or application/x-ndjson.",
             NULL);
-    } else if (!read_encoding(http, &kind)) {
+    } else if (!intake_read_encoding(http, &kind)) {
         lb_http_respond_error(
             http, 415, "unsupported_media_type",
             "Content-Encoding must be gzip, zstd or identity.", NULL);
@@ -417,7 +394,7 @@ static struct ingest_request *new_request(struct ingest_api *api,
     batch_init(&request->batch);
     request->is_ndjson = is_media(lb_http_request_header(http, "Content-Type"),
                                   "application/x-ndjson");
-    (void)read_encoding(http, &request->encoding);
+    (void)intake_read_encoding(http, &request->encoding);
     fill_context(request, auth_who_of(http));
     if (key != NULL) {
         keep_key(request, key, body);

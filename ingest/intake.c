@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/http_request.h"
@@ -52,7 +53,9 @@ static void fill_settings(struct intake *intake, const struct lb_config *config)
     settings->is_case_kept = strcmp(config->utm_case, "keep") == 0;
     settings->text_bytes = (size_t)config->text_bytes;
     settings->rate = config->rate;
+    settings->rate_per_source = config->rate_per_source;
     settings->rate_per_ip = config->rate_per_ip;
+    settings->dedupe_window_ms = config->dedupe_window_ms;
     settings->double_tap_window_ms = config->double_tap_window_ms;
     for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
         settings->is_contact_kept[i] = is_kept(&config->keep_contact, names[i]);
@@ -173,6 +176,29 @@ void intake_release(struct event_context *context)
 {
     geo_close(context->geo);
     datacentre_release(context->datacentres);
+}
+
+bool intake_read_encoding(const struct lb_http_request *http,
+                          enum lb_inflate_kind *kind_out)
+{
+    static const struct {
+        const char *name;
+        enum lb_inflate_kind kind;
+    } codings[] = {{"identity", LB_INFLATE_NONE},
+                   {"gzip", LB_INFLATE_GZIP},
+                   {"zstd", LB_INFLATE_ZSTD}};
+    size_t count = lb_http_request_header_count(http, "Content-Encoding");
+    const char *coding = lb_http_request_header(http, "Content-Encoding");
+
+    *kind_out = LB_INFLATE_NONE;
+    for (size_t i = 0; count == 1 && i < sizeof(codings) / sizeof(codings[0]);
+         i++) {
+        if (strcasecmp(coding, codings[i].name) == 0) {
+            *kind_out = codings[i].kind;
+            return true;
+        }
+    }
+    return count == 0;
 }
 
 void intake_count(struct intake *intake,

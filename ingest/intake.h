@@ -44,8 +44,10 @@ struct intake_settings {
     bool is_case_kept;
     bool is_contact_kept[ENTRY_CONTACT_COUNT];
     size_t text_bytes;
-    int64_t rate;        /* events a second of a token; 0: any */
-    int64_t rate_per_ip; /* of a client address; 0: any */
+    int64_t rate;            /* events a second of a token; 0: any */
+    int64_t rate_per_source; /* of an inbound source; 0: any */
+    int64_t rate_per_ip;     /* of a client address; 0: any */
+    int64_t dedupe_window_ms;
     int64_t double_tap_window_ms;
 };
 
@@ -67,6 +69,10 @@ void intake_fill_context(struct intake *intake,
                          const struct lb_http_request *http,
                          struct event_context *context_out);
 void intake_release(struct event_context *context);
+
+/* How the body is packed; false for a coding that is not taken. */
+bool intake_read_encoding(const struct lb_http_request *http,
+                          enum lb_inflate_kind *kind_out);
 
 /* Counts what became of events that are durable. */
 void intake_count(struct intake *intake,

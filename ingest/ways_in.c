@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ingest/hook.h"
 #include "ingest/ingest_api.h"
 #include "ingest/redirect_api.h"
 #include "ingest/relabel_api.h"
@@ -12,6 +13,7 @@ struct ways_in {
     struct ingest_api *events;
     struct redirect_api *redirects;
     struct relabel_api *relabel;
+    struct hook_api *hooks;
 };
 
 enum lb_err ways_in_new(struct lb_http_server *server,
@@ -33,6 +35,8 @@ enum lb_err ways_in_new(struct lb_http_server *server,
     rc = rc == LB_OK
              ? redirect_api_new(server, ways->intake, &ways->redirects, err)
              : rc;
+    rc = rc == LB_OK ? hook_api_new(server, ways->intake, &ways->hooks, err)
+                     : rc;
     return rc == LB_OK
                ? relabel_api_new(server, ways->intake, &ways->relabel, err)
                : rc;
@@ -41,12 +45,19 @@ enum lb_err ways_in_new(struct lb_http_server *server,
 void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
 {
     intake_set_config(ways->intake, config);
+    hook_api_reload(ways->hooks);
+}
+
+void ways_in_start(struct ways_in *ways)
+{
+    hook_api_reload(ways->hooks);
 }
 
 void ways_in_free(struct ways_in *ways)
 {
     if (ways != NULL) {
         relabel_api_free(ways->relabel);
+        hook_api_free(ways->hooks);
         redirect_api_free(ways->redirects);
         ingest_api_free(ways->events);
         intake_free(ways->intake);

@@ -19,6 +19,8 @@ LB_MUST_CHECK enum lb_err ways_in_new(struct lb_http_server *server,
                                       struct lb_error *err);
 /* New settings, between requests: what is under way keeps the old ones. */
 void ways_in_set_config(struct ways_in *ways, const struct lb_config *config);
+/* Before the first request: says what is wrong with what they need. */
+void ways_in_start(struct ways_in *ways);
 void ways_in_free(struct ways_in *ways); /* no request may be under way */
 
 #endif
