@@ -17,7 +17,8 @@
 #include "base/text.h"
 
 #define OCCASION_BYTES 64
-#define ID_BYTES 64 /* of a destination */
+#define SUMMARY_BYTES 600 /* of one, in the log */
+#define ID_BYTES 64       /* of a destination */
 
 struct system_alert {
     pthread_mutex_t lock;
@@ -221,6 +222,7 @@ static enum lb_err raise_told(struct system_alert *alert,
     char id[RULE_ALERT_ID_BYTES];
     struct alert_store_row row = {id,    told->rule, told->site, told->severity,
                                   at_ms, NULL,       NULL};
+    char summary[SUMMARY_BYTES];
     struct lb_buf data;
     bool is_new = false;
     enum lb_err rc;
@@ -233,8 +235,9 @@ static enum lb_err raise_told(struct system_alert *alert,
     rc = alert_store_put(db, &row, &is_new, err);
     if (rc == LB_OK && is_new) {
         count_alert(told->rule);
-        lb_log(LB_LOG_WARN, "system_alert", "alert=%s rule=%.40s text=\"%s\"",
-               id, told->rule, told->summary);
+        lb_log(LB_LOG_WARN, "system_alert", "alert=%s rule=%.40s text=%s", id,
+               told->rule,
+               lb_log_quote(told->summary, summary, sizeof(summary)));
         rc = alert->fallback_count == 0 ? LB_OK : queue(alert, db, &row, err);
     }
     (void)pthread_mutex_unlock(&alert->lock);
