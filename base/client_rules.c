@@ -108,6 +108,16 @@ struct lb_ip lb_client_rules_given(const struct lb_client_rules *rules,
     return read_hops(rules, request, lb_client_ip_given);
 }
 
+bool lb_client_rules_is_trusted(const struct lb_client_rules *rules,
+                                const struct lb_http_request *request)
+{
+    struct lb_ip peer;
+
+    return lb_http_request_is_local(request) ||
+           (lb_ip_from(lb_http_request_peer(request), &peer) &&
+            lb_ip_set_contains(rules->trusted, &peer));
+}
+
 static bool is_one(const struct lb_http_request *request, const char *name)
 {
     const char *value = lb_http_request_header(request, name);

@@ -26,6 +26,11 @@ void lb_client_rules_free(struct lb_client_rules *rules); /* NULL is fine */
 struct lb_ip lb_client_rules_find(const struct lb_client_rules *rules,
                                   const struct lb_http_request *request);
 
+/* Whether the peer may name the client: a trusted proxy, or the local socket.
+ */
+bool lb_client_rules_is_trusted(const struct lb_client_rules *rules,
+                                const struct lb_http_request *request);
+
 /* The client that a back end with a token names (lb_client_ip_given()). */
 struct lb_ip lb_client_rules_given(const struct lb_client_rules *rules,
                                    const struct lb_http_request *request);

@@ -82,6 +82,11 @@ const struct catalog *arrival_catalog(const struct arrival *arrival)
     return arrival->catalog;
 }
 
+struct lb_arena *arrival_arena(struct arrival *arrival)
+{
+    return arrival->arena;
+}
+
 struct event_context *arrival_context(struct arrival *arrival)
 {
     return &arrival->context;
@@ -106,6 +111,7 @@ bool arrival_add(struct arrival *arrival,
 {
     struct event *event = lb_arena_calloc(arrival->arena, sizeof(*event));
 
+    fault_out->field = NULL;
     if (arrival->count == ARRIVAL_EVENTS) {
         *fault_out = (struct event_fault){"too_many_events", NULL, 0,
                                           "one request makes 1,000 events at "
@@ -123,6 +129,9 @@ bool arrival_add(struct arrival *arrival,
                                fault_out->code,
                                arrival->context.received_at_ms);
         }
+        event_fault_count(fault_out, event->site == NULL
+                                         ? NULL
+                                         : entry_type_name(event->entry.type));
         return false;
     }
     if (!event_keep(event, arrival->arena)) {
@@ -133,6 +142,14 @@ bool arrival_add(struct arrival *arrival,
     }
     arrival->events[arrival->count++] = event;
     return true;
+}
+
+bool arrival_engage(struct arrival *arrival,
+                    int scroll_depth,
+                    int64_t attention_ms)
+{
+    return event_engage(arrival->events[arrival->count - 1], scroll_depth,
+                        attention_ms, arrival->arena);
 }
 
 size_t arrival_count(const struct arrival *arrival)
@@ -160,14 +177,21 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
 static void
 finish(struct arrival *arrival, enum lb_err rc, const struct lb_error *err)
 {
-    struct arrival_result result = {rc, err, 0};
+    struct arrival_result result = {.rc = rc, .err = err};
 
     if (rc == LB_OK) {
         intake_count(arrival->intake, arrival->events, arrival->is_duplicate,
                      arrival->count);
     }
     for (size_t i = 0; i < arrival->count && rc == LB_OK; i++) {
+        const struct event *event = arrival->events[i];
+
         result.duplicates += arrival->is_duplicate[i] ? 1 : 0;
+        result.late += event->is_dropped ? 1 : 0;
+        result.machines +=
+            event->entry.traffic != ENTRY_HUMAN && event->engagement == NULL
+                ? 1
+                : 0;
     }
     arrival->done(arrival->ctx, &result);
     arrival_free(arrival);

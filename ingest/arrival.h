@@ -32,6 +32,8 @@ struct arrival *arrival_new(struct intake *intake,
 void arrival_free(struct arrival *arrival); /* before a submit only */
 
 const struct catalog *arrival_catalog(const struct arrival *arrival);
+/* For what is needed until the end. */
+struct lb_arena *arrival_arena(struct arrival *arrival);
 /* May be changed until the first arrival_add(). */
 struct event_context *arrival_context(struct arrival *arrival);
 
@@ -39,6 +41,10 @@ struct event_context *arrival_context(struct arrival *arrival);
 bool arrival_add(struct arrival *arrival,
                  const cJSON *json,
                  struct event_fault *fault_out);
+/* Makes the event added last an engagement; false: out of memory. */
+bool arrival_engage(struct arrival *arrival,
+                    int scroll_depth,
+                    int64_t attention_ms);
 size_t arrival_count(const struct arrival *arrival);
 const struct event *arrival_event(const struct arrival *arrival, size_t index);
 
@@ -46,6 +52,8 @@ struct arrival_result {
     enum lb_err rc; /* LB_OK: all are durable */
     const struct lb_error *err;
     size_t duplicates;
+    size_t machines; /* events whose class is not human */
+    size_t late;     /* engagements without a visit, which are not stored */
 };
 
 /* Hands all events to the writer; done is called on the loop thread, then the

@@ -39,32 +39,6 @@ void batch_fail(
     va_end(args);
 }
 
-/* event NULL: it was not read so far. */
-static void count_fault(const struct event_fault *fault,
-                        const struct event *event)
-{
-    char labels[64];
-
-    (void)snprintf(labels, sizeof(labels), "code=\"%s\"", fault->code);
-    if (strcmp(fault->code, "event_too_large") == 0) {
-        lb_metrics_limit_hit("event_bytes");
-    } else if (strcmp(fault->code, "too_long") == 0) {
-        lb_metrics_limit_hit("text_bytes");
-    }
-    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
-                                  "linkbell_events_rejected_total",
-                                  "Events refused, by code.", labels),
-                   1);
-    (void)snprintf(labels, sizeof(labels), "type=\"%s\",result=\"rejected\"",
-                   event == NULL || event->site == NULL
-                       ? "unknown"
-                       : entry_type_name(event->entry.type));
-    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER, "linkbell_events_total",
-                                  "Events by type and what became of them.",
-                                  labels),
-                   1);
-}
-
 static void reject(struct batch *batch,
                    const struct event_fault *fault,
                    const struct event *event)
@@ -72,7 +46,9 @@ static void reject(struct batch *batch,
     struct lb_buf *errors = &batch->errors;
 
     batch->rejected_count++;
-    count_fault(fault, event);
+    event_fault_count(fault, event == NULL || event->site == NULL
+                                 ? NULL
+                                 : entry_type_name(event->entry.type));
     if (batch->listed_count >= BATCH_ERRORS) {
         return;
     }

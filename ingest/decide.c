@@ -115,6 +115,22 @@ static bool is_other_campaign(const struct decide_pair *pair,
                          entry->text[ENTRY_TEXT_UTM_CONTENT]);
 }
 
+/* Whether the pair's latest event is near enough to be of one visit. */
+static bool is_near(const struct decide_pair *pair, const struct entry *entry)
+{
+    return is_recent(entry, pair->state.last_received_ms) &&
+           distance(pair->state.last_ts_ms, entry->ts_at_ms) <=
+               DECIDE_WINDOW_MS;
+}
+
+bool decide_has_visit(const struct decide *decide, const struct entry *entry)
+{
+    const struct decide_pair *pair =
+        entry->visitor == 0 ? NULL : recall(decide, entry);
+
+    return pair != NULL && is_near(pair, entry);
+}
+
 void decide_event(struct decide *decide,
                   struct entry *entry,
                   enum decide_own own,
@@ -122,7 +138,7 @@ void decide_event(struct decide *decide,
 {
     const struct decide_pair *pair =
         entry->visitor == 0 ? NULL : recall(decide, entry);
-    bool is_near;
+    bool is_same_visit;
     bool is_repeat;
 
     *from_out = NULL;
@@ -144,13 +160,11 @@ void decide_event(struct decide *decide,
         entry->is_orphan = since_ms < 0 || since_ms > DECIDE_WINDOW_MS;
     }
     entry->is_double_tap = is_double_tap(decide, pair, entry);
-    is_near =
-        is_recent(entry, pair->state.last_received_ms) &&
-        distance(pair->state.last_ts_ms, entry->ts_at_ms) <= DECIDE_WINDOW_MS;
+    is_same_visit = is_near(pair, entry);
     is_repeat = own == DECIDE_OWN_REFERRER &&
                 is_same_text(decide_pairs_text(pair->state.kept, 0),
                              entry->text[ENTRY_TEXT_REFERRER]);
-    if (is_near && entry->traffic == ENTRY_HUMAN &&
+    if (is_same_visit && entry->traffic == ENTRY_HUMAN &&
         (own == DECIDE_OWN_NOTHING || is_repeat)) {
         for (size_t i = 0; i < NUMBERS; i++) {
             decide->given.dict[i] = pair->state.dict[i];
@@ -161,7 +175,8 @@ void decide_event(struct decide *decide,
         *from_out = &decide->given;
         entry->is_visit_start = false;
     } else {
-        entry->is_visit_start = !is_near || is_other_campaign(pair, entry);
+        entry->is_visit_start =
+            !is_same_visit || is_other_campaign(pair, entry);
     }
 }
 

@@ -45,6 +45,10 @@ void decide_event(struct decide *decide,
                   enum decide_own own,
                   const struct decide_attribution **from_out);
 
+/* Whether the entry's visitor is within a visit: had an event of the same class
+ * in the 30 minutes before. */
+bool decide_has_visit(const struct decide *decide, const struct entry *entry);
+
 /* Remembers an event as it is stored: after decide_event(), and at start for
  * each of the log's last 30 minutes. */
 LB_MUST_CHECK enum lb_err decide_remember(struct decide *decide,

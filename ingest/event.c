@@ -12,6 +12,7 @@
 #include "ingest/event_client.h"
 #include "ingest/event_parts.h"
 #include "sql/auth.h"
+#include "sql/engagement.h"
 
 enum field_kind {
     FIELD_TEXT,
@@ -302,6 +303,26 @@ static bool read_texts(struct reading *reading)
     return true;
 }
 
+/* The page with what follows the first '#' of url; NULL: out of memory. */
+static const char *
+add_fragment(struct reading *reading, const char *page, const char *url)
+{
+    const char *fragment = strchr(url, '#');
+    size_t page_len = strlen(page);
+    size_t fragment_bytes = fragment == NULL ? 0 : strlen(fragment) + 1;
+    char *text;
+
+    if (fragment == NULL) {
+        return page;
+    }
+    text = lb_arena_alloc(reading->arena, page_len + fragment_bytes);
+    if (text != NULL) {
+        memcpy(text, page, page_len);
+        memcpy(text + page_len, fragment, fragment_bytes);
+    }
+    return text;
+}
+
 /* Host and path of the event's URL. */
 static bool read_url(struct reading *reading, const char **host_out)
 {
@@ -329,6 +350,11 @@ static bool read_url(struct reading *reading, const char **host_out)
     len = strcspn(path, "?#");
     entry->text[ENTRY_TEXT_PAGE] =
         len == 0 ? "/" : lb_arena_text(reading->arena, path, len);
+    if (reading->context->is_fragment_kept &&
+        entry->text[ENTRY_TEXT_PAGE] != NULL) {
+        entry->text[ENTRY_TEXT_PAGE] =
+            add_fragment(reading, entry->text[ENTRY_TEXT_PAGE], path);
+    }
     entry->text[ENTRY_TEXT_HOST] = *host_out;
     return entry->text[ENTRY_TEXT_PAGE] != NULL || no_memory(reading);
 }
@@ -458,6 +484,27 @@ static bool read_client(struct reading *reading)
     return rc == LB_OK || no_memory(reading);
 }
 
+bool event_engage(struct event *event,
+                  int scroll_depth,
+                  int64_t attention_ms,
+                  struct lb_arena *arena)
+{
+    const char *page = event->entry.text[ENTRY_TEXT_PAGE];
+    struct event_engagement *engagement =
+        lb_arena_calloc(arena, sizeof(*engagement));
+
+    if (engagement == NULL) {
+        return false;
+    }
+    engagement->scroll_depth = scroll_depth;
+    engagement->attention_ms = attention_ms;
+    engagement->data_bytes = engagement_bytes(page);
+    engagement->data = lb_arena_alloc(arena, engagement->data_bytes);
+    event->entry.kind = ENTRY_ENGAGEMENT;
+    event->engagement = engagement;
+    return engagement->data != NULL;
+}
+
 static char *keep_text(const char **text, char *at)
 {
     size_t bytes = *text == NULL ? 0 : strlen(*text) + 1;
@@ -504,6 +551,7 @@ bool event_read(const struct event_context *context,
     memset(event_out, 0, sizeof(*event_out));
     event_out->entry.kind = ENTRY_EVENT;
     event_out->entry.is_silent = context->is_silent;
+    event_out->entry.is_passive = context->is_passive;
     event_out->entry.is_qr = context->is_qr;
     if (!cJSON_IsObject(json)) {
         return event_fault_set(reading.fault, "bad_type", "event",

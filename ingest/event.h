@@ -43,6 +43,17 @@ struct event {
     bool is_own_kept;
     enum entry_traffic own_traffic;
     const char *own_texts[EVENT_OWN_TEXTS];
+    /* Not an event: it tells of the visit that is under way. */
+    struct event_engagement *engagement; /* NULL: an event */
+    bool is_dropped; /* an engagement without a visit; set at append */
+};
+
+/* How much of a page was seen, and the place for what the log keeps of it. */
+struct event_engagement {
+    int scroll_depth; /* percent, or ENGAGEMENT_UNKNOWN */
+    int64_t attention_ms;
+    char *data; /* filled at append */
+    size_t data_bytes;
 };
 
 /* What all events of a request share.  Read-only while events are read. */
@@ -72,6 +83,8 @@ struct event_context {
     bool is_qr;        /* a QR code brought the visitor */
     /* Lengths were looked at before, by another dialect's rules. */
     bool is_length_free;
+    bool is_passive;       /* the event came by itself, without the visitor */
+    bool is_fragment_kept; /* the page is the path with its #fragment */
     bool is_private; /* the client asks not to be recognised: no visitor, city,
                         region or click identifier */
 };
@@ -83,6 +96,13 @@ bool event_read(const struct event_context *context,
                 struct lb_arena *arena,
                 struct event *event_out,
                 struct event_fault *fault_out);
+
+/* Makes of an event that was read an engagement with its page; false when the
+ * arena is full. */
+bool event_engage(struct event *event,
+                  int scroll_depth,
+                  int64_t attention_ms,
+                  struct lb_arena *arena);
 
 /* Copies the texts of an event into arena, out of the one in which it was read;
  * false when it is full. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ip.h"
+#include "base/metrics.h"
 #include "base/text.h"
 
 #define SHOWN_BYTES 64 /* of a sender's word in an error */
@@ -29,6 +30,28 @@ bool event_fault_set(struct event_fault *fault,
     fault->message[lb_text_cut(fault->message, strlen(fault->message),
                                sizeof(fault->message) - 4)] = '\0';
     return false;
+}
+
+void event_fault_count(const struct event_fault *fault, const char *type)
+{
+    char labels[64];
+
+    if (strcmp(fault->code, "event_too_large") == 0) {
+        lb_metrics_limit_hit("event_bytes");
+    } else if (strcmp(fault->code, "too_long") == 0) {
+        lb_metrics_limit_hit("text_bytes");
+    }
+    (void)snprintf(labels, sizeof(labels), "code=\"%s\"", fault->code);
+    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER,
+                                  "linkbell_events_rejected_total",
+                                  "Events refused, by code.", labels),
+                   1);
+    (void)snprintf(labels, sizeof(labels), "type=\"%s\",result=\"rejected\"",
+                   type == NULL ? "unknown" : type);
+    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER, "linkbell_events_total",
+                                  "Events by type and what became of them.",
+                                  labels),
+                   1);
 }
 
 const char *event_fault_shown(const char *word)

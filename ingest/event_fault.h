@@ -1,4 +1,4 @@
-/* event_fault.h - why an event is refused.  Pure. */
+/* event_fault.h - why an event is refused. */
 #ifndef LINKBELL_INGEST_EVENT_FAULT_H
 #define LINKBELL_INGEST_EVENT_FAULT_H
 
@@ -21,6 +21,9 @@ bool event_fault_set(struct event_fault *fault,
                      const char *field,
                      const char *fmt,
                      ...) LB_PRINTF(4, 5);
+
+/* Counts a refused event; type NULL: it was not read so far. */
+void event_fault_count(const struct event_fault *fault, const char *type);
 
 /* A sender's word as an error may repeat it: errors are kept under an
  * Idempotency-Key and end in the senders' logs, so a word that may be

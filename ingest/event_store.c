@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "ingest/burst.h"
 #include "ingest/dedupe.h"
+#include "ingest/engagement_store.h"
 #include "ingest/utm_cap_store.h"
 #include "sql/log_store.h"
 
@@ -575,6 +576,12 @@ enum lb_err event_store_append(struct event_store *store,
         int64_t received_ms = session == NULL ? events[i]->entry.received_at_ms
                                               : lb_clock_wall_ms();
 
+        is_duplicate_out[i] = false;
+        if (events[i]->engagement != NULL) {
+            rc = engagement_store_append(store->cursor, store->decide, db,
+                                         events[i], err);
+            continue;
+        }
         is_duplicate_out[i] =
             dedupe_has(store->dedupe, hash) ||
             (session != NULL && dedupe_has(session->known, hash));

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 #include "ingest/agent_cache.h"
+#include "ingest/client_rate.h"
 #include "ingest/datacentre.h"
 
 #define HINT_BYTES 96
@@ -23,6 +24,7 @@ struct intake {
     struct agent_cache *agents;    /* owned */
     struct datacentre *datacentre; /* owned */
     struct refused_store *refused; /* owned */
+    struct client_rate *rates;     /* owned */
     struct lb_metric *accepted[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicates;
@@ -101,7 +103,9 @@ enum lb_err intake_new(const struct intake_parts *parts,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     intake->parts = *parts;
-    rc = agent_cache_new(&intake->agents, err);
+    intake->rates = client_rate_new();
+    rc = intake->rates == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                               : agent_cache_new(&intake->agents, err);
     rc = rc == LB_OK
              ? datacentre_new(config->datacentre_list, &intake->datacentre, err)
              : rc;
@@ -118,6 +122,7 @@ void intake_free(struct intake *intake)
         agent_cache_free(intake->agents);
         datacentre_free(intake->datacentre);
         refused_store_free(intake->refused);
+        client_rate_free(intake->rates);
         free(intake);
     }
 }
@@ -201,6 +206,26 @@ bool intake_read_encoding(const struct lb_http_request *http,
     return count == 0;
 }
 
+bool intake_take_rate(struct intake *intake,
+                      struct lb_http_request *http,
+                      const struct lb_ip *client,
+                      size_t count)
+{
+    int64_t per_second = intake->settings.rate_per_ip;
+
+    if (per_second == 0 || client_rate_take(intake->rates, client, count,
+                                            per_second, lb_clock_mono_ms())) {
+        return true;
+    }
+    lb_metrics_limit_hit("rate_per_ip");
+    lb_http_respond_header(http, "Retry-After", "1");
+    lb_http_respond_error(
+        http, 429, "rate_limited",
+        "This address sends more events a second than limits.rate_per_ip.",
+        NULL);
+    return false;
+}
+
 void intake_count(struct intake *intake,
                   struct event *const *events,
                   const bool *is_duplicate,
@@ -213,6 +238,9 @@ void intake_count(struct intake *intake,
     for (size_t i = 0; i < count; i++) {
         int type = (int)events[i]->entry.type;
 
+        if (events[i]->engagement != NULL) {
+            continue;
+        }
         if (is_duplicate[i]) {
             duplicates[type]++;
             sum++;

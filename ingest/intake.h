@@ -74,6 +74,13 @@ void intake_release(struct event_context *context);
 bool intake_read_encoding(const struct lb_http_request *http,
                           enum lb_inflate_kind *kind_out);
 
+/* Whether the client may send count events more this second
+ * (limits.rate_per_ip); else 429 was answered. */
+bool intake_take_rate(struct intake *intake,
+                      struct lb_http_request *http,
+                      const struct lb_ip *client,
+                      size_t count);
+
 /* Counts what became of events that are durable. */
 void intake_count(struct intake *intake,
                   struct event *const *events,

@@ -226,6 +226,11 @@ enum lb_err visitor_number(struct visitors *visitors,
                                 err);
 }
 
+int64_t visitor_known_number(const struct visitor_salt *salt, uint64_t hash)
+{
+    return visitor_store_known(salt, hash);
+}
+
 /* Takes salts out of the lists: those of an import, or those expired at now_ms.
  */
 static struct visitor_salt *

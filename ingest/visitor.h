@@ -55,6 +55,9 @@ LB_MUST_CHECK enum lb_err visitor_number(struct visitors *visitors,
                                          int64_t *number_out,
                                          struct lb_error *err);
 
+/* Writer thread: the same for a hash that has a number already; else 0. */
+int64_t visitor_known_number(const struct visitor_salt *salt, uint64_t hash);
+
 /* The hash under a salt's 32 bytes alone, for finding one of them again. */
 uint64_t visitor_hash_salted(const uint8_t *salt,
                              const char *site_id,

@@ -365,6 +365,11 @@ enum lb_err visitor_store_number(struct visitor_store *store,
     return LB_OK;
 }
 
+int64_t visitor_store_known(const struct visitor_salt *salt, uint64_t hash)
+{
+    return lookup(salt, hash);
+}
+
 void visitor_store_forget(struct visitor_salt *salt, int64_t number)
 {
     if (number == 0) {

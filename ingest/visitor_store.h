@@ -44,6 +44,8 @@ LB_MUST_CHECK enum lb_err visitor_store_number(struct visitor_store *store,
                                                uint64_t hash,
                                                int64_t *number_out,
                                                struct lb_error *err);
+/* 0: the hash has no number. */
+int64_t visitor_store_known(const struct visitor_salt *salt, uint64_t hash);
 /* Takes the visitor of that number out of the map; with 0 all of them, and the
  * salt counts as not saved. */
 void visitor_store_forget(struct visitor_salt *salt, int64_t number);

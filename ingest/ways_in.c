@@ -5,8 +5,11 @@
 
 #include "ingest/hook.h"
 #include "ingest/ingest_api.h"
+#include "ingest/pixel.h"
+#include "ingest/plausible_api.h"
 #include "ingest/redirect_api.h"
 #include "ingest/relabel_api.h"
+#include "ingest/script.h"
 
 struct ways_in {
     struct intake *intake;
@@ -14,6 +17,7 @@ struct ways_in {
     struct redirect_api *redirects;
     struct relabel_api *relabel;
     struct hook_api *hooks;
+    struct script *script;
 };
 
 enum lb_err ways_in_new(struct lb_http_server *server,
@@ -37,9 +41,13 @@ enum lb_err ways_in_new(struct lb_http_server *server,
              : rc;
     rc = rc == LB_OK ? hook_api_new(server, ways->intake, &ways->hooks, err)
                      : rc;
-    return rc == LB_OK
-               ? relabel_api_new(server, ways->intake, &ways->relabel, err)
-               : rc;
+    rc = rc == LB_OK
+             ? relabel_api_new(server, ways->intake, &ways->relabel, err)
+             : rc;
+    rc = rc == LB_OK ? plausible_api_add(server, ways->intake, err) : rc;
+    rc = rc == LB_OK ? pixel_add(server, ways->intake, err) : rc;
+    rc = rc == LB_OK ? script_new(server, &ways->script, err) : rc;
+    return rc;
 }
 
 void ways_in_set_config(struct ways_in *ways, const struct lb_config *config)
@@ -58,6 +66,7 @@ void ways_in_free(struct ways_in *ways)
     if (ways != NULL) {
         relabel_api_free(ways->relabel);
         hook_api_free(ways->hooks);
+        script_free(ways->script);
         redirect_api_free(ways->redirects);
         ingest_api_free(ways->events);
         intake_free(ways->intake);

@@ -18,7 +18,8 @@ enum entry_kind {
     ENTRY_CLOCK_BACK = 6, /* the wall clock was set back by more than 10 s */
     ENTRY_RULE_READY = 7, /* a rule has learnt and decides from here on */
     ENTRY_COVERAGE = 8,   /* figures of a site are incomplete (coverage.h) */
-    ENTRY_NOTICE = 9      /* the owner is to be told (notice.h) */
+    ENTRY_NOTICE = 9,     /* the owner is to be told (notice.h) */
+    ENTRY_ENGAGEMENT = 10 /* how far a visitor read; data: sql/engagement.h */
 };
 
 enum entry_type {
@@ -105,6 +106,7 @@ struct entry {
     bool is_qr;
     bool is_silent;      /* imported: rules learn from it and stay silent */
     bool is_visit_start; /* the first event of a visit */
+    bool is_passive;     /* came by itself: does not undo a bounce */
     bool has_amount;
     int64_t amount_hundredths;
     uint64_t email_hash; /* of the address it gave, kept or not; 0: none; only

@@ -344,8 +344,11 @@ enum lb_err erase_step(struct erase *erase,
         for (int i = 0; i < ERASE_BATCH && rc == LB_OK &&
                         erase->done_count < erase->found_count;
              i++) {
-            rc = remove_seq(erase, db, cache,
-                            erase->found[erase->done_count++].seq, err);
+            const struct erase_found *one = &erase->found[erase->done_count++];
+
+            rc = one->is_engagement
+                     ? db_run_number(db, SQL_ERASE_ENTRY, one->seq, err)
+                     : remove_seq(erase, db, cache, one->seq, err);
         }
     } else if (erase->next_visitor < erase->visitor_count) {
         rc = rc == LB_OK

@@ -73,6 +73,7 @@ struct erase_found {
     int64_t seq;
     int64_t site;
     int64_t day; /* local, of ts */
+    bool is_engagement;
 };
 
 struct erase {

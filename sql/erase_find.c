@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/zone.h"
+#include "sql/engagement.h"
 #include "sql/log_store.h"
 
 #define PERIOD_BEFORE_DAYS 2 /* of a visitor's events before its day, */
 #define PERIOD_AFTER_DAYS 34 /* and after: a month, and any zone */
+#define ENGAGEMENT_ARENA_BYTES ((size_t)256 * 1024)
 
 /* --- who is meant ----------------------------------------------------------
  */
@@ -184,7 +186,9 @@ static enum lb_err add_found(struct erase *erase,
         erase->found_cap = cap;
     }
     erase->found[erase->found_count++] = (struct erase_found){
-        seq, site, known == NULL ? 0 : lb_zone_local_day(known->zone, ts_ms)};
+        .seq = seq,
+        .site = site,
+        .day = known == NULL ? 0 : lb_zone_local_day(known->zone, ts_ms)};
     return LB_OK;
 }
 
@@ -257,13 +261,14 @@ erase_find_who(struct erase *erase, struct db *db, struct lb_error *err)
  */
 
 static bool is_visitor_meant(const struct erase *erase,
-                             const struct entry *entry)
+                             int64_t site,
+                             int64_t day,
+                             int64_t number)
 {
-    for (size_t i = 0; i < erase->visitor_count && entry->visitor != 0; i++) {
+    for (size_t i = 0; i < erase->visitor_count && number != 0; i++) {
         const struct erase_visitor *one = &erase->visitors[i];
 
-        if (one->site == entry->site && one->day == entry->visitor_day &&
-            one->number == entry->visitor) {
+        if (one->site == site && one->day == day && one->number == number) {
             return true;
         }
     }
@@ -307,7 +312,8 @@ static enum lb_err consider(struct erase *erase,
     enum lb_err rc = LB_OK;
 
     if (!erase_is_whole_site(erase)) {
-        if (!is_visitor_meant(erase, entry)) {
+        if (!is_visitor_meant(erase, entry->site, entry->visitor_day,
+                              entry->visitor)) {
             return LB_OK;
         }
         rc = has_address(erase, db, entry->seq, &is_other, err);
@@ -317,8 +323,37 @@ static enum lb_err consider(struct erase *erase,
                : rc;
 }
 
+/* How far the visitor, or the site's visitors, read. */
+static enum lb_err consider_engagement(struct erase *erase,
+                                       const struct entry *entry,
+                                       struct lb_arena *arena,
+                                       struct lb_error *err)
+{
+    struct engagement seen;
+    enum lb_err rc;
+
+    if (entry->received_at_ms >= erase->order.before_at_ms) {
+        return LB_OK;
+    }
+    lb_arena_clear(arena);
+    rc = engagement_read(entry->data, arena, &seen, err);
+    if (rc != LB_OK ||
+        !(erase_is_whole_site(erase)
+              ? is_site_meant(erase, seen.site)
+              : is_visitor_meant(erase, seen.site, seen.visitor_day,
+                                 seen.visitor))) {
+        return rc;
+    }
+    rc = add_found(erase, entry->seq, seen.site, entry->received_at_ms, err);
+    if (rc == LB_OK) {
+        erase->found[erase->found_count - 1].is_engagement = true;
+    }
+    return rc;
+}
+
 static void narrow(const struct erase *erase, struct log_range *range)
 {
+    range->has_other_kinds = true;
     range->to_at_ms = erase->order.before_at_ms;
     if (erase_is_whole_site(erase)) {
         range->sites = erase->sites;
@@ -350,6 +385,7 @@ enum lb_err erase_find_piece(struct erase *erase,
                               .upto_seq = erase->after_seq + ERASE_PIECE_SEQS,
                               .from_at_ms = INT64_MIN};
     struct dict_cache *cache = dict_cache_new();
+    struct lb_arena *arena = lb_arena_new(ENGAGEMENT_ARENA_BYTES);
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     int64_t next_seq = 0;
@@ -357,15 +393,22 @@ enum lb_err erase_find_piece(struct erase *erase,
 
     *is_over_out = false;
     narrow(erase, &range);
-    rc = cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : rc;
+    rc = cache == NULL || arena == NULL
+             ? lb_err_set(err, LB_ENOMEM, "out of memory")
+             : rc;
     rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
     while (rc == LB_OK &&
            (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
            entry != NULL) {
-        rc = consider(erase, db, entry, err);
+        if (entry->kind == ENTRY_EVENT) {
+            rc = consider(erase, db, entry, err);
+        } else if (entry->kind == ENTRY_ENGAGEMENT) {
+            rc = consider_engagement(erase, entry, arena, err);
+        }
     }
     log_reader_close(reader);
     dict_cache_free(cache);
+    lb_arena_free(arena);
     erase->after_seq = range.upto_seq;
     *is_over_out = rc != LB_OK || erase->after_seq >= next_seq ||
                    (!erase_is_whole_site(erase) && erase->visitor_count == 0);
@@ -383,7 +426,7 @@ void erase_find_each_day(const struct erase *erase,
         const struct catalog_site *site =
             catalog_site_by_number(erase->catalog, one->site);
 
-        if (site != NULL &&
+        if (site != NULL && !one->is_engagement &&
             (i == 0 || one->site != one[-1].site || one->day != one[-1].day)) {
             each(ctx, site, one->day);
         }

@@ -10,6 +10,7 @@
 #define BIT_QR 6
 #define BIT_SILENT 7
 #define BIT_VISIT_START 8
+#define BIT_PASSIVE 9
 #define SITE_BITS                                                              \
     63 /* sites share bits of a block's set, number modulo this                \
         */
@@ -35,7 +36,8 @@ static int64_t bits_of(const struct entry *entry)
            (int64_t)entry->is_orphan << BIT_ORPHAN |
            (int64_t)entry->is_qr << BIT_QR |
            (int64_t)entry->is_silent << BIT_SILENT |
-           (int64_t)entry->is_visit_start << BIT_VISIT_START;
+           (int64_t)entry->is_visit_start << BIT_VISIT_START |
+           (int64_t)entry->is_passive << BIT_PASSIVE;
 }
 
 static void read_bits(int64_t bits, struct entry *entry)
@@ -47,6 +49,7 @@ static void read_bits(int64_t bits, struct entry *entry)
     entry->is_qr = (bits >> BIT_QR & 1) != 0;
     entry->is_silent = (bits >> BIT_SILENT & 1) != 0;
     entry->is_visit_start = (bits >> BIT_VISIT_START & 1) != 0;
+    entry->is_passive = (bits >> BIT_PASSIVE & 1) != 0;
 }
 
 static enum lb_err

@@ -1,16 +1,26 @@
 /* lb.js - linkbell's tracker: views, link clicks, forms as leads.  No cookie, no storage. */
 (function () {
-  var doc = document, place = location, script = doc.currentScript, root = window;
-  var site = script.getAttribute("data-site") || place.hostname;
-  var api = script.getAttribute("data-api") || new URL(script.src).origin + "/api/event";
-  var auto = script.getAttribute("data-auto");
-  var hash = script.hasAttribute("data-hash"), last;
-  auto = auto === null ? "view,click,form" : auto;
+  var doc = document, place = location, root = window, script = doc.currentScript;
+  var own = new URL(script.src), waiting = [], names = ["linkbell"], last;
+
+  function attribute(name) { return script.getAttribute("data-" + name); }
+
+  var site = attribute("site") || attribute("domain") || place.hostname;
+  var api = attribute("api") || own.origin + "/api/event";
+  var auto = attribute("auto"), hash = attribute("hash") !== null;
+  if (auto === null) auto = "view,click,form";
+  /* Somebody is at work on the page. */
+  var silent = attribute("local") === null &&
+    (place.protocol === "file:" || /^(localhost|127\.[\d.]+|\[::1\])$/.test(place.hostname));
+  /* A page made for Plausible calls it by that name. */
+  if (attribute("domain")) names.push("plausible");
 
   function send(name, options) {
-    var event = {n: name, u: place.href, d: site, r: doc.referrer || null};
-    var body, callback = options.callback;
+    var event = {n: name, u: options.u || place.href, d: site, r: doc.referrer || null};
+    var callback = options.callback, body;
+    if (silent) return callback && callback({});
     if (hash) event.h = 1;
+    if (options.interactive === false) event.i = false;
     if (options.type) event.t = options.type;
     if (options.link) event.l = options.link;
     if (options.props) event.p = options.props;
@@ -25,7 +35,7 @@
   }
 
   function view(again) {
-    var page = place.pathname + place.search + (hash ? place.hash : "");
+    var page = place.pathname + (hash ? place.hash : "");
     if (again !== true && page === last) return;
     last = page;
     send("pageview", {type: "view"});
@@ -34,24 +44,27 @@
   /* data-lb-prop-plan="pro" is the property plan. */
   function props(element, more) {
     var found = more || {};
-    [].forEach.call(element.attributes, function (attribute) {
-      if (!attribute.name.indexOf("data-lb-prop-")) found[attribute.name.slice(13)] = attribute.value;
+    [].forEach.call(element.attributes, function (one) {
+      if (!one.name.indexOf("data-lb-prop-")) found[one.name.slice(13)] = one.value;
     });
     return found;
   }
 
+  /* The element around what was hit, unless that is to be silent. */
   function near(event, selector) {
-    var element = event.target.closest && event.target.closest(selector);
-    return element && !element.closest("[data-lb-ignore]") ? element : null;
+    var hit = event.target;
+    return hit.closest && !hit.closest("[data-lb-ignore]") && hit.closest(selector);
   }
 
   function click(event) {
     var named = near(event, "[data-lb-event]"), a = near(event, "a[href]"), link;
-    if (event.type === "auxclick" && event.button !== 1) return;
+    /* The middle button opens links and does nothing else. */
+    if (event.type === "auxclick" && (event.button !== 1 || !a)) return;
     if (named) send(named.getAttribute("data-lb-event"), {type: "conversion", props: props(named)});
     if (!a || auto.indexOf("click") < 0) return;
     link = a.getAttribute("data-lb-link");
-    if (link || (/^http/.test(a.protocol) && a.host !== place.host))
+    /* A short link of linkbell counts itself. */
+    if (link || (/^http/.test(a.protocol) && a.host !== place.host && a.host !== own.host))
       send("Outbound Link: Click", {type: "click", link: link, props: props(a, {url: a.href})});
   }
 
@@ -61,32 +74,33 @@
     [].forEach.call(form.querySelectorAll("[data-lb-contact]"), function (field) {
       if (field.value && !field.closest("[data-lb-ignore]")) contact[field.getAttribute("data-lb-contact")] = field.value;
     });
-    send(form.getAttribute("data-lb-lead") || form.getAttribute("name") || form.id || "Form: Submission",
+    send(form.getAttribute("data-lb-lead") || form.getAttribute("name") || form.getAttribute("id") || "Form: Submission",
       {type: "lead", contact: contact, props: props(form)});
   }
 
   function start() {
     var push = history.pushState, on = root.addEventListener;
-    var waiting = (root.linkbell && root.linkbell.q) || [];
-    root.linkbell = function (name, options) { send(name, options || {}); };
-    waiting.forEach(function (words) { root.linkbell.apply(null, words); });
+    names.forEach(function (name) {
+      root[name] = function (what, options) { send(what, options || {}); };
+    });
+    if (auto.indexOf("view") >= 0) {
+      history.pushState = function () { push.apply(this, arguments); view(); };
+      on("popstate", view);
+      if (hash) on("hashchange", view);
+      on("pageshow", function (event) { if (event.persisted) view(true); });
+      view(true);
+    }
+    waiting.forEach(function (words) { send(words[0], words[1] || {}); });
     on.call(doc, "click", click, true);
     on.call(doc, "auxclick", click, true);
     if (auto.indexOf("form") >= 0) on.call(doc, "submit", submit, true);
-    if (auto.indexOf("view") < 0) return;
-    history.pushState = function () { push.apply(this, arguments); view(); };
-    on("popstate", view);
-    if (hash) on("hashchange", view);
-    on("pageshow", function (event) { if (event.persisted) view(true); });
-    view(true);
   }
 
-  if (!script.hasAttribute("data-local") &&
-      (place.protocol === "file:" || /^(localhost|127\.[\d.]+|\[::1\])$/.test(place.hostname))) {
-    root.linkbell = function () {};
-  } else if (doc.prerendering) {
-    doc.addEventListener("prerenderingchange", start);
-  } else {
-    start();
-  }
+  /* Calls from before the script, and of a page that is not shown yet, wait. */
+  names.forEach(function (name) {
+    waiting = waiting.concat((root[name] && root[name].q) || []);
+    root[name] = function () { waiting.push(arguments); };
+  });
+  if (doc.prerendering) doc.addEventListener("prerenderingchange", start);
+  else start();
 })();

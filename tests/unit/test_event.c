@@ -443,6 +443,40 @@ static void pages_and_hosts_come_from_the_url(void **state)
     }
 }
 
+static void a_fragment_is_part_of_the_page_where_it_is_kept(void **state)
+{
+    static const struct {
+        const char *url;
+        const char *page;
+    } cases[] = {
+        {"https://alice.bio/a?b=1#/c?d#e", "/a#/c?d#e"},
+        {"https://alice.bio#x", "/#x"},
+        {"https://alice.bio/a#", "/a#"},
+        {"https://alice.bio/a?b", "/a"},
+        {"/a#b", "/a#b"},
+    };
+    struct event_bench *bench = *state;
+
+    bench->context.is_fragment_kept = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char json[200];
+
+        (void)snprintf(json, sizeof(json), HEAD ",\"url\":\"%s\"}",
+                       cases[i].url);
+        assert_text(event_bench_take(bench, json), ENTRY_TEXT_PAGE,
+                    cases[i].page);
+    }
+}
+
+static void an_event_may_come_by_itself(void **state)
+{
+    struct event_bench *bench = *state;
+
+    assert_false(event_bench_take(bench, HEAD "}")->is_passive);
+    bench->context.is_passive = true;
+    assert_true(event_bench_take(bench, HEAD "}")->is_passive);
+}
+
 static void the_utm_object_beats_the_url_key_by_key(void **state)
 {
     struct event_bench *bench = *state;
@@ -634,6 +668,8 @@ int main(void)
         TEST(props_hold_30_pairs),
         TEST(amounts_are_exact_to_the_hundredth),
         TEST(pages_and_hosts_come_from_the_url),
+        TEST(a_fragment_is_part_of_the_page_where_it_is_kept),
+        TEST(an_event_may_come_by_itself),
         TEST(the_utm_object_beats_the_url_key_by_key),
         TEST(own_attribution_is_campaign_referrer_or_nothing),
         TEST(visitors_come_from_id_or_address_and_agent),

@@ -143,6 +143,7 @@ static void check_numbers(const struct entry *got, const struct entry *want)
     assert_int_equal(got->is_qr, want->is_qr);
     assert_int_equal(got->is_silent, want->is_silent);
     assert_int_equal(got->is_visit_start, want->is_visit_start);
+    assert_int_equal(got->is_passive, want->is_passive);
     assert_int_equal(got->has_amount, want->has_amount);
     assert_int_equal(got->amount_hundredths, want->amount_hundredths);
     assert_int_equal(got->visitor_day, want->visitor_day);
@@ -255,9 +256,9 @@ static void each_flag_is_its_own(void **state)
 {
     struct world *world = *state;
     const struct log_range range = everything();
-    struct entry want[32];
+    struct entry want[64];
 
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 64; i++) {
         want[i] = event_of(i + 1, 1, 100);
         want[i].type = (enum entry_type)(i % ENTRY_TYPE_COUNT);
         want[i].traffic = (enum entry_traffic)(i / 8 % ENTRY_TRAFFIC_COUNT);
@@ -266,10 +267,11 @@ static void each_flag_is_its_own(void **state)
         want[i].is_qr = (i & 4) != 0;
         want[i].is_silent = (i & 8) != 0;
         want[i].is_visit_start = (i & 16) != 0;
+        want[i].is_passive = (i & 32) != 0;
         insert(world, &want[i]);
     }
     open_reader(world, &range);
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 64; i++) {
         const struct entry *got = next(world);
 
         assert_non_null(got);
