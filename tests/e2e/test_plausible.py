@@ -167,7 +167,7 @@ class Engagements(unittest.TestCase):
         self.addCleanup(self.bell.__exit__, None, None, None)
 
     def entries(self):
-        return [json.loads(data) for data, in log(self.bell, "SELECT data FROM entries WHERE kind = 8 ORDER BY seq")]
+        return [json.loads(data) for data, in log(self.bell, "SELECT data FROM entries WHERE kind = 10 ORDER BY seq")]
 
     def test_one_of_a_known_visit_is_kept_and_nothing_counts_it(self):
         self.assertEqual(send(self.bell, self.SEEN).headers["x-plausible-dropped"], "1")

@@ -14,6 +14,13 @@ privacy: { keep_contact: [%s] }
 bots: { burst_per_minute: 5 }
 sites:
   - { id: alice.bio, timezone: Europe/Paris, hosts: [l.alice.bio] }
+sources:
+  - { id: linkmi, kind: linkmi, site: alice.bio, scheme: none, allow_unsigned: true }
+  - { id: dub, kind: dub, site: alice.bio, scheme: none, allow_unsigned: true }
+  - { id: closed, kind: linkmi, site: alice.bio, header: X-Signature, secrets_env: [HOME] }
+  - { id: crm, kind: generic, site: alice.bio, scheme: none, allow_unsigned: true,
+      map: { type: lead, id: $.id, contact.email: $.email, contact.name: $.name, contact.message: $.message,
+             contact.phone: $.phone, ip: $.ip, user_agent: $.agent, visitor: $.visitor, referrer: $.from } }
 rules:
   - { id: lead, kind: event, match: { type: lead } }
   - { id: many, kind: threshold, metric: clicks_raw, per: [visitor], window: 1h, above: 0 }
@@ -159,8 +166,27 @@ def way_import_bitly(bell):
     bell.run("import", "--site", "alice.bio", "--format", "bitly", "-", stdin=json.dumps(click) + "\n")
 
 
+def way_hooks(bell):
+    leads = [json.dumps({"id": f"h{next(counter)}", "email": EMAIL, "name": NAME, "message": MESSAGE,
+                         "phone": PHONE, "ip": ip, "agent": agent, "visitor": EMAIL,
+                         "from": f"https://{EMAIL}/?x={V4}"}).encode()
+             for ip in ADDRESSES for agent in AGENTS]
+    dub = {"id": "d1", "event": "lead.created", "createdAt": rfc3339(), "data": {
+        "customer": {"email": EMAIL, "name": NAME, "id": PHONE}, "click": {"ip": V4, "refererUrl": f"https://t.co/?{EMAIL}"}}}
+    linkmi = {"event": "subscriber.new", "timestamp": rfc3339(), "payload": {"email": EMAIL, MESSAGE: AGENT}}
+    for path, sent in (("/in/crm", leads), ("/in/dub", [json.dumps(dub).encode()]),
+                       ("/in/linkmi", [json.dumps(linkmi).encode(), json.dumps(linkmi | {"event": EMAIL}).encode(),
+                                       json.dumps(linkmi | {"timestamp": EMAIL}).encode(), b"no json " + EMAIL.encode()])):
+        for data in sent:
+            answer = bell.post(path, data, headers=HEADERS, token=False)
+            assert answer.status in (202, 400, 422), answer
+            bell.post("/in/closed", data, headers=HEADERS | {"X-Signature": EMAIL}, token=False)
+            bell.post(f"/in/{EMAIL}/{EMAIL}", data, headers=HEADERS, token=False)
+    assert "route=/v1/tokens" in bell.log.read_text()
+
+
 # A new way in is a new row.
-WAYS = [way_one, way_array, way_ndjson, way_gzip, way_duplicate_keys, way_idempotency_key,
+WAYS = [way_hooks, way_one, way_array, way_ndjson, way_gzip, way_duplicate_keys, way_idempotency_key,
         way_broken_requests, way_import_ndjson, way_import_csv, way_import_bitly]
 
 
