@@ -18,9 +18,11 @@
 #include "alerts/alerts_api.h"
 #include "alerts/deliver.h"
 #include "alerts/engine.h"
+#include "alerts/learn.h"
 #include "alerts/listen.h"
 #include "alerts/rule_check.h"
 #include "alerts/system_alert.h"
+#include "alerts/ticker.h"
 #include "base/cli.h"
 #include "base/client.h"
 #include "base/client_rules.h"
@@ -82,6 +84,8 @@ struct service {
     struct day_builder *days;
     struct engine *engine;
     struct system_alert *system;
+    struct learn *learn;
+    struct ticker *ticker; /* NULL: nothing goes out, no time is told */
     struct pool *readers;
     struct pool *parsers;
     struct deliver *deliver;
@@ -144,9 +148,9 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     rc = rc == LB_OK ? rollup_store_new(&service->rollups, err) : rc;
     rc = rc == LB_OK ? day_store_new(service->holder, &service->day_store, err)
                      : rc;
-    rc = rc == LB_OK
-             ? engine_new(service->holder, config, &service->engine, err)
-             : rc;
+    rc = rc == LB_OK ? engine_new(writer_db(service->writer), service->holder,
+                                  config, &service->engine, err)
+                     : rc;
     rc = rc == LB_OK ? system_alert_new(config, &service->system, err) : rc;
     if (rc != LB_OK) {
         return rc;
@@ -190,6 +194,8 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     const struct answer_parts asked = {service->auth, service->readers,
                                        service->writer, service->cursor,
                                        service->days};
+    const struct alerts_parts alerts = {service->auth, service->readers,
+                                        service->writer, service->cursor};
     const struct health_parts watched = {
         service->writer, service->cursor, {geo_watch_state, service->geo}};
     enum lb_err rc =
@@ -199,9 +205,9 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                    &service->answers, err)
                      : rc;
     rc = rc == LB_OK ? build_erase(service, err) : rc;
-    rc = rc == LB_OK ? alerts_api_new(service->http, service->auth,
-                                      service->readers, &service->alerts, err)
-                     : rc;
+    rc = rc == LB_OK
+             ? alerts_api_new(service->http, &alerts, &service->alerts, err)
+             : rc;
     rc = rc == LB_OK
              ? token_api_new(service->http, service->auth, service->writer,
                              service->holder, &service->tokens, err)
@@ -221,11 +227,16 @@ static enum lb_err build(struct service *service, struct lb_error *err)
     struct lb_http_server_hooks hooks = health_hooks();
     enum lb_err rc = build_store(service, err);
 
-    service->target =
-        (struct apply_target){service->holder, service->cursor, &all_kinds};
     rc = rc == LB_OK ? pool_new(&service->loop, service->data_dir,
                                 READER_THREADS, &service->readers, err)
                      : rc;
+    rc = rc == LB_OK
+             ? learn_new(service->writer, service->cursor, service->readers,
+                         service->engine, &service->learn, err)
+             : rc;
+    service->target =
+        (struct apply_target){service->holder, service->cursor, &all_kinds,
+                              learn_settle, service->learn};
     rc = rc == LB_OK ? pool_new(&service->loop, NULL, PARSER_THREADS,
                                 &service->parsers, err)
                      : rc;
@@ -255,6 +266,8 @@ static enum lb_err build(struct service *service, struct lb_error *err)
             engine_set_wake(service->engine, deliver_wake, service->deliver);
             system_alert_set_wake(service->system, deliver_wake,
                                   service->deliver);
+            rc = ticker_new(service->writer, service->cursor, service->engine,
+                            service->learn, &service->ticker, err);
         }
     }
     return rc == LB_OK ? writer_start(service->writer, err) : rc;
@@ -288,6 +301,7 @@ static void drain(struct service *service)
 {
     if (!service->is_draining) {
         service->is_draining = true;
+        learn_stop(service->learn); /* so that nobody waits for it */
         if (!service->is_embedded) {
             lb_log(LB_LOG_INFO, "draining", "timeout_ms=%lld",
                    (long long)service->config.shutdown_timeout_ms);
@@ -314,6 +328,8 @@ static void demolish(struct service *service)
     pool_free(service->parsers);
     pool_free(service->readers);
     system_alert_free(service->system);
+    ticker_free(service->ticker);
+    learn_free(service->learn);
     engine_free(service->engine);
     day_builder_free(service->days);
     day_store_free(service->day_store);
@@ -425,21 +441,40 @@ static void start_listening(struct service *service)
     (void)fflush(stdout);
 }
 
+static void on_started(void *ctx, enum lb_err rc, const struct lb_error *err)
+{
+    struct service *service = ctx;
+
+    if (rc != LB_OK) {
+        (void)fprintf(stderr, "linkbell serve: %s\n", err->text);
+        service->has_failed = true;
+        drain(service);
+    } else if (!service->is_draining) {
+        start_listening(service);
+    }
+}
+
+/* The rules have learnt what they can. */
+static void on_settled(void *ctx)
+{
+    struct service *service = ctx;
+
+    if (!service->is_draining) {
+        ticker_start(service->ticker, on_started, service);
+    }
+}
+
 static void on_applied(void *ctx,
                        enum lb_err rc,
                        const char *report,
                        const struct lb_error *err)
 {
-    struct service *service = ctx;
-
     (void)report;
     if (rc != LB_OK) {
-        (void)fprintf(stderr, "linkbell serve: %s\n", err->text);
-        service->has_failed = true;
-        drain(service);
-        return;
+        on_started(ctx, rc, err);
+    } else {
+        on_settled(ctx);
     }
-    start_listening(service);
 }
 
 static enum lb_err find_data_dir(struct service *service, struct lb_error *err)
@@ -473,7 +508,7 @@ static int run_serve(struct service *service, struct lb_yaml *root)
         (void)uv_signal_start(&service->signals[i], on_signal, numbers[i]);
     }
     if (root == NULL) {
-        start_listening(service);
+        learn_settle(service->learn, on_settled, service);
     } else if (apply_submit(service->writer, &service->target, root, on_applied,
                             service, &err) != LB_OK) {
         on_applied(service, err.code, "", &err);
@@ -605,11 +640,7 @@ static int apply_verb(struct lb_cli *cli, int argc, char **argv)
     return apply_command(cli, &all_kinds, argc, argv);
 }
 
-static const struct {
-    const char *name;
-    int (*run)(struct lb_cli *cli, int argc, char **argv);
-    const char *help;
-} verbs[] = {
+static const struct lb_cli_verb verbs[] = {
     {"serve", serve_command, "the service"},
     {"apply", apply_verb,
      "make sites, links, rules and destinations match a file"},
@@ -626,65 +657,14 @@ static const struct {
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},
 };
-#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
-
-static int print_usage(FILE *out, int exit_code)
-{
-    (void)fprintf(out, "usage: linkbell COMMAND [options]\n\n");
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-    }
-    (void)fprintf(
-        out,
-        "\n  linkbell COMMAND --help tells more; --version, --help-config\n");
-    return exit_code;
-}
-
-static int print_settings(void)
-{
-    struct lb_buf help;
-
-    lb_buf_init(&help, (size_t)256 * 1024);
-    lb_config_help(&help);
-    (void)fputs(lb_buf_text(&help), stdout);
-    lb_buf_deinit(&help);
-    return LB_CLI_OK;
-}
-
-static int run_verb(int argc, char **argv)
-{
-    const char *no_color = getenv(
-        "NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread so far */
-    struct lb_cli cli = {.verb = argv[1], .socket_path = socket_path};
-
-    cli.is_terminal =
-        isatty(STDOUT_FILENO) != 0 && (no_color == NULL || no_color[0] == '\0');
-    cli.is_stderr_terminal = isatty(STDERR_FILENO) != 0;
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0) {
-            int exit_code = verbs[i].run(&cli, argc - 1, argv + 1);
-
-            stop_embedded();
-            return exit_code;
-        }
-    }
-    (void)fprintf(stderr, "linkbell: there is no command %s\n\n", argv[1]);
-    return print_usage(stderr, LB_CLI_USAGE);
-}
 
 int main(int argc, char **argv)
 {
+    int exit_code;
+
     lb_process_prepare();
-    if (argc < 2) {
-        return print_usage(stderr, LB_CLI_USAGE);
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        (void)printf("linkbell %s\n", LINKBELL_VERSION);
-        return LB_CLI_OK;
-    }
-    if (strcmp(argv[1], "--help") == 0) {
-        return print_usage(stdout, LB_CLI_OK);
-    }
-    return strcmp(argv[1], "--help-config") == 0 ? print_settings()
-                                                 : run_verb(argc, argv);
+    exit_code = lb_cli_main(verbs, sizeof(verbs) / sizeof(verbs[0]),
+                            socket_path, argc, argv);
+    stop_embedded();
+    return exit_code;
 }

@@ -2,6 +2,7 @@
 #include "alerts/alert_store.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -41,44 +42,67 @@ void alert_store_delivery_id(const char *message,
     (void)SHA256_Update(&ctx, message, strlen(message) + 1);
     (void)SHA256_Update(&ctx, destination, strlen(destination));
     (void)SHA256_Final(digest, &ctx);
-    memcpy(out, "dl_", 3);
+    (void)snprintf(out, ALERT_STORE_DELIVERY_BYTES, "dl_");
     lb_text_to_hex(digest, 8, out + 3);
+}
+
+static enum lb_err put_delivery(struct db *db,
+                                const struct alert_store_row *row,
+                                const char *destination,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERT_PUT_DELIVERY);
+    char id[ALERT_STORE_DELIVERY_BYTES];
+
+    alert_store_delivery_id(row->id, destination, id);
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+        db_bind_text(stmt, 2, row->id);
+        db_bind_text(stmt, 3, destination);
+        (void)sqlite3_bind_int64(stmt, 4, row->fired_at_ms);
+    }
+    return db_run(db, stmt, err);
 }
 
 enum lb_err alert_store_queue(struct db *db,
                               const struct alert_store_row *row,
-                              const char *type,
-                              const char *body,
-                              const char *const *destinations,
-                              size_t count,
+                              const struct alert_store_message *message,
                               struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_ALERT_PUT_MESSAGE);
-    char id[ALERT_STORE_DELIVERY_BYTES];
     enum lb_err rc;
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, row->id);
-        db_bind_text(stmt, 2, type);
+        db_bind_text(stmt, 2, message->type);
         db_bind_text(stmt, 3, row->rule);
         db_bind_text(stmt, 4, row->site);
-        db_bind_text(stmt, 5, body);
+        db_bind_text(stmt, 5, message->body);
         (void)sqlite3_bind_int64(stmt, 6, row->fired_at_ms);
     }
     rc = db_run(db, stmt, err);
-    for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        alert_store_delivery_id(row->id, destinations[i], id);
-        stmt = db_stmt(db, SQL_ALERT_PUT_DELIVERY);
-        if (stmt != NULL) {
-            db_bind_text(stmt, 1, id);
-            db_bind_text(stmt, 2, row->id);
-            db_bind_text(stmt, 3, destinations[i]);
-            (void)sqlite3_bind_int64(stmt, 4, row->fired_at_ms);
-        }
-        rc = db_run(db, stmt, err);
+    for (size_t i = 0; i < message->count && rc == LB_OK; i++) {
+        rc = put_delivery(db, row, message->destinations[i], err);
     }
     return rc;
 }
+
+enum lb_err alert_store_resolve(struct db *db,
+                                const char *id,
+                                int64_t at_ms,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERT_RESOLVE);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+        (void)sqlite3_bind_int64(stmt, 2, at_ms);
+    }
+    return db_run(db, stmt, err);
+}
+
+/* --- what rules know of their groups
+ * ------------------------------------------------------------------------ */
 
 static void bind_key(sqlite3_stmt *stmt, int64_t rule, int64_t site)
 {
@@ -88,107 +112,196 @@ static void bind_key(sqlite3_stmt *stmt, int64_t rule, int64_t site)
     }
 }
 
-enum lb_err alert_store_get_state(struct db *db,
-                                  int64_t rule,
-                                  int64_t site,
-                                  const char *group,
-                                  struct alert_store_state *state_out,
-                                  struct lb_error *err)
+static void
+read_state(sqlite3_stmt *stmt, int column, struct alert_store_state *state)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_GET_STATE);
-    bool has_row = false;
-    enum lb_err rc;
+    const char *alert = (const char *)sqlite3_column_text(stmt, column + 5);
 
-    memset(state_out, 0, sizeof(*state_out));
-    bind_key(stmt, rule, site);
-    if (stmt != NULL) {
-        db_bind_text(stmt, 3, group);
-    }
-    rc = db_next(db, stmt, &has_row, err);
-    if (has_row) {
-        state_out->last_fired_at_ms = sqlite3_column_int64(stmt, 0);
-        state_out->is_firing = sqlite3_column_int(stmt, 1) != 0;
-        state_out->day = sqlite3_column_int64(stmt, 2);
-        state_out->day_count = sqlite3_column_int64(stmt, 3);
-        (void)sqlite3_reset(stmt);
+    state->last_fired_at_ms = sqlite3_column_int64(stmt, column);
+    state->is_firing = sqlite3_column_int(stmt, column + 1) != 0;
+    state->day = sqlite3_column_int64(stmt, column + 2);
+    state->day_count = sqlite3_column_int64(stmt, column + 3);
+    state->began_at_ms = sqlite3_column_int64(stmt, column + 4);
+    (void)snprintf(state->alert, sizeof(state->alert), "%s",
+                   alert == NULL ? "" : alert);
+    state->held_count = sqlite3_column_int64(stmt, column + 6);
+    state->muted_until_ms = sqlite3_column_int64(stmt, column + 7);
+}
+
+enum lb_err alert_store_load(struct db *db,
+                             struct alert_store_group *const *groups,
+                             size_t count,
+                             struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_GET_STATE);
+        bool has_row = false;
+
+        memset(&groups[i]->state, 0, sizeof(groups[i]->state));
+        bind_key(stmt, groups[i]->rule, groups[i]->site);
+        if (stmt != NULL) {
+            db_bind_text(stmt, 3, groups[i]->group);
+        }
+        rc = db_next(db, stmt, &has_row, err);
+        if (has_row) {
+            read_state(stmt, 0, &groups[i]->state);
+            (void)sqlite3_reset(stmt);
+        }
     }
     return rc;
 }
 
-enum lb_err alert_store_put_state(struct db *db,
-                                  int64_t rule,
-                                  int64_t site,
-                                  const char *group,
-                                  const struct alert_store_state *state,
-                                  struct lb_error *err)
+static bool says_nothing(const struct alert_store_state *state)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_PUT_STATE);
-
-    bind_key(stmt, rule, site);
-    if (stmt != NULL) {
-        db_bind_text(stmt, 3, group);
-        (void)sqlite3_bind_int64(stmt, 4, state->last_fired_at_ms);
-        (void)sqlite3_bind_int(stmt, 5, state->is_firing);
-        (void)sqlite3_bind_int64(stmt, 6, state->day);
-        (void)sqlite3_bind_int64(stmt, 7, state->day_count);
-    }
-    return db_run(db, stmt, err);
+    return state->last_fired_at_ms == 0 && state->began_at_ms == 0 &&
+           state->muted_until_ms == 0 && state->day_count == 0 &&
+           state->held_count == 0 && !state->is_firing;
 }
 
-enum lb_err alert_store_get_seen(struct db *db,
-                                 int64_t rule,
-                                 int64_t site,
-                                 const uint8_t hash[16],
-                                 int64_t *last_seen_out,
-                                 struct lb_error *err)
+enum lb_err alert_store_save(struct db *db,
+                             struct alert_store_group *const *groups,
+                             size_t count,
+                             struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_GET_SEEN);
-    bool has_row = false;
-    enum lb_err rc;
+    enum lb_err rc = LB_OK;
 
-    *last_seen_out = 0;
-    bind_key(stmt, rule, site);
-    if (stmt != NULL) {
-        (void)sqlite3_bind_blob(stmt, 3, hash, 16, SQLITE_STATIC);
-    }
-    rc = db_next(db, stmt, &has_row, err);
-    if (has_row) {
-        *last_seen_out = sqlite3_column_int64(stmt, 0);
-        (void)sqlite3_reset(stmt);
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        const struct alert_store_state *state = &groups[i]->state;
+        bool is_empty = says_nothing(state);
+        sqlite3_stmt *stmt =
+            db_stmt(db, is_empty ? SQL_RULE_DROP_STATE : SQL_RULE_PUT_STATE);
+
+        bind_key(stmt, groups[i]->rule, groups[i]->site);
+        if (stmt != NULL) {
+            db_bind_text(stmt, 3, groups[i]->group);
+        }
+        if (stmt != NULL && !is_empty) {
+            (void)sqlite3_bind_int64(stmt, 4, state->last_fired_at_ms);
+            (void)sqlite3_bind_int(stmt, 5, state->is_firing);
+            (void)sqlite3_bind_int64(stmt, 6, state->day);
+            (void)sqlite3_bind_int64(stmt, 7, state->day_count);
+            (void)sqlite3_bind_int64(stmt, 8, state->began_at_ms);
+            db_bind_text(stmt, 9,
+                         state->alert[0] == '\0' ? NULL : state->alert);
+            (void)sqlite3_bind_int64(stmt, 10, state->held_count);
+            (void)sqlite3_bind_int64(stmt, 11, state->muted_until_ms);
+        }
+        rc = db_run(db, stmt, err);
     }
     return rc;
 }
 
-enum lb_err alert_store_put_seen(struct db *db,
-                                 int64_t rule,
-                                 int64_t site,
-                                 const uint8_t hash[16],
-                                 int64_t at_ms,
-                                 struct lb_error *err)
+enum lb_err alert_store_each(
+    struct db *db,
+    int64_t rule,
+    enum lb_err (*each)(void *ctx, const struct alert_store_group *group),
+    void *ctx,
+    struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_PUT_SEEN);
-
-    bind_key(stmt, rule, site);
-    if (stmt != NULL) {
-        (void)sqlite3_bind_blob(stmt, 3, hash, 16, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(stmt, 4, at_ms);
-    }
-    return db_run(db, stmt, err);
-}
-
-enum lb_err alert_store_is_ready(struct db *db,
-                                 int64_t rule,
-                                 bool *is_ready_out,
-                                 struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_GET_READY);
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_EACH_STATE);
+    bool has_row = false;
     enum lb_err rc;
 
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, rule);
     }
-    rc = db_next(db, stmt, is_ready_out, err);
-    if (*is_ready_out) {
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        struct alert_store_group group = {.rule = rule};
+
+        group.site = sqlite3_column_int64(stmt, 0);
+        group.group = (const char *)sqlite3_column_text(stmt, 1);
+        read_state(stmt, 2, &group.state);
+        rc = each(ctx, &group);
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(stmt);
+            return lb_err_set(err, rc, "out of memory");
+        }
+    }
+    return rc;
+}
+
+/* --- values that were seen
+ * ------------------------------------------------------------------------ */
+
+static sqlite3_stmt *bind_seen(sqlite3_stmt *stmt,
+                               const struct alert_store_seen *row)
+{
+    bind_key(stmt, row->rule, row->site);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_blob(stmt, 3, row->hash, (int)sizeof(row->hash),
+                                SQLITE_STATIC);
+    }
+    return stmt;
+}
+
+enum lb_err alert_store_load_seen(struct db *db,
+                                  struct alert_store_seen *rows,
+                                  size_t count,
+                                  struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        sqlite3_stmt *stmt =
+            bind_seen(db_stmt(db, SQL_RULE_GET_SEEN), &rows[i]);
+        bool has_row = false;
+
+        rows[i].last_seen_at_ms = 0;
+        rows[i].is_changed = false;
+        rc = db_next(db, stmt, &has_row, err);
+        if (has_row) {
+            rows[i].last_seen_at_ms = sqlite3_column_int64(stmt, 0);
+            (void)sqlite3_reset(stmt);
+        }
+    }
+    return rc;
+}
+
+enum lb_err alert_store_save_seen(struct db *db,
+                                  const struct alert_store_seen *rows,
+                                  size_t count,
+                                  bool is_learning,
+                                  struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        sqlite3_stmt *stmt;
+
+        if (!rows[i].is_changed) {
+            continue;
+        }
+        stmt = bind_seen(db_stmt(db, SQL_RULE_PUT_SEEN), &rows[i]);
+        if (stmt != NULL) {
+            (void)sqlite3_bind_int64(stmt, 4, rows[i].last_seen_at_ms);
+            (void)sqlite3_bind_int(stmt, 5, is_learning);
+        }
+        rc = db_run(db, stmt, err);
+    }
+    return rc;
+}
+
+/* --- readiness, and the log's account of time
+ * ------------------------------------------------------------------------ */
+
+enum lb_err alert_store_get_ready(struct db *db,
+                                  int64_t rule,
+                                  int64_t *seq_out,
+                                  struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_GET_READY);
+    bool has_row = false;
+    enum lb_err rc;
+
+    *seq_out = -1;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, rule);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row) {
+        *seq_out = sqlite3_column_int64(stmt, 0);
         (void)sqlite3_reset(stmt);
     }
     return rc;
@@ -203,4 +316,72 @@ enum lb_err alert_store_set_ready(struct db *db,
 
     bind_key(stmt, rule, seq);
     return db_run(db, stmt, err);
+}
+
+static enum lb_err forget_rows(struct db *db,
+                               enum sql_query query,
+                               int64_t rule,
+                               int64_t max,
+                               int64_t *count_out,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, query);
+    enum lb_err rc;
+
+    bind_key(stmt, rule, max);
+    rc = db_run(db, stmt, err);
+    *count_out = rc == LB_OK ? sqlite3_changes(db_handle(db)) : 0;
+    return rc;
+}
+
+enum lb_err alert_store_forget(struct db *db,
+                               int64_t max,
+                               bool *has_more_out,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_REMOVED);
+    int64_t count = 0;
+    int64_t rule = 0;
+    enum lb_err rc = db_next(db, stmt, has_more_out, err);
+
+    if (rc != LB_OK || !*has_more_out) {
+        return rc;
+    }
+    rule = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    rc = forget_rows(db, SQL_RULE_FORGET_SEEN, rule, max, &count, err);
+    if (rc == LB_OK && count == 0) {
+        rc = forget_rows(db, SQL_RULE_FORGET_STATE, rule, max, &count, err);
+    }
+    return rc == LB_OK && count == 0
+               ? db_run_number(db, SQL_RULE_FORGET, rule, err)
+               : rc;
+}
+
+enum lb_err alert_store_each_jump(struct db *db,
+                                  int64_t upto_seq,
+                                  bool (*each)(void *ctx,
+                                               const struct entry *entry),
+                                  void *ctx,
+                                  struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_JUMPS);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, upto_seq);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        struct entry entry = {.seq = sqlite3_column_int64(stmt, 0)};
+
+        entry.kind = (enum entry_kind)sqlite3_column_int(stmt, 1);
+        entry.received_at_ms = sqlite3_column_int64(stmt, 2);
+        entry.data = (const char *)sqlite3_column_text(stmt, 3);
+        if (!each(ctx, &entry)) {
+            (void)sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alerts/alerts_act.h"
 #include "alerts/alerts_store.h"
 #include "base/http_request.h"
 #include "base/http_respond.h"
@@ -18,6 +19,7 @@
 struct alerts_api {
     struct auth *auth;
     struct pool *readers;
+    struct alerts_act *act; /* owned */
 };
 
 struct list_request {
@@ -179,8 +181,7 @@ static void check(struct lb_http_request *http, void *ctx)
 }
 
 enum lb_err alerts_api_new(struct lb_http_server *server,
-                           struct auth *auth,
-                           struct pool *readers,
+                           const struct alerts_parts *parts,
                            struct alerts_api **api_out,
                            struct lb_error *err)
 {
@@ -195,8 +196,10 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
     if (api == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    api->auth = auth;
-    api->readers = readers;
+    api->auth = parts->auth;
+    api->readers = parts->readers;
+    rc = alerts_act_new(server, parts->auth, parts->writer, parts->cursor,
+                        &api->act, err);
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -206,5 +209,8 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
 
 void alerts_api_free(struct alerts_api *api)
 {
-    free(api);
+    if (api != NULL) {
+        alerts_act_free(api->act);
+        free(api);
+    }
 }

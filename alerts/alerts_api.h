@@ -1,16 +1,25 @@
-/* alerts_api.h - GET /v1/alerts and /v1/deliveries. */
+/* alerts_api.h - /v1/alerts and /v1/deliveries: lists, and what somebody does
+ * about an alert (alerts_act.h). */
 #ifndef LINKBELL_ALERTS_ALERTS_API_H
 #define LINKBELL_ALERTS_ALERTS_API_H
 
 #include "base/http_server.h"
 #include "sql/auth.h"
+#include "sql/cursor.h"
 #include "sql/pool.h"
+#include "sql/writer.h"
 
 struct alerts_api;
 
+struct alerts_parts {
+    struct auth *auth;
+    struct pool *readers;
+    struct writer *writer;
+    struct cursor *cursor;
+};
+
 LB_MUST_CHECK enum lb_err alerts_api_new(struct lb_http_server *server,
-                                         struct auth *auth,
-                                         struct pool *readers,
+                                         const struct alerts_parts *parts,
                                          struct alerts_api **api_out,
                                          struct lb_error *err);
 void alerts_api_free(struct alerts_api *api);

@@ -79,6 +79,43 @@ end_list(struct lb_buf *out, int64_t count, int64_t limit, int64_t last_number)
     }
 }
 
+static void add_time_or_null(struct lb_buf *out, sqlite3_stmt *stmt, int column)
+{
+    if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
+        lb_buf_add_text(out, "null");
+    } else {
+        lb_json_add_time(out, sqlite3_column_int64(stmt, column));
+    }
+}
+
+/* The row on which the statement stands. */
+static enum lb_err add_alert(struct db *db,
+                             sqlite3_stmt *stmt,
+                             struct lb_buf *out,
+                             struct lb_error *err)
+{
+    cJSON *data = cJSON_Parse(text_at(stmt, 5));
+    enum lb_err rc;
+
+    lb_buf_add_text(out, "{\"id\":");
+    lb_json_add_string(out, text_at(stmt, 1));
+    add_data(out, data);
+    lb_buf_add_text(out, ",\"fired\":");
+    lb_json_add_time(out, sqlite3_column_int64(stmt, 2));
+    lb_buf_add_text(out, ",\"resolved\":");
+    add_time_or_null(out, stmt, 7);
+    lb_buf_add_text(out, ",\"acked\":");
+    add_time_or_null(out, stmt, 8);
+    lb_buf_add_text(out, ",\"state\":");
+    lb_json_add_string(out, text_at(stmt, 3));
+    lb_buf_add_text(out, ",\"held_back\":");
+    lb_json_add_string(out, text_at(stmt, 4));
+    rc = add_deliveries(db, text_at(stmt, 1), out, err);
+    lb_buf_add_char(out, '}');
+    cJSON_Delete(data);
+    return rc;
+}
+
 enum lb_err
 alerts_store_list_alerts(struct db *db,
                          const struct alerts_store_question *question,
@@ -94,8 +131,6 @@ alerts_store_list_alerts(struct db *db,
     bind_question(stmt, question, question->severity);
     lb_buf_add_text(out, "{\"data\":[");
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        cJSON *data;
-
         if (!question->may_site(question->ctx, text_at(stmt, 6))) {
             continue;
         }
@@ -104,20 +139,8 @@ alerts_store_list_alerts(struct db *db,
             break;
         }
         last_number = sqlite3_column_int64(stmt, 0);
-        data = cJSON_Parse(text_at(stmt, 5));
         lb_json_add_comma(out);
-        lb_buf_add_text(out, "{\"id\":");
-        lb_json_add_string(out, text_at(stmt, 1));
-        add_data(out, data);
-        lb_buf_add_text(out, ",\"fired\":");
-        lb_json_add_time(out, sqlite3_column_int64(stmt, 2));
-        lb_buf_add_text(out, ",\"resolved\":null,\"acked\":null,\"state\":");
-        lb_json_add_string(out, text_at(stmt, 3));
-        lb_buf_add_text(out, ",\"held_back\":");
-        lb_json_add_string(out, text_at(stmt, 4));
-        rc = add_deliveries(db, text_at(stmt, 1), out, err);
-        lb_buf_add_char(out, '}');
-        cJSON_Delete(data);
+        rc = add_alert(db, stmt, out, err);
         if (rc != LB_OK) {
             (void)sqlite3_reset(stmt);
             return rc;
@@ -125,6 +148,48 @@ alerts_store_list_alerts(struct db *db,
     }
     end_list(out, count, question->limit, last_number);
     return rc;
+}
+
+enum lb_err alerts_store_get_alert(struct db *db,
+                                   const char *id,
+                                   const struct alerts_store_question *question,
+                                   struct lb_buf *out,
+                                   struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_GET);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (!has_row || !question->may_site(question->ctx, text_at(stmt, 6))) {
+        (void)sqlite3_reset(stmt);
+        return lb_err_set(err, LB_ENOTFOUND, "there is no such alert");
+    }
+    rc = add_alert(db, stmt, out, err);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+enum lb_err alerts_store_acknowledge(struct db *db,
+                                     const char *id,
+                                     int64_t at_ms,
+                                     const char *note,
+                                     struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_ACKNOWLEDGE);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+        (void)sqlite3_bind_int64(stmt, 2, at_ms);
+        db_bind_text(stmt, 3, note);
+    }
+    return db_run(db, stmt, err);
 }
 
 enum lb_err

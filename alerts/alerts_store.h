@@ -30,6 +30,22 @@ alerts_store_list_alerts(struct db *db,
                          const struct alerts_store_question *question,
                          struct lb_buf *out,
                          struct lb_error *err);
+/* Appends one alert as lists have it; LB_ENOTFOUND: there is none of that id
+ * that may be seen. */
+LB_MUST_CHECK enum lb_err
+alerts_store_get_alert(struct db *db,
+                       const char *id,
+                       const struct alerts_store_question *question,
+                       struct lb_buf *out,
+                       struct lb_error *err);
+/* Writer thread, inside a job: notes that somebody has seen to it; the first
+ * time stays. */
+LB_MUST_CHECK enum lb_err
+alerts_store_acknowledge(struct db *db,
+                         const char *id,
+                         int64_t at_ms,
+                         const char *note, /* NULL: none */
+                         struct lb_error *err);
 LB_MUST_CHECK enum lb_err
 alerts_store_list_deliveries(struct db *db,
                              const struct alerts_store_question *question,

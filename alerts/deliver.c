@@ -49,6 +49,7 @@ struct attempt {
     struct outbox_delivery delivery;
     int64_t started_at_ms;
     int64_t request_bytes;
+    bool is_claimed; /* by this attempt */
     /* What is recorded. */
     struct outbox_attempt record;
     char address[64];
@@ -269,7 +270,8 @@ run_claim(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
 
-    return outbox_set_sending(db, attempt->delivery.id, err);
+    return outbox_set_sending(db, &attempt->delivery, &attempt->is_claimed,
+                              err);
 }
 
 static void
@@ -282,6 +284,14 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
                        err->text);
         look_after(attempt->deliver, LOOK_AGAIN_MS);
         free_attempt(attempt);
+        return;
+    }
+    /* It was read before an earlier attempt's end was recorded. */
+    if (!attempt->is_claimed) {
+        struct deliver *deliver = attempt->deliver;
+
+        free_attempt(attempt);
+        start_reading(deliver);
         return;
     }
     send_attempt(attempt);

@@ -5,94 +5,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alerts/alert_store.h"
-#include "alerts/message.h"
-#include "alerts/rule.h"
+#include "alerts/engine_state.h"
+#include "alerts/threshold.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/secret.h"
-#include "sql/dict.h"
-#include "sql/log_store.h"
+#include "base/json.h"
+#include "sql/own_key.h"
 
-#define GROUP_BUCKETS 1024
-#define GROUPS_MAX                                                             \
-    100000 /* windows held, all rules together; then all begin anew */
 #define GROUP_BYTES 8192
-#define SEEN_AGAIN_MS LB_MS_PER_HOUR /* last_seen is that exact at worst */
-#define SEEN_AGAIN_SHARE 16          /* and to this part of again_after */
-#define CLOCK_BACK_MS (10 * LB_MS_PER_S)
+#define IDLE_NOW_MS LB_MS_PER_MIN /* without a rule, now is that exact */
 
-/* The sliding window of a threshold rule's site and group. */
-struct group {
-    struct group *next;
-    int64_t rule;
-    int64_t site;
-    struct rule_window window;
-    bool is_firing;
-    bool is_state_read;
-    char key[];
-};
-
-struct engine {
-    struct catalog_holder *holder;
-    char public_url[LB_CONFIG_TEXT_BYTES];
-    void (*wake)(void *ctx);
-    void *wake_ctx;
-    struct catalog *catalog; /* owned reference; what rules were read from */
-    struct rule *rules;      /* owned */
-    size_t rule_count;
-    struct group *groups[GROUP_BUCKETS]; /* owned */
-    size_t group_count;
-    bool is_loaded; /* the windows hold what the log says */
-    int64_t now_ms; /* receive time of the last entry */
-    int64_t committed_now_ms;
-    bool has_queued;
-    bool is_quiet; /* filling windows: nothing fires */
-};
-
-static void clear_groups(struct engine *engine)
-{
-    for (size_t i = 0; i < GROUP_BUCKETS; i++) {
-        while (engine->groups[i] != NULL) {
-            struct group *group = engine->groups[i];
-
-            engine->groups[i] = group->next;
-            rule_window_deinit(&group->window);
-            free(group);
-        }
-    }
-    engine->group_count = 0;
-    engine->is_loaded = false;
-}
-
-enum lb_err engine_new(struct catalog_holder *holder,
+enum lb_err engine_new(struct db *db,
+                       struct catalog_holder *holder,
                        const struct lb_config *config,
                        struct engine **engine_out,
                        struct lb_error *err)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
+    enum lb_err rc;
 
-    *engine_out = engine;
+    *engine_out = NULL;
     if (engine == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
+    lb_buf_init(&engine->key, GROUP_BYTES);
     engine->holder = holder;
+    engine->folds_utm = strcmp(config->utm_case, "keep") != 0;
     (void)snprintf(engine->public_url, sizeof(engine->public_url), "%s",
                    config->public_url);
     if (engine->public_url[0] == '\0') {
         (void)snprintf(engine->public_url, sizeof(engine->public_url),
                        "http://%.400s", config->listen);
     }
+    rc = own_key_get(db, "seen_key", engine->seen_key, err);
+    rc = rc == LB_OK ? db_meta_get(db, "rules_now", 0, &engine->now_ms, err)
+                     : rc;
+    engine->saved_now_ms = engine->now_ms;
+    engine->groups = groups_new();
+    engine->seen = seen_new(ENGINE_CASES_MAX, engine->seen_key);
+    engine->cases = calloc(ENGINE_CASES_MAX, sizeof(*engine->cases));
+    if (rc == LB_OK && (engine->groups == NULL || engine->seen == NULL ||
+                        engine->cases == NULL)) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    if (rc != LB_OK) {
+        engine_free(engine);
+        return rc;
+    }
+    *engine_out = engine;
     return LB_OK;
 }
 
 void engine_free(struct engine *engine)
 {
     if (engine != NULL) {
-        clear_groups(engine);
-        catalog_unref(engine->catalog);
-        free(engine->rules);
+        groups_free(engine->groups);
+        ruleset_free(engine->set);
+        seen_free(engine->seen);
+        lb_buf_deinit(&engine->key);
+        free(engine->active);
+        free(engine->cases);
         free(engine);
     }
 }
@@ -103,503 +74,219 @@ void engine_set_wake(struct engine *engine, void (*wake)(void *ctx), void *ctx)
     engine->wake_ctx = ctx;
 }
 
-/* --- one alert
- * -------------------------------------------------------------------- */
+/* --- entries that are no events
+ * ------------------------------------------------------------------------ */
 
-struct decision {
-    struct engine *engine;
-    struct db *db;
-    const struct rule *rule;
-    const struct entry *entry;
-    const struct catalog_site *site;
-    const char *group;
-    int64_t value;
-    struct lb_error *err;
-};
-
-static void count_alert(const char *rule, const char *result)
+/* A group that may have turned as time went by; one that says nothing any more
+ * is let go. */
+static bool may_turn(struct engine *engine, struct group *group)
 {
-    char labels[96];
+    const struct ruleset_rule *row = ruleset_find(engine->set, group->row.rule);
+    int64_t oldest_ms;
 
-    (void)snprintf(labels, sizeof(labels), "rule=\"%s\",result=\"%s\"", rule,
-                   result);
-    lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER, "linkbell_alerts_total",
-                                  "Alerts by rule and what became of them.",
-                                  labels),
-                   1);
+    if (row == NULL || row->rule.kind != RULE_THRESHOLD ||
+        group->key[0] == '\0') {
+        return false;
+    }
+    if (!ruleset_covers(engine->set, row, group->row.site)) {
+        groups_drop(engine->groups, group);
+        return false;
+    }
+    oldest_ms = threshold_oldest(&row->rule, &engine->gaps, engine->now_ms);
+    rule_window_move(&group->window, oldest_ms);
+    if (threshold_judge(&row->rule, group, oldest_ms) != RULE_STAYS) {
+        return true;
+    }
+    if (!group->row.state.is_firing && !group->is_changed &&
+        !threshold_waits(&row->rule, group) &&
+        rule_window_is_empty(&group->window)) {
+        groups_drop(engine->groups, group);
+    }
+    return false;
 }
 
-/* Why no message goes out; NULL when one does.  Counts the day's alerts. */
-static enum lb_err hold_back(const struct decision *decision,
-                             const char **reason_out)
-{
-    const struct rule *rule = decision->rule;
-    int64_t now_ms = decision->entry->received_at_ms;
-    int64_t day = lb_zone_local_day(decision->site->zone, now_ms);
-    struct alert_store_state state;
-    struct alert_store_state daily;
-    enum lb_err rc = LB_OK;
-
-    *reason_out = NULL;
-    if (rule->cooldown_ms > 0) {
-        rc = alert_store_get_state(decision->db, rule->number,
-                                   decision->site->number, decision->group,
-                                   &state, decision->err);
-        if (rc == LB_OK && state.last_fired_at_ms != 0 &&
-            now_ms - state.last_fired_at_ms < rule->cooldown_ms) {
-            *reason_out = "cooldown";
-            return LB_OK;
-        }
-        state.last_fired_at_ms = now_ms;
-        rc = rc == LB_OK
-                 ? alert_store_put_state(decision->db, rule->number,
-                                         decision->site->number,
-                                         decision->group, &state, decision->err)
-                 : rc;
-    }
-    if (rc != LB_OK || rule->max_per_day == 0) {
-        return rc;
-    }
-    rc = alert_store_get_state(decision->db, rule->number,
-                               decision->site->number, "", &daily,
-                               decision->err);
-    if (daily.day != day) {
-        daily.day = day;
-        daily.day_count = 0;
-    }
-    if (rc == LB_OK && daily.day_count >= rule->max_per_day) {
-        *reason_out = "max_per_day";
-        return LB_OK;
-    }
-    daily.day_count++;
-    return rc == LB_OK ? alert_store_put_state(decision->db, rule->number,
-                                               decision->site->number, "",
-                                               &daily, decision->err)
-                       : rc;
-}
-
-static enum lb_err store_alert(const struct decision *decision,
-                               struct alert_store_row *row,
-                               const struct lb_buf *data)
-{
-    const struct rule *rule = decision->rule;
-    struct lb_buf body;
-    bool is_new = false;
-    enum lb_err rc = hold_back(decision, &row->held_back);
-
-    rc = rc == LB_OK
-             ? alert_store_put(decision->db, row, &is_new, decision->err)
-             : rc;
-    if (rc != LB_OK || !is_new) {
-        return rc;
-    }
-    count_alert(rule->id, row->held_back == NULL ? "fired" : row->held_back);
-    if (row->held_back != NULL || rule->notify_count == 0) {
-        return LB_OK;
-    }
-    lb_buf_init(&body, 2 * MESSAGE_BYTES);
-    message_body("alert.fired", row->fired_at_ms, lb_buf_text(data), &body);
-    rc = alert_store_queue(decision->db, row, "alert.fired", lb_buf_text(&body),
-                           rule->notify, rule->notify_count, decision->err);
-    decision->engine->has_queued = true;
-    lb_buf_deinit(&body);
-    return rc;
-}
-
-static enum lb_err raise_alert(const struct decision *decision)
-{
-    const struct rule *rule = decision->rule;
-    char id[RULE_ALERT_ID_BYTES];
-    char occasion[96];
-    struct message_alert alert = {id,
-                                  rule,
-                                  decision->site,
-                                  decision->group,
-                                  decision->entry,
-                                  decision->entry->received_at_ms,
-                                  decision->value,
-                                  0,
-                                  0,
-                                  decision->engine->public_url};
-    struct alert_store_row row = {id,
-                                  rule->id,
-                                  decision->site->id,
-                                  rule->severity,
-                                  decision->entry->received_at_ms,
-                                  NULL,
-                                  NULL};
-    struct lb_buf data;
-    enum lb_err rc;
-
-    if (rule->kind == RULE_THRESHOLD) {
-        alert.window_to_ms = decision->engine->now_ms + 1;
-        alert.window_from_ms = alert.window_to_ms - rule->window_ms;
-        (void)snprintf(occasion, sizeof(occasion), "%lld-%lld",
-                       (long long)alert.window_from_ms,
-                       (long long)alert.window_to_ms);
-    } else {
-        (void)snprintf(occasion, sizeof(occasion), "%s",
-                       decision->entry->text[ENTRY_TEXT_ID]);
-    }
-    rule_alert_id(rule->id, decision->site->id, decision->group, occasion, id);
-    lb_buf_init(&data, MESSAGE_BYTES);
-    message_data(&alert, &data);
-    row.data = lb_buf_text(&data);
-    rc = store_alert(decision, &row, &data);
-    lb_buf_deinit(&data);
-    return rc;
-}
-
-/* --- kinds
- * ------------------------------------------------------------------------- */
-
-/* How far last_seen may lag behind, so that not every event writes. */
-static int64_t exactness_ms(const struct rule *rule)
-{
-    int64_t share_ms = rule->again_after_ms / SEEN_AGAIN_SHARE;
-
-    return share_ms < SEEN_AGAIN_MS ? share_ms : SEEN_AGAIN_MS;
-}
-
-static enum lb_err decide_first_seen(const struct decision *decision)
-{
-    const struct rule *rule = decision->rule;
-    const struct entry *entry = decision->entry;
-    uint8_t digest[LB_SECRET_SHA256_BYTES];
-    int64_t last_seen_ms = 0;
-    bool is_new;
-    enum lb_err rc;
-
-    lb_secret_sha256(decision->group, strlen(decision->group), digest);
-    rc = alert_store_get_seen(decision->db, rule->number, entry->site, digest,
-                              &last_seen_ms, decision->err);
-    if (rc != LB_OK) {
-        return rc;
-    }
-    is_new = last_seen_ms == 0 ||
-             (rule->again_after_ms > 0 &&
-              entry->received_at_ms - last_seen_ms > rule->again_after_ms);
-    if (is_new || (rule->again_after_ms > 0 &&
-                   entry->received_at_ms - last_seen_ms > exactness_ms(rule))) {
-        rc = alert_store_put_seen(decision->db, rule->number, entry->site,
-                                  digest, entry->received_at_ms, decision->err);
-    }
-    if (rc != LB_OK || !is_new || entry->is_silent ||
-        decision->engine->is_quiet ||
-        entry->received_at_ms - rule->created_at_ms < rule->learn_ms) {
-        return rc;
-    }
-    return raise_alert(decision);
-}
-
-static struct group *find_group(struct engine *engine,
-                                const struct decision *decision)
-{
-    uint64_t hash =
-        (uint64_t)decision->rule->number * 31 + (uint64_t)decision->entry->site;
-    size_t len = strlen(decision->group);
-    struct group *group;
-
-    for (size_t i = 0; i < len; i++) {
-        hash = hash * 131 + (unsigned char)decision->group[i];
-    }
-    for (group = engine->groups[hash % GROUP_BUCKETS]; group != NULL;
-         group = group->next) {
-        if (group->rule == decision->rule->number &&
-            group->site == decision->entry->site &&
-            strcmp(group->key, decision->group) == 0) {
-            return group;
-        }
-    }
-    if (engine->group_count >= GROUPS_MAX) {
-        lb_log_limited(LB_LOG_WARN, "rule_groups",
-                       "text=\"too many groups of threshold rules; their "
-                       "windows begin anew\"");
-        clear_groups(engine);
-        engine->is_loaded = true;
-    }
-    group = calloc(1, sizeof(*group) + len + 1);
-    if (group != NULL) {
-        group->rule = decision->rule->number;
-        group->site = decision->entry->site;
-        memcpy(group->key, decision->group, len + 1);
-        group->next = engine->groups[hash % GROUP_BUCKETS];
-        engine->groups[hash % GROUP_BUCKETS] = group;
-        engine->group_count++;
-    }
-    return group;
-}
-
-static enum lb_err
-set_firing(const struct decision *decision, struct group *group, bool is_firing)
-{
-    struct alert_store_state state;
-    enum lb_err rc = alert_store_get_state(
-        decision->db, decision->rule->number, decision->entry->site,
-        decision->group, &state, decision->err);
-
-    group->is_firing = is_firing;
-    state.is_firing = is_firing;
-    return rc == LB_OK
-               ? alert_store_put_state(decision->db, decision->rule->number,
-                                       decision->entry->site, decision->group,
-                                       &state, decision->err)
-               : rc;
-}
-
-static enum lb_err decide_threshold(struct decision *decision)
-{
-    const struct rule *rule = decision->rule;
-    struct engine *engine = decision->engine;
-    struct group *group;
-    double unit = rule->metric == RULE_VALUE ? 100 : 1;
-    struct alert_store_state state;
-    enum lb_err rc = LB_OK;
-
-    if (decision->entry->is_silent || rule_weight(rule, decision->entry) == 0) {
-        return LB_OK;
-    }
-    group = find_group(engine, decision);
-    if (group == NULL) {
-        return lb_err_set(decision->err, LB_ENOMEM, "out of memory");
-    }
-    if (!group->is_state_read) {
-        rc = alert_store_get_state(decision->db, rule->number,
-                                   decision->entry->site, decision->group,
-                                   &state, decision->err);
-        group->is_firing = state.is_firing;
-        group->is_state_read = rc == LB_OK;
-    }
-    /* Being over is noticed with the event that comes after. */
-    if (rc == LB_OK && group->is_firing && !engine->is_quiet) {
-        struct entry nothing = *decision->entry;
-
-        nothing.ts_at_ms = INT64_MIN;
-        if ((double)rule_window_add(&group->window, rule, &nothing,
-                                    engine->now_ms) /
-                unit <=
-            rule->clear) {
-            rc = set_firing(decision, group, false);
-        }
-    }
-    decision->value =
-        rule_window_add(&group->window, rule, decision->entry, engine->now_ms);
-    if (rc != LB_OK || decision->value < 0) {
-        return rc == LB_OK
-                   ? lb_err_set(decision->err, LB_ENOMEM, "out of memory")
-                   : rc;
-    }
-    if (engine->is_quiet || group->is_firing ||
-        (double)decision->value / unit <= rule->above) {
-        return LB_OK;
-    }
-    rc = set_firing(decision, group, true);
-    return rc == LB_OK ? raise_alert(decision) : rc;
-}
-
-static enum lb_err decide(struct engine *engine,
-                          struct db *db,
-                          const struct rule *rule,
-                          const struct entry *entry,
-                          const struct catalog_site *site,
-                          struct lb_error *err)
-{
-    struct decision decision = {engine, db, rule, entry, site, NULL, 0, err};
-    struct lb_buf group;
-    enum lb_err rc = LB_OK;
-
-    lb_buf_init(&group, GROUP_BYTES);
-    if (rule_group(rule, entry, site->id, &group)) {
-        decision.group = lb_buf_text(&group);
-        switch (rule->kind) {
-        case RULE_EVENT:
-            rc = entry->is_silent || engine->is_quiet ? LB_OK
-                                                      : raise_alert(&decision);
-            break;
-        case RULE_FIRST_SEEN:
-            rc = decide_first_seen(&decision);
-            break;
-        case RULE_THRESHOLD:
-            rc = decide_threshold(&decision);
-            break;
-        }
-    }
-    lb_buf_deinit(&group);
-    return rc;
-}
-
-static const char *intent_of(const struct catalog_site *site,
-                             const struct entry *entry)
-{
-    const char *slug = entry->text[ENTRY_TEXT_LINK];
-    const struct catalog_link *link =
-        slug == NULL ? NULL : catalog_link_find(site, slug);
-
-    return link == NULL || link->intent[0] == '\0' ? NULL : link->intent;
-}
-
-/* only NULL: all rules. */
-static enum lb_err show_entry(struct engine *engine,
+static enum lb_err turn_group(struct engine *engine,
                               struct db *db,
                               const struct entry *entry,
-                              const struct rule *only,
+                              struct group *group,
                               struct lb_error *err)
 {
-    const struct catalog_site *site = NULL;
+    const struct ruleset_rule *row = ruleset_find(engine->set, group->row.rule);
+    struct engine_case one = {.entry = entry,
+                              .rule = &row->rule,
+                              .site =
+                                  ruleset_site(engine->set, group->row.site),
+                              .now_ms = engine->now_ms,
+                              .group = group};
+
+    return engine_take_turn(
+        engine, db, &one,
+        threshold_oldest(&row->rule, &engine->gaps, one.now_ms), err);
+}
+
+/* Where they stand in memory decides nothing. */
+static int compare_groups(const void *a, const void *b)
+{
+    const struct group *x = *(struct group *const *)a;
+    const struct group *y = *(struct group *const *)b;
+
+    if (x->row.rule != y->row.rule) {
+        return x->row.rule < y->row.rule ? -1 : 1;
+    }
+    if (x->row.site != y->row.site) {
+        return x->row.site < y->row.site ? -1 : 1;
+    }
+    return strcmp(x->key, y->key);
+}
+
+/* Time went by: each group is looked at. */
+static enum lb_err judge_all(struct engine *engine,
+                             struct db *db,
+                             const struct entry *entry,
+                             struct lb_error *err)
+{
+    struct group **turning =
+        calloc(groups_count(engine->groups) + 1, sizeof(struct group *));
+    struct group *group = groups_oldest(engine->groups);
+    size_t count = 0;
     enum lb_err rc = LB_OK;
 
-    if (entry->received_at_ms > engine->now_ms ||
-        engine->now_ms - entry->received_at_ms > CLOCK_BACK_MS) {
-        if (!entry->is_silent) {
-            engine->now_ms = entry->received_at_ms;
-        }
-    }
-    if (entry->kind != ENTRY_EVENT) {
-        return LB_OK;
-    }
-    for (size_t i = 0; i < engine->rule_count && rc == LB_OK; i++) {
-        const struct rule *rule = &engine->rules[i];
-
-        if (only != NULL && rule != only) {
-            continue;
-        }
-        site = site == NULL
-                   ? catalog_site_by_number(engine->catalog, entry->site)
-                   : site;
-        if (site != NULL &&
-            rule_matches(rule, entry, site->id, intent_of(site, entry))) {
-            rc = decide(engine, db, rule, entry, site, err);
-        }
-    }
-    return rc;
-}
-
-/* --- learning
- * ----------------------------------------------------------------------- */
-
-/* Shows the log before upto_seq to a rule (NULL: all), quietly. */
-static enum lb_err show_log(struct engine *engine,
-                            struct db *db,
-                            const struct rule *only,
-                            int64_t from_at_ms,
-                            int64_t upto_seq,
-                            struct lb_error *err)
-{
-    struct log_range range = {.upto_seq = upto_seq,
-                              .from_at_ms = from_at_ms,
-                              .to_at_ms = INT64_MAX,
-                              .has_texts = true};
-    struct dict_cache *cache = dict_cache_new();
-    struct log_reader *reader = NULL;
-    const struct entry *entry = NULL;
-    enum lb_err rc = cache == NULL
-                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                         : log_reader_open(db, cache, &range, &reader, err);
-
-    engine->is_quiet = true;
-    while (rc == LB_OK &&
-           (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
-           entry != NULL) {
-        rc = show_entry(engine, db, entry, only, err);
-    }
-    engine->is_quiet = false;
-    log_reader_close(reader);
-    dict_cache_free(cache);
-    return rc;
-}
-
-static enum lb_err
-read_rules(struct engine *engine, struct catalog *catalog, struct lb_error *err)
-{
-    size_t count = catalog_object_count(catalog, CATALOG_RULE);
-    struct rule *rules = calloc(count + 1, sizeof(*rules));
-
-    if (rules == NULL) {
+    if (turning == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    free(engine->rules);
-    engine->rules = rules;
-    engine->rule_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct catalog_object *object =
-            catalog_object_at(catalog, CATALOG_RULE, i);
-        struct rule *rule = &rules[engine->rule_count];
-        struct lb_error fault;
+    while (group != NULL) {
+        struct group *next = groups_next(group);
 
-        if (rule_read(object->body, rule, &fault) != LB_OK) {
-            lb_log(LB_LOG_WARN, "rule_ignored", "rule=%s text=\"%s\"",
-                   object->id, fault.text);
-            continue;
+        if (may_turn(engine, group)) {
+            groups_note_change(engine->groups, group); /* so that it stays */
+            turning[count++] = group;
         }
-        rule->number = object->number;
-        rule->created_at_ms = object->created_at_ms;
-        engine->rule_count++;
+        group = next;
+    }
+    qsort(turning, count, sizeof(struct group *), compare_groups);
+    rc = engine_load_groups(db, turning, count, err);
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        rc = turn_group(engine, db, entry, turning[i], err);
+    }
+    free(turning);
+    return rc == LB_OK ? engine_save(engine, db, err) : rc;
+}
+
+static enum lb_err set_clock_back(struct engine *engine,
+                                  const struct entry *entry,
+                                  struct lb_error *err)
+{
+    const struct gaps *gaps = &engine->gaps;
+
+    engine->now_ms = entry->received_at_ms;
+    for (struct group *group = groups_oldest(engine->groups); group != NULL;
+         group = groups_next(group)) {
+        const struct ruleset_rule *row =
+            ruleset_find(engine->set, group->row.rule);
+
+        if (row != NULL &&
+            !threshold_set_back(&row->rule, group,
+                                gaps->backs[gaps->back_count - 1].from_ms,
+                                engine->now_ms)) {
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
     }
     return LB_OK;
 }
 
-/* Rules as the catalog has them; new ones learn what the log holds before seq.
- */
-static enum lb_err
-refresh(struct engine *engine, struct db *db, int64_t seq, struct lb_error *err)
+/* data: {"rule":ID,"site":ID,"group":"{...}","until":ms}; without a site the
+ * whole rule. */
+static enum lb_err mute(struct engine *engine,
+                        struct db *db,
+                        const struct entry *entry,
+                        struct lb_error *err)
 {
-    struct catalog *catalog = catalog_current(engine->holder);
-    bool is_same = engine->catalog != NULL &&
-                   catalog_version(engine->catalog) == catalog_version(catalog);
+    cJSON *data = entry->data == NULL ? NULL : cJSON_Parse(entry->data);
+    const char *id = lb_json_text(data, "rule");
+    const char *site_id = lb_json_text(data, "site");
+    const char *key = lb_json_text(data, "group");
+    const struct catalog_object *object =
+        id == NULL
+            ? NULL
+            : catalog_object_find(engine->set->catalog, CATALOG_RULE, id);
+    const struct ruleset_rule *row =
+        object == NULL ? NULL : ruleset_find(engine->set, object->number);
+    const struct catalog_site *site =
+        site_id == NULL ? NULL
+                        : catalog_site_find(engine->set->catalog, site_id);
+    struct group *group = NULL;
     enum lb_err rc = LB_OK;
 
-    if (is_same) {
-        catalog_unref(catalog);
-        return LB_OK;
+    /* They may be gone meanwhile. */
+    if (row != NULL && (site_id == NULL || (site != NULL && key != NULL))) {
+        group = groups_get(engine->groups, &row->rule,
+                           site == NULL ? 0 : site->number,
+                           site == NULL ? "" : key);
+        rc = group == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                           : engine_load_groups(db, &group, 1, err);
     }
-    rc = read_rules(engine, catalog, err);
-    catalog_unref(engine->catalog);
-    engine->catalog = catalog;
-    clear_groups(engine);
-    for (size_t i = 0; i < engine->rule_count && rc == LB_OK; i++) {
-        bool is_ready = false;
+    if (rc == LB_OK && group != NULL) {
+        group->row.state.muted_until_ms = lb_json_int(data, "until");
+        groups_note_change(engine->groups, group);
+        rc = engine_save(engine, db, err);
+    }
+    cJSON_Delete(data);
+    return rc;
+}
 
-        rc = alert_store_is_ready(db, engine->rules[i].number, &is_ready, err);
-        /* One that is off learns when it is switched on. */
-        if (rc == LB_OK && !is_ready && engine->rules[i].is_enabled) {
-            if (engine->rules[i].kind == RULE_FIRST_SEEN) {
-                rc = show_log(engine, db, &engine->rules[i], INT64_MIN, seq - 1,
-                              err);
-            }
-            rc = rc == LB_OK ? alert_store_set_ready(
-                                   db, engine->rules[i].number, seq, err)
-                             : rc;
-        }
+static enum lb_err show_other(struct engine *engine,
+                              struct db *db,
+                              const struct entry *entry,
+                              struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    switch (entry->kind) {
+    case ENTRY_START:
+    case ENTRY_CLOCK_BACK:
+        engine_take_jump(&engine->gaps, entry);
+        rc = entry->kind == ENTRY_CLOCK_BACK
+                 ? set_clock_back(engine, entry, err)
+                 : LB_OK;
+        engine_advance(engine, entry);
+        return rc == LB_OK ? judge_all(engine, db, entry, err) : rc;
+    case ENTRY_TICK:
+        engine_advance(engine, entry);
+        return judge_all(engine, db, entry, err);
+    case ENTRY_RULE_READY:
+        engine_advance(engine, entry);
+        return engine_take_ready(engine, db, entry, err);
+    case ENTRY_MUTE:
+        engine_advance(engine, entry);
+        return mute(engine, db, entry, err);
+    case ENTRY_EVENT:
+    case ENTRY_CONFIG:
+    case ENTRY_PULL:
+    case ENTRY_COVERAGE:
+    case ENTRY_NOTICE:
+    case ENTRY_ENGAGEMENT:
+        engine_advance(engine, entry);
+        break;
     }
     return rc;
 }
 
-/* The windows hold what the log says of the time before seq. */
-static enum lb_err load_windows(struct engine *engine,
-                                struct db *db,
-                                int64_t seq,
-                                int64_t now_ms,
-                                struct lb_error *err)
+/* --- as a consumer
+ * ------------------------------------------------------------------------ */
+
+/* Saves when it is, when that is so much away from what was saved. */
+static enum lb_err save_now(struct engine *engine,
+                            struct db *db,
+                            int64_t least_ms,
+                            struct lb_error *err)
 {
-    int64_t longest_ms = 0;
-    enum lb_err rc = LB_OK;
+    int64_t away_ms = engine->now_ms - engine->saved_now_ms;
 
-    for (size_t i = 0; i < engine->rule_count; i++) {
-        const struct rule *rule = &engine->rules[i];
-
-        if (rule->kind == RULE_THRESHOLD && rule->window_ms > longest_ms) {
-            longest_ms = rule->window_ms;
-        }
+    if (away_ms < least_ms && -away_ms < least_ms) {
+        return LB_OK;
     }
-    for (size_t i = 0; i < engine->rule_count && rc == LB_OK && longest_ms > 0;
-         i++) {
-        if (engine->rules[i].kind == RULE_THRESHOLD) {
-            rc = show_log(engine, db, &engine->rules[i], now_ms - longest_ms,
-                          seq - 1, err);
-        }
-    }
-    engine->is_loaded = rc == LB_OK;
-    return rc;
+    engine->saved_now_ms = engine->now_ms;
+    return db_meta_set(db, "rules_now", engine->now_ms, err);
 }
 
 static enum lb_err apply(void *ctx,
@@ -609,16 +296,29 @@ static enum lb_err apply(void *ctx,
                          struct lb_error *err)
 {
     struct engine *engine = ctx;
-    enum lb_err rc = refresh(engine, db, entries[0]->seq, err);
+    enum lb_err rc = engine_refresh(engine, db, err);
 
     if (rc == LB_OK && !engine->is_loaded) {
-        rc = load_windows(engine, db, entries[0]->seq,
-                          entries[0]->received_at_ms, err);
+        engine->is_touched = true;
+        rc = engine_load(engine, db, entries[0]->seq - 1, err);
     }
+    if (rc == LB_OK && engine->set->count == 0) {
+        for (size_t i = 0; i < count; i++) {
+            engine_advance(engine, entries[i]);
+        }
+        return save_now(engine, db, IDLE_NOW_MS, err);
+    }
+    engine->is_touched = true;
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        rc = show_entry(engine, db, entries[i], NULL, err);
+        if (entries[i]->kind == ENTRY_EVENT) {
+            rc = engine_show_event(engine, db, entries[i], err);
+        } else {
+            rc = engine_flush(engine, db, err);
+            rc = rc == LB_OK ? show_other(engine, db, entries[i], err) : rc;
+        }
     }
-    return rc;
+    rc = rc == LB_OK ? engine_flush(engine, db, err) : rc;
+    return rc == LB_OK ? save_now(engine, db, 1, err) : rc;
 }
 
 static void committed(void *ctx)
@@ -629,36 +329,109 @@ static void committed(void *ctx)
         engine->wake(engine->wake_ctx);
     }
     engine->has_queued = false;
-    engine->committed_now_ms = engine->now_ms;
+    engine->is_touched = false;
+    engine->offered = NULL;
 }
 
-/* Rare: the windows are read from the log again. */
+/* Rare: everything is read again. */
 static void rolled_back(void *ctx)
 {
     struct engine *engine = ctx;
 
     engine->has_queued = false;
-    engine->now_ms = engine->committed_now_ms;
-    if (engine->group_count > 0) {
-        clear_groups(engine);
+    engine->offered = NULL;
+    engine->case_count = 0;
+    seen_clear(engine->seen);
+    if (engine->is_touched) {
+        engine->is_touched = false;
+        engine->is_loaded = false;
+        groups_clear(engine->groups);
+        ruleset_free(engine->set);
+        engine->set = NULL;
     }
-    catalog_unref(engine->catalog);
-    engine->catalog = NULL;
-}
-
-static void forget_windows(void *ctx)
-{
-    clear_groups(ctx);
-}
-
-void engine_hook(struct engine *engine, struct erase_hooks *hooks)
-{
-    hooks->rules = engine;
-    hooks->forget_windows = forget_windows;
 }
 
 struct cursor_consumer engine_consumer(struct engine *engine)
 {
     return (struct cursor_consumer){"rules", engine, apply, committed,
                                     rolled_back};
+}
+
+void engine_offer(struct engine *engine, struct groups *learnt)
+{
+    engine->offered = learnt;
+}
+
+bool engine_is_waiting(const struct engine *engine)
+{
+    return groups_waiting(engine->groups) > 0;
+}
+
+bool engine_has_unready(const struct engine *engine)
+{
+    return engine->set != NULL && engine->unready > 0;
+}
+
+int64_t engine_now_ms(const struct engine *engine)
+{
+    return engine->now_ms;
+}
+
+/* --- erasing
+ * ------------------------------------------------------------------------ */
+
+static void unsee(void *ctx, const struct entry *entry)
+{
+    struct engine *engine = ctx;
+
+    if (!engine->is_loaded || engine->set == NULL) {
+        return;
+    }
+    engine->is_touched = true;
+    for (size_t i = 0; i < engine->active_count; i++) {
+        const struct rule *rule = &engine->set->rules[engine->active[i]].rule;
+        const char *intent = NULL;
+        struct group *group;
+
+        lb_buf_clear(&engine->key);
+        if (rule->kind != RULE_THRESHOLD ||
+            !ruleset_matches(engine->set, engine->active[i], entry, &intent) ||
+            !rule_group(rule, entry, ruleset_site(engine->set, entry->site)->id,
+                        intent, &engine->key)) {
+            continue;
+        }
+        group = groups_find(engine->groups, rule->number, entry->site,
+                            lb_buf_text(&engine->key));
+        if (group != NULL) {
+            threshold_take_out(rule, group, entry);
+        }
+    }
+}
+
+/* The groups that name the visitor ("DAY.NUMBER"), or all of the site. */
+static void forget_groups(void *ctx, int64_t site, const char *visitor)
+{
+    struct engine *engine = ctx;
+    struct group *group = groups_oldest(engine->groups);
+    char name[80];
+
+    (void)snprintf(name, sizeof(name), "\"visitor\":\"%.48s\"",
+                   visitor == NULL ? "" : visitor);
+    engine->is_touched = true;
+    while (group != NULL) {
+        struct group *next = groups_next(group);
+
+        if (group->row.site == site &&
+            (visitor == NULL || strstr(group->key, name) != NULL)) {
+            groups_drop(engine->groups, group);
+        }
+        group = next;
+    }
+}
+
+void engine_hook(struct engine *engine, struct erase_hooks *hooks)
+{
+    hooks->rules = engine;
+    hooks->unsee = unsee;
+    hooks->forget_groups = forget_groups;
 }

@@ -139,13 +139,17 @@ static void duration_words(int64_t ms, char *out, size_t out_bytes)
     (void)snprintf(out, out_bytes, "%" PRId64 " ms", ms);
 }
 
-static const char *link_title(const struct message_alert *alert)
+static const char *title_of(const struct catalog_site *site, const char *slug)
 {
-    const char *slug = alert->entry->text[ENTRY_TEXT_LINK];
     const struct catalog_link *link =
-        slug == NULL ? NULL : catalog_link_find(alert->site, slug);
+        slug == NULL ? NULL : catalog_link_find(site, slug);
 
     return link != NULL && link->title[0] != '\0' ? link->title : slug;
+}
+
+static const char *link_title(const struct message_alert *alert)
+{
+    return title_of(alert->site, alert->entry->text[ENTRY_TEXT_LINK]);
 }
 
 static void summarise_event(const struct message_alert *alert,
@@ -211,19 +215,23 @@ static void summarise_threshold(const struct message_alert *alert,
                                 struct lb_buf *out)
 {
     const struct rule *rule = alert->rule;
-    double unit = rule->metric == RULE_VALUE ? 100 : 1;
+    cJSON *group = cJSON_Parse(alert->group);
+    const char *slug = lb_json_text(group, "link");
     char window[48];
 
     duration_words(rule->window_ms, window, sizeof(window));
-    lb_json_add_double(out, (double)alert->value / unit, 2);
+    lb_json_add_double(out, rule_number(rule, alert->value), 2);
     lb_buf_printf(out, " %s on ", rule_metric_name(rule->metric));
-    if (strstr(alert->group, "\"link\"") != NULL && link_title(alert) != NULL) {
-        lb_buf_printf(out, "%s (%s)", link_title(alert), alert->site->id);
+    if (slug != NULL) {
+        lb_buf_printf(out, "%s (%s)", title_of(alert->site, slug),
+                      alert->site->id);
     } else {
         lb_buf_add_text(out, alert->site->id);
     }
-    lb_buf_printf(out, " in %s, more than ", window);
-    lb_json_add_double(out, rule->above, 2);
+    lb_buf_printf(out, " in %s, %s than ", window,
+                  rule->is_below ? "less" : "more");
+    lb_json_add_double(out, rule->limit, 2);
+    cJSON_Delete(group);
 }
 
 static void add_summary(const struct message_alert *alert, struct lb_buf *out)
@@ -275,46 +283,64 @@ static void add_traffic(const struct rule *rule, struct lb_buf *url)
     }
 }
 
+/* Dimensions of rules that queries do not know. */
+static bool is_for_rules_alone(const char *field)
+{
+    return strcmp(field, "visitor") == 0 || strcmp(field, "intent") == 0 ||
+           strcmp(field, "value") == 0;
+}
+
+static void add_group_filter(const char *json, struct lb_buf *filter)
+{
+    cJSON *group = cJSON_Parse(json);
+    const cJSON *item;
+
+    cJSON_ArrayForEach (item, group) {
+        if (is_for_rules_alone(item->string)) {
+            continue;
+        }
+        lb_buf_printf(filter, "%s%s == ", filter->len == 0 ? "" : " and ",
+                      item->string);
+        if (cJSON_IsString(item)) {
+            lb_json_add_plain_string(filter, item->valuestring);
+        } else {
+            lb_buf_add_text(filter, "null");
+        }
+    }
+    cJSON_Delete(group);
+}
+
+static void add_match_filter(const struct rule_match *match,
+                             struct lb_buf *filter)
+{
+    if (match->field.kind == RULE_FIELD_TYPE ||
+        is_for_rules_alone(match->field.name) || has_glob(match)) {
+        return;
+    }
+    lb_buf_printf(filter, "%s%s == [", filter->len == 0 ? "" : " and ",
+                  match->field.name);
+    for (size_t i = 0; i < match->glob_count; i++) {
+        lb_buf_add_text(filter, i == 0 ? "" : ", ");
+        lb_json_add_plain_string(filter, match->globs[i]);
+    }
+    lb_buf_add_char(filter, ']');
+}
+
 /* The filter that the rule's match and the group make, as far as queries know
  * them. */
 static void add_filter(const struct message_alert *alert, struct lb_buf *url)
 {
     struct lb_buf filter;
-    cJSON *group = cJSON_Parse(alert->group);
-    const cJSON *item;
 
     lb_buf_init(&filter, MESSAGE_BYTES);
-    cJSON_ArrayForEach (item, group) {
-        if (strcmp(item->string, "visitor") != 0) {
-            lb_buf_printf(&filter, "%s%s == ", filter.len == 0 ? "" : " and ",
-                          item->string);
-            if (cJSON_IsString(item)) {
-                lb_json_add_plain_string(&filter, item->valuestring);
-            } else {
-                lb_buf_add_text(&filter, "null");
-            }
-        }
-    }
+    add_group_filter(alert->group, &filter);
     for (size_t i = 0; i < alert->rule->match_count; i++) {
-        const struct rule_match *match = &alert->rule->matches[i];
-
-        if (strcmp(match->field, "type") == 0 ||
-            strcmp(match->field, "intent") == 0 || has_glob(match)) {
-            continue;
-        }
-        lb_buf_printf(&filter, "%s%s == [", filter.len == 0 ? "" : " and ",
-                      match->field);
-        for (size_t j = 0; j < match->glob_count; j++) {
-            lb_buf_add_text(&filter, j == 0 ? "" : ", ");
-            lb_json_add_plain_string(&filter, match->globs[j]);
-        }
-        lb_buf_add_char(&filter, ']');
+        add_match_filter(&alert->rule->matches[i], &filter);
     }
     if (filter.len > 0) {
         lb_buf_add_text(url, "&filter=");
         lb_text_percent_encode(url, lb_buf_text(&filter));
     }
-    cJSON_Delete(group);
     lb_buf_deinit(&filter);
 }
 
@@ -366,9 +392,7 @@ void message_data(const struct message_alert *alert, struct lb_buf *out)
     if (rule->kind == RULE_THRESHOLD) {
         add_text(out, "metric", rule_metric_name(rule->metric));
         lb_buf_add_text(out, ",\"value\":");
-        lb_json_add_double(
-            out, (double)alert->value / (rule->metric == RULE_VALUE ? 100 : 1),
-            2);
+        lb_json_add_double(out, rule_number(rule, alert->value), 2);
         lb_buf_add_text(out, ",\"window\":{\"from\":");
         lb_json_add_time(out, alert->window_from_ms);
         lb_buf_add_text(out, ",\"to\":");

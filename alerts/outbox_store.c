@@ -74,15 +74,21 @@ enum lb_err outbox_reset_sending(struct db *db, struct lb_error *err)
     return db_run(db, db_stmt(db, SQL_OUTBOX_RESET), err);
 }
 
-enum lb_err
-outbox_set_sending(struct db *db, const char *id, struct lb_error *err)
+enum lb_err outbox_set_sending(struct db *db,
+                               const struct outbox_delivery *delivery,
+                               bool *is_claimed_out,
+                               struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_SENDING);
+    enum lb_err rc;
 
     if (stmt != NULL) {
-        db_bind_text(stmt, 1, id);
+        db_bind_text(stmt, 1, delivery->id);
+        (void)sqlite3_bind_int64(stmt, 2, delivery->attempts);
     }
-    return db_run(db, stmt, err);
+    rc = db_run(db, stmt, err);
+    *is_claimed_out = rc == LB_OK && sqlite3_changes(db_handle(db)) > 0;
+    return rc;
 }
 
 static enum lb_err put_attempt(struct db *db,

@@ -37,8 +37,13 @@ LB_MUST_CHECK enum lb_err outbox_read_due(struct db *db,
 /* Writer thread, inside jobs. */
 LB_MUST_CHECK enum lb_err outbox_reset_sending(struct db *db,
                                                struct lb_error *err);
+/* *is_claimed_out false: what was read of the delivery is old, and meanwhile
+ * another attempt was made of it. */
 LB_MUST_CHECK enum lb_err
-outbox_set_sending(struct db *db, const char *id, struct lb_error *err);
+outbox_set_sending(struct db *db,
+                   const struct outbox_delivery *delivery,
+                   bool *is_claimed_out,
+                   struct lb_error *err);
 
 struct outbox_attempt {
     const char *delivery;

@@ -1,4 +1,4 @@
-/* rule.c - matching events with rules, groups, ids and sliding windows. */
+/* rule.c - reading rules, matching events with them, groups, ids, limits. */
 #include "alerts/rule.h"
 
 #include <stdio.h>
@@ -9,6 +9,10 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/text.h"
+
+#define VALUE_BYTES 600
+#define PROP_PREFIX "prop:"
+#define FIRST_SEEN_PER_DAY 100 /* alerts, unless max_per_day says otherwise */
 
 static const char *const kind_names[] = {"event", "first_seen", "threshold"};
 static const char *const metric_names[] = {"views", "clicks",      "clicks_raw",
@@ -89,13 +93,89 @@ static int64_t read_duration(const cJSON *body, const char *key)
     return text != NULL && lb_config_parse_duration(text, &ms) ? ms : 0;
 }
 
+/* --- dimensions
+ * ------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    enum entry_text text;
+} text_fields[] = {{"link", ENTRY_TEXT_LINK},
+                   {"page", ENTRY_TEXT_PAGE},
+                   {"host", ENTRY_TEXT_HOST},
+                   {"source", ENTRY_TEXT_SOURCE},
+                   {"channel", ENTRY_TEXT_CHANNEL},
+                   {"referrer", ENTRY_TEXT_REFERRER},
+                   {"utm_source", ENTRY_TEXT_UTM_SOURCE},
+                   {"utm_medium", ENTRY_TEXT_UTM_MEDIUM},
+                   {"utm_campaign", ENTRY_TEXT_UTM_CAMPAIGN},
+                   {"utm_term", ENTRY_TEXT_UTM_TERM},
+                   {"utm_content", ENTRY_TEXT_UTM_CONTENT},
+                   {"country", ENTRY_TEXT_COUNTRY},
+                   {"region", ENTRY_TEXT_REGION},
+                   {"city", ENTRY_TEXT_CITY},
+                   {"device", ENTRY_TEXT_DEVICE},
+                   {"browser", ENTRY_TEXT_BROWSER},
+                   {"os", ENTRY_TEXT_OS},
+                   {"name", ENTRY_TEXT_NAME},
+                   {"reason", ENTRY_TEXT_REASON},
+                   {"click_id", ENTRY_TEXT_CLICK_ID}};
+
+static const struct {
+    const char *name;
+    enum rule_field_kind kind;
+} other_fields[] = {
+    {"type", RULE_FIELD_TYPE},     {"site", RULE_FIELD_SITE},
+    {"intent", RULE_FIELD_INTENT}, {"traffic", RULE_FIELD_TRAFFIC},
+    {"qr", RULE_FIELD_QR},         {"visitor", RULE_FIELD_VISITOR},
+    {"value", RULE_FIELD_VALUE},
+};
+
+static struct rule_field find_field(const char *name)
+{
+    struct rule_field field = {name, RULE_FIELD_NONE, ENTRY_TEXT_ID};
+
+    for (size_t i = 0; i < sizeof(text_fields) / sizeof(text_fields[0]); i++) {
+        if (strcmp(name, text_fields[i].name) == 0) {
+            field.kind = RULE_FIELD_TEXT;
+            field.text = text_fields[i].text;
+        }
+    }
+    for (size_t i = 0; i < sizeof(other_fields) / sizeof(other_fields[0]);
+         i++) {
+        if (strcmp(name, other_fields[i].name) == 0) {
+            field.kind = other_fields[i].kind;
+        }
+    }
+    if (strncmp(name, PROP_PREFIX, strlen(PROP_PREFIX)) == 0) {
+        field.kind = RULE_FIELD_PROP;
+    }
+    return field;
+}
+
+static bool matches_any(const char *const *globs,
+                        size_t count,
+                        const char *text,
+                        bool is_folded)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_folded ? lb_text_matches_glob_folded(globs[i], text)
+                      : lb_text_matches_glob(globs[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- reading
+ * --------------------------------------------------------------------- */
+
 static void read_matches(struct rule *rule, const cJSON *match)
 {
     for (const cJSON *item = match == NULL ? NULL : match->child;
          item != NULL && rule->match_count < RULE_MATCHES; item = item->next) {
         struct rule_match *row = &rule->matches[rule->match_count++];
 
-        row->field = item->string;
+        row->field = find_field(item->string);
         row->glob_count = read_list(rule, item, row->globs);
     }
 }
@@ -103,6 +183,61 @@ static void read_matches(struct rule *rule, const cJSON *match)
 static int compare_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The dimensions of per and key, in byte order and each once. */
+static void read_group(struct rule *rule, const cJSON *body)
+{
+    const char *names[2 * RULE_LIST];
+    size_t count =
+        read_list(rule, cJSON_GetObjectItemCaseSensitive(body, "per"), names);
+
+    rule->key_count = read_list(
+        rule, cJSON_GetObjectItemCaseSensitive(body, "key"), rule->key);
+    for (size_t i = 0; i < rule->key_count; i++) {
+        names[count++] = rule->key[i];
+    }
+    qsort(names, count, sizeof(*names), compare_text);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || strcmp(names[i], names[i - 1]) != 0) {
+            rule->group[rule->group_count++] = find_field(names[i]);
+        }
+    }
+}
+
+static unsigned types_of_match(const struct rule_match *match)
+{
+    unsigned types = 0;
+
+    for (int type = 0; type < ENTRY_TYPE_COUNT; type++) {
+        if (matches_any(match->globs, match->glob_count,
+                        entry_type_name((enum entry_type)type), false)) {
+            types |= 1u << type;
+        }
+    }
+    return types;
+}
+
+/* The types of events that the match and the metric leave. */
+static unsigned find_types(const struct rule *rule)
+{
+    const unsigned all = (1u << ENTRY_TYPE_COUNT) - 1;
+    const unsigned of_metric[] = {1u << ENTRY_VIEW,
+                                  1u << ENTRY_CLICK,
+                                  1u << ENTRY_CLICK,
+                                  1u << ENTRY_LEAD,
+                                  1u << ENTRY_CONVERSION,
+                                  all,
+                                  all};
+    unsigned types =
+        rule->kind == RULE_THRESHOLD ? of_metric[rule->metric] : all;
+
+    for (size_t i = 0; i < rule->match_count; i++) {
+        if (rule->matches[i].field.kind == RULE_FIELD_TYPE) {
+            types &= types_of_match(&rule->matches[i]);
+        }
+    }
+    return types;
 }
 
 static unsigned read_traffic(struct rule *rule, const cJSON *body)
@@ -124,15 +259,32 @@ static unsigned read_traffic(struct rule *rule, const cJSON *body)
     return bits == 0 ? 1u << ENTRY_HUMAN : bits;
 }
 
+static double read_number(const cJSON *body, const char *key, double fallback)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, key);
+
+    if (cJSON_IsString(item)) {
+        return strtod(item->valuestring, NULL); /* "5", in quotes */
+    }
+    return cJSON_IsNumber(item) ? item->valuedouble : fallback;
+}
+
+static void read_threshold(struct rule *rule, const cJSON *body)
+{
+    int metric = find_word(lb_json_text(body, "metric"), metric_names, 7);
+
+    rule->metric = metric < 0 ? RULE_CLICKS : (enum rule_metric)metric;
+    rule->window_ms = read_duration(body, "window");
+    rule->is_below = cJSON_GetObjectItemCaseSensitive(body, "below") != NULL;
+    rule->limit = read_number(body, rule->is_below ? "below" : "above", 0);
+    rule->clear = read_number(body, "clear", rule->limit);
+}
+
 enum lb_err
 rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
 {
     struct rule *rule = rule_out;
     int kind = find_word(lb_json_text(body, "kind"), kind_names, 3);
-    int metric = find_word(lb_json_text(body, "metric"), metric_names, 7);
-    const cJSON *most = cJSON_GetObjectItemCaseSensitive(body, "max_per_day");
-    const cJSON *above = cJSON_GetObjectItemCaseSensitive(body, "above");
-    const cJSON *clear = cJSON_GetObjectItemCaseSensitive(body, "clear");
 
     memset(rule, 0, sizeof(*rule));
     rule->id = lb_json_text(body, "id");
@@ -151,56 +303,24 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
     rule->site_count = read_list(
         rule, cJSON_GetObjectItemCaseSensitive(body, "sites"), rule->sites);
     read_matches(rule, cJSON_GetObjectItemCaseSensitive(body, "match"));
-    rule->per_count = read_list(
-        rule, cJSON_GetObjectItemCaseSensitive(body, "per"), rule->per);
-    rule->key_count = read_list(
-        rule, cJSON_GetObjectItemCaseSensitive(body, "key"), rule->key);
-    qsort(rule->per, rule->per_count, sizeof(*rule->per), compare_text);
-    qsort(rule->key, rule->key_count, sizeof(*rule->key), compare_text);
+    read_group(rule, body);
     rule->notify_count = read_list(
         rule, cJSON_GetObjectItemCaseSensitive(body, "notify"), rule->notify);
     rule->cooldown_ms = read_duration(body, "cooldown");
     rule->learn_ms = read_duration(body, "learn");
     rule->again_after_ms = read_duration(body, "again_after");
-    rule->window_ms = read_duration(body, "window");
-    rule->max_per_day = cJSON_IsNumber(most) ? (int64_t)most->valuedouble
-                        : rule->kind == RULE_FIRST_SEEN ? 100
-                                                        : 0;
-    rule->metric = metric < 0 ? RULE_CLICKS : (enum rule_metric)metric;
-    rule->above = cJSON_IsNumber(above) ? above->valuedouble : 0;
-    rule->clear = cJSON_IsNumber(clear) ? clear->valuedouble : rule->above;
+    rule->max_per_day = (int64_t)read_number(
+        body, "max_per_day",
+        rule->kind == RULE_FIRST_SEEN ? FIRST_SEEN_PER_DAY : 0);
+    if (rule->kind == RULE_THRESHOLD) {
+        read_threshold(rule, body);
+    }
+    rule->types = find_types(rule);
     return LB_OK;
 }
 
 /* --- matching
  * -------------------------------------------------------------------- */
-
-struct field_row {
-    const char *name;
-    enum entry_text text;
-};
-
-static const struct field_row field_rows[] = {
-    {"link", ENTRY_TEXT_LINK},
-    {"page", ENTRY_TEXT_PAGE},
-    {"host", ENTRY_TEXT_HOST},
-    {"source", ENTRY_TEXT_SOURCE},
-    {"channel", ENTRY_TEXT_CHANNEL},
-    {"referrer", ENTRY_TEXT_REFERRER},
-    {"utm_source", ENTRY_TEXT_UTM_SOURCE},
-    {"utm_medium", ENTRY_TEXT_UTM_MEDIUM},
-    {"utm_campaign", ENTRY_TEXT_UTM_CAMPAIGN},
-    {"utm_term", ENTRY_TEXT_UTM_TERM},
-    {"utm_content", ENTRY_TEXT_UTM_CONTENT},
-    {"country", ENTRY_TEXT_COUNTRY},
-    {"region", ENTRY_TEXT_REGION},
-    {"city", ENTRY_TEXT_CITY},
-    {"device", ENTRY_TEXT_DEVICE},
-    {"browser", ENTRY_TEXT_BROWSER},
-    {"os", ENTRY_TEXT_OS},
-    {"name", ENTRY_TEXT_NAME},
-    {"reason", ENTRY_TEXT_REASON},
-    {"click_id", ENTRY_TEXT_CLICK_ID}};
 
 static const char *
 prop_of(const struct entry *entry, const char *key, char *out, size_t out_bytes)
@@ -231,53 +351,61 @@ prop_of(const struct entry *entry, const char *key, char *out, size_t out_bytes)
     return text;
 }
 
-static const char *field_value(const struct entry *entry,
-                               const char *field,
+/* NULL: the event has no such value. */
+static const char *field_value(const struct rule_field *field,
+                               const struct entry *entry,
                                const char *site,
                                const char *intent,
-                               char *out,
-                               size_t out_bytes)
+                               char out[VALUE_BYTES])
 {
-    for (size_t i = 0; i < sizeof(field_rows) / sizeof(field_rows[0]); i++) {
-        if (strcmp(field, field_rows[i].name) == 0) {
-            return entry->text[field_rows[i].text];
-        }
-    }
-    if (strcmp(field, "type") == 0) {
+    struct lb_buf text;
+
+    switch (field->kind) {
+    case RULE_FIELD_NONE:
+        return NULL;
+    case RULE_FIELD_TEXT:
+        return entry->text[field->text];
+    case RULE_FIELD_TYPE:
         return entry_type_name(entry->type);
-    }
-    if (strcmp(field, "site") == 0) {
+    case RULE_FIELD_SITE:
         return site;
-    }
-    if (strcmp(field, "intent") == 0) {
+    case RULE_FIELD_INTENT:
         return intent;
-    }
-    if (strcmp(field, "traffic") == 0) {
+    case RULE_FIELD_TRAFFIC:
         return entry_traffic_name(entry->traffic);
-    }
-    if (strcmp(field, "qr") == 0) {
+    case RULE_FIELD_QR:
         return entry->is_qr ? "true" : "false";
-    }
-    if (strcmp(field, "visitor") == 0 && entry->visitor != 0) {
-        (void)snprintf(out, out_bytes, "%lld.%lld",
+    case RULE_FIELD_VISITOR:
+        (void)snprintf(out, VALUE_BYTES, "%lld.%lld",
                        (long long)entry->visitor_day,
                        (long long)entry->visitor);
-        return out;
+        return entry->visitor == 0 ? NULL : out;
+    case RULE_FIELD_VALUE:
+        lb_buf_init(&text, 64);
+        lb_json_add_double(&text, (double)entry->amount_hundredths / 100, 2);
+        (void)snprintf(out, VALUE_BYTES, "%s", lb_buf_text(&text));
+        lb_buf_deinit(&text);
+        return entry->has_amount ? out : NULL;
+    case RULE_FIELD_PROP:
+        return prop_of(entry, field->name + strlen(PROP_PREFIX), out,
+                       VALUE_BYTES);
     }
-    return strncmp(field, "prop:", 5) == 0
-               ? prop_of(entry, field + 5, out, out_bytes)
-               : NULL;
+    return NULL;
 }
 
-static bool
-matches_any(const char *const *globs, size_t count, const char *text)
+static bool is_utm_cased(const struct rule_field *field)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (lb_text_matches_glob(globs[i], text)) {
-            return true;
-        }
-    }
-    return false;
+    return field->kind == RULE_FIELD_TEXT &&
+           (field->text == ENTRY_TEXT_UTM_SOURCE ||
+            field->text == ENTRY_TEXT_UTM_MEDIUM ||
+            field->text == ENTRY_TEXT_UTM_CAMPAIGN);
+}
+
+bool rule_covers(const struct rule *rule, const char *site)
+{
+    return rule->site_count == 0 ||
+           (site != NULL &&
+            matches_any(rule->sites, rule->site_count, site, false));
 }
 
 bool rule_matches(const struct rule *rule,
@@ -285,57 +413,74 @@ bool rule_matches(const struct rule *rule,
                   const char *site,
                   const char *intent)
 {
-    char scratch[600];
+    char scratch[VALUE_BYTES];
 
-    if (!rule->is_enabled || (rule->traffic & 1u << entry->traffic) == 0) {
+    if (!rule->is_enabled || (rule->traffic & 1u << entry->traffic) == 0 ||
+        (rule->types & 1u << entry->type) == 0) {
         return false;
     }
     for (size_t i = 0; i < rule->match_count; i++) {
         const struct rule_match *match = &rule->matches[i];
-        const char *value = field_value(entry, match->field, site, intent,
-                                        scratch, sizeof(scratch));
+        const char *value =
+            field_value(&match->field, entry, site, intent, scratch);
 
         if (value == NULL ||
-            !matches_any(match->globs, match->glob_count, value)) {
+            !matches_any(match->globs, match->glob_count, value,
+                         rule->folds_utm && is_utm_cased(&match->field))) {
             return false;
         }
     }
-    return rule->site_count == 0 ||
-           (site != NULL && matches_any(rule->sites, rule->site_count, site));
+    return true;
+}
+
+bool rule_needs_intent(const struct rule *rule)
+{
+    bool needs = false;
+
+    for (size_t i = 0; i < rule->match_count; i++) {
+        needs = needs || rule->matches[i].field.kind == RULE_FIELD_INTENT;
+    }
+    for (size_t i = 0; i < rule->group_count; i++) {
+        needs = needs || rule->group[i].kind == RULE_FIELD_INTENT;
+    }
+    return needs;
+}
+
+static bool is_key(const struct rule *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->key_count; i++) {
+        if (strcmp(rule->key[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool rule_group(const struct rule *rule,
                 const struct entry *entry,
                 const char *site,
+                const char *intent,
                 struct lb_buf *out)
 {
-    const char *names[2 * RULE_LIST];
-    size_t count = 0;
-    char scratch[600];
+    char scratch[VALUE_BYTES];
 
-    for (size_t i = 0; i < rule->key_count; i++) {
-        if (field_value(entry, rule->key[i], site, NULL, scratch,
-                        sizeof(scratch)) == NULL) {
+    lb_buf_add_char(out, '{');
+    for (size_t i = 0; i < rule->group_count; i++) {
+        const struct rule_field *field = &rule->group[i];
+        const char *value = field_value(field, entry, site, intent, scratch);
+
+        if (value == NULL && is_key(rule, field->name)) {
             return false;
         }
-        names[count++] = rule->key[i];
-    }
-    for (size_t i = 0; i < rule->per_count; i++) {
-        names[count++] = rule->per[i];
-    }
-    qsort(names, count, sizeof(*names), compare_text);
-    lb_buf_add_char(out, '{');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && strcmp(names[i], names[i - 1]) == 0) {
-            continue;
-        }
-        lb_json_add_key(out, names[i]);
-        lb_json_add_plain_string(out, field_value(entry, names[i], site, NULL,
-                                                  scratch, sizeof(scratch)));
+        lb_json_add_key(out, field->name);
+        lb_json_add_plain_string(out, value);
     }
     lb_buf_add_char(out, '}');
     return true;
 }
+
+/* --- deciding
+ * -------------------------------------------------------------------- */
 
 int64_t rule_weight(const struct rule *rule, const struct entry *entry)
 {
@@ -358,6 +503,28 @@ int64_t rule_weight(const struct rule *rule, const struct entry *entry)
     return 0;
 }
 
+double rule_number(const struct rule *rule, int64_t value)
+{
+    return rule->metric == RULE_VALUE ? (double)value / 100 : (double)value;
+}
+
+enum rule_turn
+rule_judge(const struct rule *rule, int64_t value, bool is_firing, bool is_full)
+{
+    double number = rule_number(rule, value);
+
+    if (is_firing) {
+        bool is_over =
+            rule->is_below ? number >= rule->clear : number <= rule->clear;
+
+        return is_over ? RULE_IS_OVER : RULE_STAYS;
+    }
+    if (rule->is_below) {
+        return is_full && number < rule->limit ? RULE_FIRES : RULE_STAYS;
+    }
+    return number > rule->limit ? RULE_FIRES : RULE_STAYS;
+}
+
 void rule_alert_id(const char *rule,
                    const char *site,
                    const char *group,
@@ -373,118 +540,6 @@ void rule_alert_id(const char *rule,
         (void)SHA256_Update(&ctx, parts[i], strlen(parts[i]) + 1);
     }
     (void)SHA256_Final(digest, &ctx);
-    memcpy(out, "al_", 3);
+    (void)snprintf(out, RULE_ALERT_ID_BYTES, "al_");
     lb_text_to_hex(digest, 8, out + 3);
-}
-
-/* --- windows
- * ---------------------------------------------------------------------- */
-
-void rule_window_deinit(struct rule_window *window)
-{
-    free(window->cells);
-    memset(window, 0, sizeof(*window));
-}
-
-static bool make_room(struct rule_window *window)
-{
-    size_t cap = window->cap == 0 ? 16 : window->cap * 2;
-    struct rule_cell *cells;
-
-    if (window->first > 0 && window->first >= window->cap / 2) {
-        memmove(window->cells, window->cells + window->first,
-                window->count * sizeof(*window->cells));
-        window->first = 0;
-    }
-    if (window->first + window->count < window->cap) {
-        return true;
-    }
-    cells = realloc(window->cells, cap * sizeof(*cells));
-    if (cells == NULL) {
-        return false;
-    }
-    window->cells = cells;
-    window->cap = cap;
-    return true;
-}
-
-static void let_go(struct rule_window *window, int64_t oldest_ms)
-{
-    while (window->count > 0 &&
-           window->cells[window->first].ts_ms < oldest_ms) {
-        window->sum -= window->cells[window->first].weight;
-        window->first++;
-        window->count--;
-    }
-}
-
-/* The two oldest cells become one, at the later time: memory stays bounded and
- * a count of thousands loses nothing that matters. */
-static void merge_oldest(struct rule_window *window)
-{
-    struct rule_cell *cells = window->cells + window->first;
-
-    cells[1].weight += cells[0].weight;
-    window->first++;
-    window->count--;
-}
-
-/* A visitor counts once, at the latest time: takes the cell it has out and
- * returns the later one of both times. */
-static int64_t
-drop_visitor(struct rule_window *window, int64_t visitor, int64_t ts_ms)
-{
-    struct rule_cell *cells;
-
-    if (window->count == 0)
-        return ts_ms; /* no cells yet, perhaps not even an array */
-    cells = window->cells + window->first;
-    for (size_t i = 0; i < window->count; i++) {
-        if (cells[i].visitor == visitor) {
-            ts_ms = cells[i].ts_ms > ts_ms ? cells[i].ts_ms : ts_ms;
-            window->sum -= cells[i].weight;
-            memmove(&cells[i], &cells[i + 1],
-                    (window->count - i - 1) * sizeof(*cells));
-            window->count--;
-            break;
-        }
-    }
-    return ts_ms;
-}
-
-int64_t rule_window_add(struct rule_window *window,
-                        const struct rule *rule,
-                        const struct entry *entry,
-                        int64_t now_ms)
-{
-    int64_t ts_ms = entry->ts_at_ms > now_ms ? now_ms : entry->ts_at_ms;
-    int64_t oldest_ms = now_ms + 1 - rule->window_ms;
-    struct rule_cell cell = {ts_ms, rule_weight(rule, entry), 0};
-    struct rule_cell *cells;
-    size_t at;
-
-    let_go(window, oldest_ms);
-    if (cell.weight == 0 || ts_ms < oldest_ms) {
-        return window->sum;
-    }
-    if (rule->metric == RULE_VISITORS) {
-        cell.visitor = entry->visitor ^ entry->visitor_day << 40;
-        cell.weight = 1;
-        ts_ms = drop_visitor(window, cell.visitor, ts_ms);
-        cell.ts_ms = ts_ms;
-    }
-    if (window->count >= RULE_WINDOW_CELLS && rule->metric != RULE_VISITORS) {
-        merge_oldest(window);
-    }
-    if (!make_room(window)) {
-        return -1;
-    }
-    cells = window->cells + window->first;
-    for (at = window->count; at > 0 && cells[at - 1].ts_ms > ts_ms; at--) {
-        cells[at] = cells[at - 1];
-    }
-    cells[at] = cell;
-    window->count++;
-    window->sum += cell.weight;
-    return window->sum;
 }

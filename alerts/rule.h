@@ -1,6 +1,6 @@
-/* rule.h - one rule: read from its configuration, matched with events, and the
- * sliding window of a threshold.  Pure: time is the log's, never the clock's.
- */
+/* rule.h - one rule: read from its configuration, matched with events, its
+ * groups, its ids, and whether a number makes it ring.  Pure: time is the
+ * log's, never the clock's. */
 #ifndef LINKBELL_ALERTS_RULE_H
 #define LINKBELL_ALERTS_RULE_H
 
@@ -14,9 +14,9 @@
 #include "base/err.h"
 #include "sql/entry.h"
 
+/* Past these the configuration is refused (rule_check.c). */
 #define RULE_LIST 32 /* values of one list */
 #define RULE_MATCHES 16
-#define RULE_WINDOW_CELLS 4096
 
 enum rule_kind { RULE_EVENT, RULE_FIRST_SEEN, RULE_THRESHOLD };
 enum rule_metric {
@@ -29,8 +29,27 @@ enum rule_metric {
     RULE_VALUE
 };
 
+/* A dimension, looked up once: "type", "intent", "utm_medium", "prop:plan". */
+enum rule_field_kind {
+    RULE_FIELD_NONE, /* no dimension: without a value */
+    RULE_FIELD_TEXT,
+    RULE_FIELD_TYPE,
+    RULE_FIELD_SITE,
+    RULE_FIELD_INTENT, /* of the link */
+    RULE_FIELD_TRAFFIC,
+    RULE_FIELD_QR,
+    RULE_FIELD_VISITOR,
+    RULE_FIELD_VALUE, /* the amount as a number's text: "12.5" */
+    RULE_FIELD_PROP
+};
+struct rule_field {
+    const char *name;
+    enum rule_field_kind kind;
+    enum entry_text text; /* of RULE_FIELD_TEXT */
+};
+
 struct rule_match {
-    const char *field; /* "type", "intent", "utm_medium", "prop:plan" ... */
+    struct rule_field field;
     const char *globs[RULE_LIST];
     size_t glob_count;
 };
@@ -42,13 +61,16 @@ struct rule {
     enum rule_kind kind;
     const char *severity;
     bool is_enabled;
+    bool folds_utm;               /* values of utm_* are stored folded */
     unsigned traffic;             /* bits of enum entry_traffic */
+    unsigned types;               /* bits of enum entry_type it can concern */
     const char *sites[RULE_LIST]; /* globs; none: all */
     size_t site_count;
     struct rule_match matches[RULE_MATCHES];
     size_t match_count;
-    const char *per[RULE_LIST];
-    size_t per_count;
+    struct rule_field group[2 * RULE_LIST]; /* of per and key, in byte order,
+                                               each once */
+    size_t group_count;
     const char *key[RULE_LIST]; /* of first_seen */
     size_t key_count;
     const char *notify[RULE_LIST];
@@ -59,8 +81,9 @@ struct rule {
     int64_t again_after_ms; /* 0: never again */
     enum rule_metric metric;
     int64_t window_ms;
-    double above;
-    double clear;
+    bool is_below; /* rings under the limit, not above it */
+    double limit;
+    double clear; /* at which it is over */
     int64_t created_at_ms;
     char numbers[512]; /* texts of values that are numbers */
     size_t numbers_used;
@@ -73,21 +96,38 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err);
 const char *rule_kind_name(enum rule_kind kind);
 const char *rule_metric_name(enum rule_metric metric);
 
-/* Whether the rule looks at this event; site and intent may be NULL. */
+/* Whether the rule looks at this site. */
+bool rule_covers(const struct rule *rule, const char *site);
+/* Whether it looks at this event of a site that it covers.  site and intent
+ * (of the event's link) may be NULL. */
 bool rule_matches(const struct rule *rule,
                   const struct entry *entry,
                   const char *site,
                   const char *intent);
+/* Whether an event's group or match needs the intent of its link. */
+bool rule_needs_intent(const struct rule *rule);
 
 /* The group of an event as JSON without spaces, keys in byte order: of `per`,
  * and of `key` for first_seen.  False when a value of `key` is missing. */
 bool rule_group(const struct rule *rule,
                 const struct entry *entry,
                 const char *site,
+                const char *intent,
                 struct lb_buf *out);
 
-/* What an event adds to the rule's metric; 0: nothing. */
+/* What an event adds to the rule's metric (hundredths for value); 0: nothing.
+ */
 int64_t rule_weight(const struct rule *rule, const struct entry *entry);
+/* The metric as people count it: 12.5 for 1250 hundredths. */
+double rule_number(const struct rule *rule, int64_t value);
+
+/* What the metric's value means for a group.  One that is below its limit
+ * rings only when its window is full: is_full. */
+enum rule_turn { RULE_STAYS, RULE_FIRES, RULE_IS_OVER };
+enum rule_turn rule_judge(const struct rule *rule,
+                          int64_t value,
+                          bool is_firing,
+                          bool is_full);
 
 /* al_ and 16 hex digits of SHA-256 over rule, site, group and occasion. */
 #define RULE_ALERT_ID_BYTES 20
@@ -96,26 +136,5 @@ void rule_alert_id(const char *rule,
                    const char *group,
                    const char *occasion,
                    char out[RULE_ALERT_ID_BYTES]);
-
-/* A sliding window: what came within window_ms. */
-struct rule_cell {
-    int64_t ts_ms;
-    int64_t weight;
-    int64_t visitor; /* of the metric visitors */
-};
-struct rule_window {
-    struct rule_cell *cells; /* owned; by ts */
-    size_t first;
-    size_t count;
-    size_t cap;
-    int64_t sum;
-};
-/* Adds an event at now_ms (the entry's receive time) and lets go what is older
- * than the window; returns the metric's value.  -1: out of memory. */
-int64_t rule_window_add(struct rule_window *window,
-                        const struct rule *rule,
-                        const struct entry *entry,
-                        int64_t now_ms);
-void rule_window_deinit(struct rule_window *window);
 
 #endif

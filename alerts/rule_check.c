@@ -2,8 +2,12 @@
  */
 #include "alerts/rule_check.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "alerts/rule.h"
+#include "alerts/rule_window.h"
 
 static const char *const common_keys[] = {
     "id",          "kind",     "match",   "per",     "sites",  "cooldown",
@@ -11,12 +15,12 @@ static const char *const common_keys[] = {
 static const char *const first_seen_keys[] = {"key", "learn", "again_after",
                                               NULL};
 static const char *const threshold_keys[] = {"metric", "window", "above",
-                                             "clear", NULL};
+                                             "below",  "clear",  NULL};
 /* Kinds and keys that the interface has and this version not yet. */
 static const char *const later_kinds[] = {
     "spike", "drop", "ctr", "milestone", "burst", "absent", "not_pulled", NULL};
 static const char *const later_keys[] = {
-    "for", "resolve", "quiet", "digest", "template", "below", "coverage", NULL};
+    "for", "resolve", "quiet", "digest", "template", "coverage", NULL};
 static const char *const kinds[] = {"event", "first_seen", "threshold", NULL};
 static const char *const metrics[] = {"views", "clicks",      "clicks_raw",
                                       "leads", "conversions", "visitors",
@@ -27,8 +31,10 @@ static const char *const match_keys[] = {
     "utm_term", "utm_content", "country",    "region",     "city",
     "device",   "browser",     "os",         "name",       "reason",
     "click_id", "traffic",     "qr",         "site",       "intent",
-    "visitor",  NULL};
+    "visitor",  "value",       NULL};
 static const char *const severities[] = {"info", "warning", "critical", NULL};
+static const char *const traffics[] = {"human", "preview", "prefetch",
+                                       "bot",   "all",     NULL};
 
 static bool is_in(const char *word, const char *const *words)
 {
@@ -40,14 +46,18 @@ static bool is_in(const char *word, const char *const *words)
     return false;
 }
 
+/* A word that stands in node, or is its key, and is none of words. */
 static void fault_near(struct lb_config_faults *faults,
-                       unsigned line,
-                       unsigned column,
+                       const struct lb_yaml *node,
+                       bool is_key,
                        const char *key,
-                       const char *word,
                        const char *what,
                        const char *const *words)
 {
+    unsigned line = is_key ? node->key_line : node->line;
+    unsigned column = is_key ? node->key_column : node->column;
+    const char *text = node->kind == LB_YAML_SCALAR ? node->text : "";
+    const char *word = is_key ? node->key : text;
     const char *near = lb_yaml_suggest(word, words);
 
     if (near != NULL) {
@@ -58,6 +68,17 @@ static void fault_near(struct lb_config_faults *faults,
     }
 }
 
+static void check_one(const struct lb_yaml *node,
+                      const char *key,
+                      const char *const *words,
+                      struct lb_config_faults *faults)
+{
+    if (node->kind != LB_YAML_SCALAR || !is_in(node->text, words)) {
+        fault_near(faults, node, false, key, "is not one of those it may be",
+                   words);
+    }
+}
+
 static void check_word(const struct lb_yaml *map,
                        const char *key,
                        const char *const *words,
@@ -65,11 +86,26 @@ static void check_word(const struct lb_yaml *map,
 {
     const struct lb_yaml *node = lb_yaml_find(map, key);
 
-    if (node != NULL &&
-        (node->kind != LB_YAML_SCALAR || !is_in(node->text, words))) {
-        fault_near(faults, node->line, node->column, key,
-                   node->kind == LB_YAML_SCALAR ? node->text : "",
-                   "is not one of those it may be", words);
+    if (node != NULL) {
+        check_one(node, key, words, faults);
+    }
+}
+
+/* One or a list of them. */
+static void check_words(const struct lb_yaml *map,
+                        const char *key,
+                        const char *const *words,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(map, key);
+
+    if (node == NULL || node->kind != LB_YAML_LIST) {
+        check_word(map, key, words, faults);
+        return;
+    }
+    for (const struct lb_yaml *item = node->child; item != NULL;
+         item = item->next) {
+        check_one(item, key, words, faults);
     }
 }
 
@@ -96,23 +132,37 @@ static void check_duration(const struct lb_yaml *map,
 
 static void check_number(const struct lb_yaml *map,
                          const char *key,
-                         bool is_needed,
                          struct lb_config_faults *faults)
 {
     const struct lb_yaml *node = lb_yaml_find(map, key);
     char *end = NULL;
 
-    if (node == NULL) {
-        if (is_needed) {
-            lb_config_fault(faults, map->line, map->column, key,
-                            "is missing; a number");
-        }
-        return;
-    }
-    if (node->kind != LB_YAML_SCALAR || node->text[0] == '\0' ||
-        strtod(node->text, &end) < 0 || *end != '\0') {
+    if (node != NULL &&
+        (node->kind != LB_YAML_SCALAR || node->text[0] == '\0' ||
+         node->text[strspn(node->text, "0123456789.eE+-")] != '\0' ||
+         strtod(node->text, &end) < 0 || *end != '\0' ||
+         !isfinite(strtod(node->text, NULL)))) {
         lb_config_fault(faults, node->line, node->column, key,
                         "must be a number, 0 or more");
+    }
+}
+
+static void check_length(const struct lb_yaml *list,
+                         const char *key,
+                         size_t most,
+                         struct lb_config_faults *faults)
+{
+    size_t count = 0;
+
+    if (list != NULL && list->kind != LB_YAML_SCALAR) {
+        for (const struct lb_yaml *item = list->child; item != NULL;
+             item = item->next) {
+            count++;
+        }
+    }
+    if (count > most) {
+        lb_config_fault(faults, list->line, list->column, key,
+                        "holds %zu entries; %zu is the most", count, most);
     }
 }
 
@@ -126,14 +176,13 @@ static void check_fields(const struct lb_yaml *map,
                                  : node->kind == LB_YAML_LIST ? node->child
                                                               : node;
 
+    check_length(node, key, RULE_LIST, faults);
     for (; item != NULL;
          item = node->kind == LB_YAML_LIST ? item->next : NULL) {
         if (item->kind != LB_YAML_SCALAR ||
             (!is_in(item->text, match_keys) &&
              strncmp(item->text, "prop:", 5) != 0)) {
-            fault_near(faults, item->line, item->column, key,
-                       item->kind == LB_YAML_SCALAR ? item->text : "",
-                       "is no dimension", match_keys);
+            fault_near(faults, item, false, key, "is no dimension", match_keys);
         }
     }
 }
@@ -152,12 +201,14 @@ static void check_match(const struct lb_yaml *rule,
             "must hold dimensions and values, such as { type: lead }");
         return;
     }
+    check_length(match, "match", RULE_MATCHES, faults);
     for (const struct lb_yaml *node = match->child; node != NULL;
          node = node->next) {
+        check_length(node, node->key, RULE_LIST, faults);
         if (!is_in(node->key, match_keys) &&
             strncmp(node->key, "prop:", 5) != 0) {
-            fault_near(faults, node->key_line, node->key_column, "match",
-                       node->key, "is no dimension", match_keys);
+            fault_near(faults, node, true, "match", "is no dimension",
+                       match_keys);
         }
         if (node->kind == LB_YAML_MAP) {
             lb_config_fault(faults, node->line, node->column, node->key,
@@ -231,18 +282,73 @@ static void check_keys(const struct lb_yaml *map,
     }
 }
 
-/* Over is at or below the limit, never above it. */
+static double number_of(const struct lb_yaml *node)
+{
+    return node != NULL && node->kind == LB_YAML_SCALAR
+               ? strtod(node->text, NULL)
+               : 0;
+}
+
+/* It is over at the limit or beyond, on the other side. */
 static void check_clear(const struct lb_yaml *rule,
+                        const struct lb_yaml *above,
+                        const struct lb_yaml *below,
                         struct lb_config_faults *faults)
 {
-    const struct lb_yaml *above = lb_yaml_find(rule, "above");
     const struct lb_yaml *clear = lb_yaml_find(rule, "clear");
 
-    if (above != NULL && clear != NULL && above->kind == LB_YAML_SCALAR &&
-        clear->kind == LB_YAML_SCALAR &&
-        strtod(clear->text, NULL) > strtod(above->text, NULL)) {
+    if (clear == NULL) {
+        return;
+    }
+    if (above != NULL && number_of(clear) > number_of(above)) {
         lb_config_fault(faults, clear->line, clear->column, "clear",
                         "must not be more than above");
+    }
+    if (below != NULL && number_of(clear) < number_of(below)) {
+        lb_config_fault(faults, clear->line, clear->column, "clear",
+                        "must not be less than below");
+    }
+}
+
+/* Distinct visitors of a window are counted up to a number. */
+static void check_visitors(const struct lb_yaml *rule,
+                           const char *key,
+                           struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(rule, key);
+    const struct lb_yaml *metric = lb_yaml_find(rule, "metric");
+
+    if (metric != NULL && metric->kind == LB_YAML_SCALAR &&
+        strcmp(metric->text, "visitors") == 0 &&
+        number_of(node) >= RULE_WINDOW_VISITORS) {
+        lb_config_fault(faults, node->line, node->column, key,
+                        "must be less than %d visitors", RULE_WINDOW_VISITORS);
+    }
+}
+
+static void check_limits(const struct lb_yaml *rule,
+                         struct lb_config_faults *faults)
+{
+    static const char *const keys[] = {"above", "below", "clear"};
+    const struct lb_yaml *above = lb_yaml_find(rule, "above");
+    const struct lb_yaml *below = lb_yaml_find(rule, "below");
+
+    if (above == NULL && below == NULL) {
+        lb_config_fault(faults, rule->line, rule->column, "above",
+                        "is missing: a number; or below");
+    }
+    if (above != NULL && below != NULL) {
+        lb_config_fault(faults, below->key_line, below->key_column, "below",
+                        "stands beside above; a rule has one of them");
+    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        check_number(rule, keys[i], faults);
+        check_visitors(rule, keys[i], faults);
+    }
+    check_clear(rule, above, below, faults);
+    if (below != NULL && number_of(below) == 0) {
+        lb_config_fault(faults, below->line, below->column, "below",
+                        "must be more than 0: nothing is less than that");
     }
 }
 
@@ -284,16 +390,17 @@ void rule_check(const struct lb_yaml *rule,
                             "is missing: views, clicks, clicks_raw, leads, "
                             "conversions, visitors or value");
         }
-        check_clear(rule, faults);
         check_duration(rule, "window", true, faults);
-        check_number(rule, "above", true, faults);
-        check_number(rule, "clear", false, faults);
+        check_limits(rule, faults);
     }
     check_keys(rule, common_keys, more, "this kind of rule", faults);
     check_duration(rule, "cooldown", false, faults);
-    check_number(rule, "max_per_day", false, faults);
+    check_number(rule, "max_per_day", faults);
     check_word(rule, "severity", severities, faults);
+    check_words(rule, "traffic", traffics, faults);
     check_fields(rule, "per", faults);
+    check_length(lb_yaml_find(rule, "sites"), "sites", RULE_LIST, faults);
+    check_length(lb_yaml_find(rule, "notify"), "notify", RULE_LIST, faults);
     check_match(rule, faults);
     check_notify(rule, root, faults);
 }

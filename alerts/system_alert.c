@@ -198,6 +198,8 @@ static enum lb_err queue(struct system_alert *alert,
                          struct lb_error *err)
 {
     const char *destinations[LB_CONFIG_LIST_MAX];
+    struct alert_store_message message = {"alert.fired", NULL, destinations,
+                                          alert->fallback_count};
     struct lb_buf body;
     enum lb_err rc;
 
@@ -206,8 +208,8 @@ static enum lb_err queue(struct system_alert *alert,
     }
     lb_buf_init(&body, 2 * MESSAGE_BYTES);
     message_body("alert.fired", row->fired_at_ms, row->data, &body);
-    rc = alert_store_queue(db, row, "alert.fired", lb_buf_text(&body),
-                           destinations, alert->fallback_count, err);
+    message.body = lb_buf_text(&body);
+    rc = alert_store_queue(db, row, &message, err);
     alert->has_queued = true;
     lb_buf_deinit(&body);
     return rc;

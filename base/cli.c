@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/json.h"
 #include "base/yaml.h"
 
@@ -231,4 +233,70 @@ void lb_cli_progress_end(const struct lb_cli *cli)
     if (cli->is_stderr_terminal && !cli->is_quiet) {
         (void)fprintf(stderr, "\r\033[K");
     }
+}
+
+/* --- the command line as a whole
+ * ------------------------------------------------------------------------ */
+
+static int print_verbs(FILE *out,
+                       const struct lb_cli_verb *verbs,
+                       size_t count,
+                       int exit_code)
+{
+    (void)fprintf(out, "usage: linkbell COMMAND [options]\n\n");
+    for (size_t i = 0; i < count; i++) {
+        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    }
+    (void)fprintf(
+        out,
+        "\n  linkbell COMMAND --help tells more; --version, --help-config\n");
+    return exit_code;
+}
+
+static int print_settings(void)
+{
+    struct lb_buf help;
+
+    lb_buf_init(&help, (size_t)256 * 1024);
+    lb_config_help(&help);
+    (void)fputs(lb_buf_text(&help), stdout);
+    lb_buf_deinit(&help);
+    return LB_CLI_OK;
+}
+
+int lb_cli_main(const struct lb_cli_verb *verbs,
+                size_t count,
+                const char *(*socket_path)(struct lb_cli *cli,
+                                           struct lb_error *err),
+                int argc,
+                char **argv)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread so far */
+    const char *no_color = getenv("NO_COLOR");
+    struct lb_cli cli = {.socket_path = socket_path};
+
+    if (argc < 2) {
+        return print_verbs(stderr, verbs, count, LB_CLI_USAGE);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("linkbell %s\n", LINKBELL_VERSION);
+        return LB_CLI_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0) {
+        return print_verbs(stdout, verbs, count, LB_CLI_OK);
+    }
+    if (strcmp(argv[1], "--help-config") == 0) {
+        return print_settings();
+    }
+    cli.verb = argv[1];
+    cli.is_terminal =
+        isatty(STDOUT_FILENO) != 0 && (no_color == NULL || no_color[0] == '\0');
+    cli.is_stderr_terminal = isatty(STDERR_FILENO) != 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            return verbs[i].run(&cli, argc - 1, argv + 1);
+        }
+    }
+    (void)fprintf(stderr, "linkbell: there is no command %s\n\n", argv[1]);
+    return print_verbs(stderr, verbs, count, LB_CLI_USAGE);
 }

@@ -31,6 +31,21 @@ struct lb_cli {
     void *owner; /* main.c's */
 };
 
+struct lb_cli_verb {
+    const char *name;
+    int (*run)(struct lb_cli *cli, int argc, char **argv);
+    const char *help;
+};
+
+/* The command line as a whole: `linkbell VERB ...`, --help, --version,
+ * --help-config.  Returns the exit code. */
+int lb_cli_main(const struct lb_cli_verb *verbs,
+                size_t count,
+                const char *(*socket_path)(struct lb_cli *cli,
+                                           struct lb_error *err),
+                int argc,
+                char **argv);
+
 /* One option of a verb.  Given as --name VALUE or --name=VALUE, or --name
  * alone. */
 struct lb_cli_option {

@@ -88,7 +88,7 @@ bool lb_text_is_same_folded(const char *a, const char *b)
     return lb_text_fold(*a) == lb_text_fold(*b);
 }
 
-bool lb_text_matches_glob(const char *glob, const char *text)
+static bool matches_glob(const char *glob, const char *text, bool is_folded)
 {
     const char *star = NULL;
     const char *from = NULL;
@@ -97,7 +97,8 @@ bool lb_text_matches_glob(const char *glob, const char *text)
         if (*glob == '*') {
             star = glob++;
             from = text;
-        } else if (*glob == *text) {
+        } else if (*glob == *text ||
+                   (is_folded && lb_text_fold(*glob) == lb_text_fold(*text))) {
             glob++;
             text++;
         } else if (star != NULL) {
@@ -111,6 +112,16 @@ bool lb_text_matches_glob(const char *glob, const char *text)
         glob++;
     }
     return *glob == '\0';
+}
+
+bool lb_text_matches_glob(const char *glob, const char *text)
+{
+    return matches_glob(glob, text, false);
+}
+
+bool lb_text_matches_glob_folded(const char *glob, const char *text)
+{
+    return matches_glob(glob, text, true);
 }
 
 static bool is_in_ranges(char c, const char *ranges)

@@ -23,6 +23,7 @@ bool lb_text_is_same_folded(const char *a, const char *b);
 
 /* '*' stands for any number of characters, everything else for itself. */
 bool lb_text_matches_glob(const char *glob, const char *text);
+bool lb_text_matches_glob_folded(const char *glob, const char *text);
 
 /* Whether text is 1 to max_bytes of the given characters ("a-z0-9.-" style
  * ranges). */

@@ -9,12 +9,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/secret.h"
 #include "ingest/burst.h"
 #include "ingest/dedupe.h"
 #include "ingest/engagement_store.h"
 #include "ingest/utm_cap_store.h"
 #include "sql/log_store.h"
+#include "sql/own_key.h"
 
 #define ANSWER_KEPT_MS (24 * LB_MS_PER_HOUR)
 #define JOINED_BYTES 1100
@@ -122,39 +122,6 @@ static void rolled_back(void *ctx)
 
 /* --- start ------------------------------------------------------------------
  */
-
-static enum lb_err
-load_key(struct event_store *store, struct db *db, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_GET_SECRET);
-    bool has_row = false;
-    enum lb_err rc;
-
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, "id_key");
-    }
-    rc = db_next(db, stmt, &has_row, err);
-    if (has_row &&
-        sqlite3_column_bytes(stmt, 0) == (int)sizeof(store->id_key)) {
-        memcpy(store->id_key, sqlite3_column_blob(stmt, 0),
-               sizeof(store->id_key));
-        (void)sqlite3_reset(stmt);
-        return LB_OK;
-    }
-    if (rc != LB_OK ||
-        !lb_secret_random(store->id_key, sizeof(store->id_key))) {
-        return rc == LB_OK
-                   ? lb_err_set(err, LB_EIO, "no random bytes to be had")
-                   : rc;
-    }
-    stmt = db_stmt(db, SQL_EVENT_PUT_SECRET);
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, "id_key");
-        (void)sqlite3_bind_blob(stmt, 2, store->id_key,
-                                (int)sizeof(store->id_key), SQLITE_STATIC);
-    }
-    return db_run(db, stmt, err);
-}
 
 static enum lb_err load_ids(struct event_store *store,
                             struct db *db,
@@ -293,7 +260,9 @@ enum lb_err event_store_new(struct writer *writer,
         store->burst == NULL) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    rc = rc == LB_OK ? load_key(store, writer_db(writer), err) : rc;
+    rc = rc == LB_OK
+             ? own_key_get(writer_db(writer), "id_key", store->id_key, err)
+             : rc;
     if (rc == LB_OK) {
         store->cap = utm_cap_store_new(limits->utm_values, store->id_key);
         rc = store->cap == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")

@@ -339,15 +339,28 @@ run_job(struct writer_job *job, struct db *db, struct lb_error *err)
     return apply_run(apply->target, db, apply->json, &apply->report, err);
 }
 
+static void on_settled(void *ctx)
+{
+    struct apply_job *apply = ctx;
+
+    apply->done(apply->ctx, apply->job.rc, lb_buf_text(&apply->report),
+                &apply->job.err);
+    lb_buf_deinit(&apply->report);
+    free(apply->json);
+    free(apply);
+}
+
 static void
 done_job(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct apply_job *apply = (struct apply_job *)job;
 
-    apply->done(apply->ctx, rc, lb_buf_text(&apply->report), err);
-    lb_buf_deinit(&apply->report);
-    free(apply->json);
-    free(apply);
+    (void)err;
+    if (rc == LB_OK && apply->target->settle != NULL) {
+        apply->target->settle(apply->target->settle_ctx, on_settled, apply);
+    } else {
+        on_settled(apply);
+    }
 }
 
 static enum lb_err submit(struct writer *writer,

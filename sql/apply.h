@@ -50,6 +50,10 @@ struct apply_target {
     struct catalog_holder *holder;
     struct cursor *cursor;
     const struct apply_kinds *kinds;
+    /* Called on the loop thread when the change stands; calls done when what it
+     * changed works.  NULL: that is at once. */
+    void (*settle)(void *settle_ctx, void (*done)(void *ctx), void *ctx);
+    void *settle_ctx;
 };
 LB_MUST_CHECK enum lb_err apply_run(const struct apply_target *target,
                                     struct db *db,

@@ -13,10 +13,13 @@ enum entry_kind {
     ENTRY_TICK = 1,   /* a minute went by while a rule waits for time to pass */
     ENTRY_START = 2,  /* the service began to listen; data: {"down_from":ms} */
     ENTRY_CONFIG = 3, /* sites, links, rules or destinations changed */
-    ENTRY_MUTE = 4,   /* a rule or group was muted */
+    ENTRY_MUTE = 4,   /* a rule or group was muted; data: {"rule":id,
+                         "site":id or null, "group":text, "until":ms} */
     ENTRY_PULL = 5,   /* an export was pulled */
-    ENTRY_CLOCK_BACK = 6, /* the wall clock was set back by more than 10 s */
-    ENTRY_RULE_READY = 7, /* a rule has learnt and decides from here on */
+    ENTRY_CLOCK_BACK = 6, /* the wall clock was set back by more than 10 s;
+                             data: {"from":ms} */
+    ENTRY_RULE_READY = 7, /* a rule has learnt and decides from here on; data:
+                             {"rule":number} */
     ENTRY_COVERAGE = 8,   /* figures of a site are incomplete (coverage.h) */
     ENTRY_NOTICE = 9,     /* the owner is to be told (notice.h) */
     ENTRY_ENGAGEMENT = 10 /* how far a visitor read; data: sql/engagement.h */

@@ -219,6 +219,7 @@ static enum lb_err remove_event(struct erase *erase,
 
     if (entry->seq <= cursor) {
         rc = erase->hooks.uncount(erase->hooks.rollups, db, entry, err);
+        erase->hooks.unsee(erase->hooks.rules, entry);
     }
     /* A site that goes whole loses its alerts as such. */
     if (rc == LB_OK && site != NULL &&
@@ -283,6 +284,7 @@ static enum lb_err forget_visitor(struct erase *erase,
     }
     erase->hooks.forget_visitor(erase->hooks.events, one->site, one->day,
                                 one->number);
+    erase->hooks.forget_groups(erase->hooks.rules, one->site, group);
     return rc;
 }
 
@@ -325,6 +327,7 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
             rc = db_run_number(db, by_number[j], erase->sites[i], err);
         }
         erase->hooks.forget_site(erase->hooks.events, erase->sites[i]);
+        erase->hooks.forget_groups(erase->hooks.rules, erase->sites[i], NULL);
     }
     return rc;
 }
@@ -358,7 +361,6 @@ enum lb_err erase_step(struct erase *erase,
     } else if (erase_is_whole_site(erase) && erase->next_table != SIZE_MAX) {
         rc = rc == LB_OK ? forget_site(erase, db, err) : rc;
     } else {
-        erase->hooks.forget_windows(erase->hooks.rules);
         *is_over_out = true;
     }
     dict_cache_free(cache);

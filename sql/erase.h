@@ -43,7 +43,10 @@ struct erase_hooks {
                            const char *site_id,
                            const char *given);
     void *rules;
-    void (*forget_windows)(void *rules);
+    /* An event that was decided is gone. */
+    void (*unsee)(void *rules, const struct entry *entry);
+    /* Groups that name the visitor ("DAY.NUMBER"; NULL: all of the site). */
+    void (*forget_groups)(void *rules, int64_t site, const char *visitor);
     struct dict *dict;
 };
 

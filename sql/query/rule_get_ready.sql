@@ -1,2 +1,2 @@
--- rule_get_ready: ?1 rule; rule; alert_store.c
-SELECT rule FROM rule_ready WHERE rule = ?1
+-- rule_get_ready: ?1 rule; log number; alert_store.c
+SELECT seq FROM rule_ready WHERE rule = ?1

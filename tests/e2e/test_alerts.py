@@ -82,15 +82,15 @@ class World:
 
     def messages(self, count):
         wait_for(lambda: len(self.receiver.bodies()) >= count, f"{count} messages",
-                 20)
+                 60)
         return self.receiver.bodies()
 
     def fenced(self, name="fence"):
         """All messages once a lead sent now has arrived: what should be silent was."""
         self.bell.send(event("lead", name))
         want = alert_id("hot-lead", {}, name)
-        wait_for(lambda: want in [b["data"]["alert"] for b in self.receiver.bodies()], "the fence", 20)
-        wait_for(lambda: not self.under_way(), "the end of what is under way", 20)
+        wait_for(lambda: want in [b["data"]["alert"] for b in self.receiver.bodies()], "the fence", 60)
+        wait_for(lambda: not self.under_way(), "the end of what is under way", 60)
         return [b["data"] for b in self.receiver.bodies() if b["data"]["alert"] != want]
 
     def under_way(self):

@@ -1,5 +1,4 @@
-/* test_rule.c - reading, matching, grouping, ids and sliding windows of rules.
- */
+/* test_rule.c - reading, matching, grouping, ids and limits of rules. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,15 +111,17 @@ static void every_key_is_read(void **state)
     assert_int_equal(rule->site_count, 2);
     assert_int_equal(rule->match_count, 1);
     assert_int_equal(rule->matches[0].glob_count, 2);
-    assert_string_equal(rule->per[0], "country"); /* in byte order */
-    assert_string_equal(rule->per[1], "link");
+    assert_int_equal(rule->group_count, 2);
+    assert_string_equal(rule->group[0].name, "country"); /* in byte order */
+    assert_string_equal(rule->group[1].name, "link");
     assert_int_equal(rule->cooldown_ms, LB_MS_PER_HOUR);
     assert_int_equal(rule->max_per_day, 3);
     assert_string_equal(rule->notify[1], "crm");
     assert_int_equal(rule->traffic, 1u << ENTRY_HUMAN | 1u << ENTRY_BOT);
     assert_int_equal(rule->metric, RULE_VALUE);
     assert_int_equal(rule->window_ms, 15 * LB_MS_PER_MIN);
-    assert_true(rule->above > 20.49 && rule->above < 20.51);
+    assert_false(rule->is_below);
+    assert_true(rule->limit > 20.49 && rule->limit < 20.51);
     assert_true(rule->clear > 9.99 && rule->clear < 10.01);
     drop_rule(&held);
 }
@@ -170,9 +171,10 @@ static void a_match_joins_keys_by_and_and_lists_by_or(void **state)
                 {"\"match\":{\"prop:plan\":\"gold\"}", true},
                 {"\"match\":{\"prop:plan\":\"silver\"}", false},
                 {"\"match\":{\"prop:none\":\"gold\"}", false},
-                {"\"sites\":[\"alice.*\"]", true},
-                {"\"sites\":[\"bob.*\",\"carol.*\"]", false},
-                {"\"sites\":\"alice.bio\"", true},
+                {"\"match\":{\"value\":12.5}", true},
+                {"\"match\":{\"value\":[\"13\",\"12*\"]}", true},
+                {"\"match\":{\"value\":12}", false},
+                {"\"match\":{\"visitor\":\"20780.*\"}", true},
                 {"\"enabled\":false", false},
                 {"\"traffic\":\"bot\"", false},
                 {"\"traffic\":\"all\"", true}};
@@ -183,12 +185,42 @@ static void a_match_joins_keys_by_and_and_lists_by_or(void **state)
         struct held_rule held;
         char json[256];
 
+        entry.has_amount = true;
+        entry.amount_hundredths = 1250;
         print_message("%s\n", rows[i].match);
         (void)snprintf(json, sizeof(json),
                        "{\"id\":\"r\",\"kind\":\"event\",%s}", rows[i].match);
         read_rule(&held, json);
         assert_int_equal(rule_matches(&held.rule, &entry, "alice.bio", "high"),
                          rows[i].is_match);
+        drop_rule(&held);
+    }
+}
+
+static void a_rule_covers_the_sites_that_it_names(void **state)
+{
+    static const struct {
+        const char *sites;
+        bool is_covered;
+    } rows[] = {{"[]", true},
+                {"[\"alice.*\"]", true},
+                {"[\"bob.*\",\"carol.*\"]", false},
+                {"[\"bob.*\",\"*.bio\"]", true},
+                {"\"alice.bio\"", true},
+                {"\"alice\"", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct held_rule held;
+        char json[128];
+
+        print_message("%s\n", rows[i].sites);
+        (void)snprintf(json, sizeof(json),
+                       "{\"id\":\"r\",\"kind\":\"event\",\"sites\":%s}",
+                       rows[i].sites);
+        read_rule(&held, json);
+        assert_int_equal(rule_covers(&held.rule, "alice.bio"),
+                         rows[i].is_covered);
         drop_rule(&held);
     }
 }
@@ -277,6 +309,9 @@ static void a_group_is_json_with_keys_in_byte_order(void **state)
          "{\"utm_campaign\":\"spring\",\"utm_medium\":\"partner\"}"},
         {"\"kind\":\"first_seen\",\"key\":[\"utm_campaign\",\"city\"]", NULL},
         {"\"kind\":\"first_seen\",\"key\":\"prop:none\"", NULL},
+        {"\"kind\":\"event\",\"per\":[\"intent\",\"value\",\"type\"]",
+         "{\"intent\":\"high\",\"type\":\"click\",\"value\":\"12.5\"}"},
+        {"\"kind\":\"event\",\"per\":\"visitor\"", "{\"visitor\":\"20780.7\"}"},
         {"\"kind\":\"event\",\"per\":\"name\"",
          "{\"name\":\"Zo\xc3\xab \\\"x\\\" <a>\"}"}};
 
@@ -290,11 +325,13 @@ static void a_group_is_json_with_keys_in_byte_order(void **state)
 
         print_message("%s\n", rows[i].members);
         entry.text[ENTRY_TEXT_NAME] = "Zo\xc3\xab \"x\" <a>";
+        entry.has_amount = true;
+        entry.amount_hundredths = 1250;
         (void)snprintf(json, sizeof(json), "{\"id\":\"r\",%s}",
                        rows[i].members);
         read_rule(&held, json);
         lb_buf_init(&out, 4096);
-        has_group = rule_group(&held.rule, &entry, "alice.bio", &out);
+        has_group = rule_group(&held.rule, &entry, "alice.bio", "high", &out);
         assert_int_equal(has_group, rows[i].group != NULL);
         if (rows[i].group != NULL) {
             assert_string_equal(lb_buf_text(&out), rows[i].group);
@@ -334,7 +371,7 @@ static void an_alert_id_is_a_hash_of_rule_site_group_and_occasion(void **state)
     }
 }
 
-/* --- windows
+/* --- metrics
  * --------------------------------------------------------------------- */
 
 static void
@@ -392,231 +429,115 @@ static void an_event_without_a_visitor_is_no_visitor(void **state)
     drop_rule(&held);
 }
 
-static int64_t add_at(struct rule_window *window,
-                      const struct rule *rule,
-                      int64_t ts_ms,
-                      int64_t now_ms)
+/* --- limits
+ * --------------------------------------------------------------------- */
+
+static void a_limit_is_passed_once_until_it_is_over(void **state)
 {
+    static const struct {
+        const char *limit;
+        int64_t value;
+        bool is_firing;
+        bool is_full;
+        enum rule_turn turn;
+    } rows[] = {{"\"above\":5", 5, false, false, RULE_STAYS}, /* more than */
+                {"\"above\":5", 6, false, false, RULE_FIRES},
+                {"\"above\":5", 6, true, false, RULE_STAYS},
+                {"\"above\":5", 5, true, false, RULE_IS_OVER},
+                {"\"above\":5,\"clear\":2", 3, true, true, RULE_STAYS},
+                {"\"above\":5,\"clear\":2", 2, true, true, RULE_IS_OVER},
+                {"\"above\":5,\"clear\":2", 3, false, true, RULE_STAYS},
+                {"\"above\":0", 1, false, false, RULE_FIRES},
+                {"\"below\":5", 5, false, true, RULE_STAYS}, /* less than */
+                {"\"below\":5", 4, false, true, RULE_FIRES},
+                {"\"below\":5", 4, false, false, RULE_STAYS},
+                {"\"below\":5", 4, true, true, RULE_STAYS},
+                {"\"below\":5", 5, true, true, RULE_IS_OVER},
+                {"\"below\":5,\"clear\":8", 7, true, true, RULE_STAYS},
+                {"\"below\":5,\"clear\":8", 8, true, false, RULE_IS_OVER},
+                {"\"below\":5,\"clear\":8", 7, false, true, RULE_STAYS},
+                {"\"below\":0.5", 0, false, true, RULE_FIRES},
+                {"\"above\":\"5\"", 5, false, true, RULE_STAYS}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct held_rule held;
+        char json[200];
+
+        print_message("%s, %lld\n", rows[i].limit, (long long)rows[i].value);
+        (void)snprintf(json, sizeof(json),
+                       "{\"id\":\"r\",\"kind\":\"threshold\",\"metric\":"
+                       "\"clicks\",\"window\":\"5m\",%s}",
+                       rows[i].limit);
+        read_rule(&held, json);
+        assert_int_equal(rule_judge(&held.rule, rows[i].value,
+                                    rows[i].is_firing, rows[i].is_full),
+                         rows[i].turn);
+        drop_rule(&held);
+    }
+}
+
+static void a_limit_of_value_is_in_whole_amounts(void **state)
+{
+    struct held_rule held;
+
+    metric_rule(&held, "value", "5m"); /* above 1 */
+    (void)state;
+    assert_int_equal(rule_judge(&held.rule, 100, false, true), RULE_STAYS);
+    assert_int_equal(rule_judge(&held.rule, 101, false, true), RULE_FIRES);
+    drop_rule(&held);
+}
+
+static void a_rule_names_the_types_it_can_concern(void **state)
+{
+    static const struct {
+        const char *members;
+        unsigned types;
+    } rows[] = {
+        {"\"kind\":\"event\"", 15},
+        {"\"kind\":\"event\",\"match\":{\"type\":\"lead\"}", 1u << ENTRY_LEAD},
+        {"\"kind\":\"event\",\"match\":{\"type\":[\"lead\",\"c*\"]}",
+         1u << ENTRY_LEAD | 1u << ENTRY_CLICK | 1u << ENTRY_CONVERSION},
+        {"\"kind\":\"threshold\",\"metric\":\"clicks\",\"window\":\"1m\","
+         "\"above\":1",
+         1u << ENTRY_CLICK},
+        {"\"kind\":\"threshold\",\"metric\":\"clicks\",\"window\":\"1m\","
+         "\"above\":1,\"match\":{\"type\":\"view\"}",
+         0},
+        {"\"kind\":\"threshold\",\"metric\":\"value\",\"window\":\"1m\","
+         "\"above\":1",
+         15}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct held_rule held;
+        char json[256];
+
+        print_message("%s\n", rows[i].members);
+        (void)snprintf(json, sizeof(json), "{\"id\":\"r\",%s}",
+                       rows[i].members);
+        read_rule(&held, json);
+        assert_int_equal(held.rule.types, rows[i].types);
+        drop_rule(&held);
+    }
+}
+
+static void campaigns_match_folded_when_they_are_stored_so(void **state)
+{
+    struct held_rule held;
     struct entry entry = make_event(ENTRY_CLICK);
 
-    entry.ts_at_ms = ts_ms;
-    entry.received_at_ms = now_ms;
-    return rule_window_add(window, rule, &entry, now_ms);
-}
-
-static void a_window_holds_what_is_younger_than_its_length(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-
-    metric_rule(&held, "clicks", "10s");
+    read_rule(&held, "{\"id\":\"r\",\"kind\":\"event\",\"match\":{"
+                     "\"utm_campaign\":\"Spr*\"}}");
     (void)state;
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS, NOW_MS), 1);
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS, NOW_MS), 2);
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS + 9999, NOW_MS + 9999),
-                     3);
-    /* The window ends 1 ms after now: its first instant moved on past both. */
-    assert_int_equal(
-        add_at(&window, &held.rule, NOW_MS + 10000, NOW_MS + 10000), 2);
-    assert_int_equal(
-        add_at(&window, &held.rule, NOW_MS + 60000, NOW_MS + 60000), 1);
-    rule_window_deinit(&window);
+    assert_false(rule_matches(&held.rule, &entry, "alice.bio", NULL));
+    held.rule.folds_utm = true;
+    assert_true(rule_matches(&held.rule, &entry, "alice.bio", NULL));
     drop_rule(&held);
-}
-
-static void an_event_older_than_the_window_is_not_in_it(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-
-    metric_rule(&held, "clicks", "10s");
-    (void)state;
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS - 10000, NOW_MS), 0);
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS - 9999, NOW_MS), 1);
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS - 3600000, NOW_MS), 1);
-    rule_window_deinit(&window);
-    drop_rule(&held);
-}
-
-static void a_time_ahead_of_now_counts_at_now(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-
-    metric_rule(&held, "clicks", "10s");
-    (void)state;
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS + 600000, NOW_MS), 1);
-    assert_int_equal(add_at(&window, &held.rule, NOW_MS + 9999, NOW_MS + 9999),
-                     2);
-    assert_int_equal(
-        add_at(&window, &held.rule, NOW_MS + 10000, NOW_MS + 10000), 2);
-    rule_window_deinit(&window);
-    drop_rule(&held);
-}
-
-static int64_t visit(struct rule_window *window,
-                     const struct rule *rule,
-                     int64_t visitor,
-                     int64_t ts_ms,
-                     int64_t now_ms)
-{
-    struct entry entry = make_event(ENTRY_VIEW);
-
-    entry.visitor = visitor;
-    entry.ts_at_ms = ts_ms;
-    entry.received_at_ms = now_ms;
-    return rule_window_add(window, rule, &entry, now_ms);
-}
-
-static void a_visitor_counts_once_and_stays_while_it_comes(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-    const struct rule *rule = &held.rule;
-
-    metric_rule(&held, "visitors", "10s");
-    (void)state;
-    assert_int_equal(visit(&window, rule, 1, NOW_MS, NOW_MS), 1);
-    assert_int_equal(visit(&window, rule, 2, NOW_MS, NOW_MS), 2);
-    assert_int_equal(visit(&window, rule, 1, NOW_MS + 8000, NOW_MS + 8000), 2);
-    assert_int_equal(visit(&window, rule, 3, NOW_MS + 12000, NOW_MS + 12000),
-                     2); /* 2 is gone, 1 is not */
-    rule_window_deinit(&window);
-    drop_rule(&held);
-}
-
-static void a_late_event_does_not_make_a_visitor_leave_early(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-    const struct rule *rule = &held.rule;
-
-    metric_rule(&held, "visitors", "10s");
-    (void)state;
-    assert_int_equal(visit(&window, rule, 1, NOW_MS, NOW_MS), 1);
-    assert_int_equal(visit(&window, rule, 1, NOW_MS - 5000, NOW_MS), 1);
-    assert_int_equal(visit(&window, rule, 2, NOW_MS + 6000, NOW_MS + 6000), 2);
-    rule_window_deinit(&window);
-    drop_rule(&held);
-}
-
-static void visitors_of_two_periods_are_two(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-    struct entry entry = make_event(ENTRY_VIEW);
-
-    metric_rule(&held, "visitors", "10s");
-    (void)state;
-    assert_int_equal(rule_window_add(&window, &held.rule, &entry, NOW_MS), 1);
-    entry.visitor_day++;
-    assert_int_equal(rule_window_add(&window, &held.rule, &entry, NOW_MS), 2);
-    rule_window_deinit(&window);
-    drop_rule(&held);
-}
-
-/* A generator of our own, so that a failing seed can be run again (xorshift64,
- * Marsaglia). */
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
-#define RANDOM_EVENTS 2000
-
-struct seen_event {
-    int64_t ts_ms;
-    int64_t visitor;
-    int64_t amount;
-};
-
-/* What the window must hold, counted plainly. */
-static int64_t count_plainly(const struct seen_event *events,
-                             size_t count,
-                             int64_t from_ms,
-                             enum rule_metric metric)
-{
-    bool is_seen[64] = {false};
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (events[i].ts_ms < from_ms) {
-            continue;
-        }
-        if (metric != RULE_VISITORS) {
-            sum += metric == RULE_VALUE ? events[i].amount : 1;
-        } else if (!is_seen[events[i].visitor]) {
-            is_seen[events[i].visitor] = true;
-            sum++;
-        }
-    }
-    return sum;
-}
-
-static void check_random(const char *metric, uint64_t seed)
-{
-    struct held_rule held;
-    struct seen_event *events = calloc(RANDOM_EVENTS, sizeof(*events));
-    struct rule_window window = {0};
-    int64_t now_ms = NOW_MS;
-
-    metric_rule(&held, metric, "1m");
-    assert_non_null(events);
-    for (size_t i = 0; i < RANDOM_EVENTS; i++) {
-        struct entry entry = make_event(ENTRY_CLICK);
-        int64_t late_ms = (int64_t)(next_random(&seed) % 80000);
-
-        now_ms += (int64_t)(next_random(&seed) % 500);
-        entry.ts_at_ms =
-            next_random(&seed) % 4 == 0 ? now_ms - late_ms + 5000 : now_ms;
-        entry.visitor = 1 + (int64_t)(next_random(&seed) % 60);
-        entry.has_amount = true;
-        entry.amount_hundredths = 1 + (int64_t)(next_random(&seed) % 9999);
-        events[i] = (struct seen_event){
-            entry.ts_at_ms > now_ms ? now_ms : entry.ts_at_ms, entry.visitor,
-            entry.amount_hundredths};
-        assert_int_equal(rule_window_add(&window, &held.rule, &entry, now_ms),
-                         count_plainly(events, i + 1,
-                                       now_ms + 1 - held.rule.window_ms,
-                                       held.rule.metric));
-    }
-    rule_window_deinit(&window);
-    free(events);
-    drop_rule(&held);
-}
-
-static void a_window_agrees_with_counting_plainly(void **state)
-{
-    static const char *const metrics[] = {"clicks", "value", "visitors"};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-        for (uint64_t seed = 1; seed <= 20; seed++) {
-            print_message("%s, seed %llu\n", metrics[i],
-                          (unsigned long long)seed);
-            check_random(metrics[i], seed);
-        }
-    }
-}
-
-static void a_busy_window_stays_bounded_and_right_in_sum(void **state)
-{
-    struct held_rule held;
-    struct rule_window window = {0};
-
-    metric_rule(&held, "clicks", "1m");
-    (void)state;
-    for (int i = 0; i < 3 * RULE_WINDOW_CELLS; i++) {
-        assert_int_equal(add_at(&window, &held.rule, NOW_MS + i, NOW_MS + i),
-                         i + 1);
-    }
-    assert_in_range(window.count, 1, RULE_WINDOW_CELLS + 1);
-    assert_int_equal(
-        add_at(&window, &held.rule, NOW_MS + 3600000, NOW_MS + 3600000), 1);
-    rule_window_deinit(&window);
+    read_rule(&held, "{\"id\":\"r\",\"kind\":\"event\",\"match\":{\"link\":"
+                     "\"Shop\"}}");
+    held.rule.folds_utm = true;
+    assert_false(rule_matches(&held.rule, &entry, "alice.bio", NULL));
     drop_rule(&held);
 }
 
@@ -633,14 +554,11 @@ int main(void)
         cmocka_unit_test(an_alert_id_is_a_hash_of_rule_site_group_and_occasion),
         cmocka_unit_test(each_metric_counts_its_own),
         cmocka_unit_test(an_event_without_a_visitor_is_no_visitor),
-        cmocka_unit_test(a_window_holds_what_is_younger_than_its_length),
-        cmocka_unit_test(an_event_older_than_the_window_is_not_in_it),
-        cmocka_unit_test(a_time_ahead_of_now_counts_at_now),
-        cmocka_unit_test(a_visitor_counts_once_and_stays_while_it_comes),
-        cmocka_unit_test(a_late_event_does_not_make_a_visitor_leave_early),
-        cmocka_unit_test(visitors_of_two_periods_are_two),
-        cmocka_unit_test(a_window_agrees_with_counting_plainly),
-        cmocka_unit_test(a_busy_window_stays_bounded_and_right_in_sum),
+        cmocka_unit_test(a_limit_is_passed_once_until_it_is_over),
+        cmocka_unit_test(a_limit_of_value_is_in_whole_amounts),
+        cmocka_unit_test(a_rule_names_the_types_it_can_concern),
+        cmocka_unit_test(campaigns_match_folded_when_they_are_stored_so),
+        cmocka_unit_test(a_rule_covers_the_sites_that_it_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

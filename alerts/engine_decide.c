@@ -1,0 +1,292 @@
+/* engine_decide.c - deciding a batch of events: the keys that it touches are
+ * named, loaded at once, decided in memory and saved at once. */
+#include <string.h>
+
+#include "alerts/engine_state.h"
+#include "alerts/raise.h"
+#include "alerts/threshold.h"
+#include "base/clock.h"
+
+#define SEEN_AGAIN_MS LB_MS_PER_HOUR /* last_seen is that exact at worst */
+#define SEEN_AGAIN_SHARE 16          /* and to this part of again_after */
+
+/* --- deciding
+ * ------------------------------------------------------------------------ */
+
+/* Raises an alert about a group whose row is loaded. */
+static enum lb_err raise_for(struct engine *engine,
+                             struct db *db,
+                             const struct engine_case *one,
+                             struct raise *raise,
+                             struct lb_error *err)
+{
+    enum lb_err rc;
+
+    raise->db = db;
+    raise->groups = engine->groups;
+    raise->public_url = engine->public_url;
+    raise->rule = one->rule;
+    raise->site = one->site;
+    raise->entry = one->entry;
+    raise->now_ms = one->now_ms;
+    rc = raise_alert(raise, err);
+    engine->has_queued = engine->has_queued || raise->has_queued;
+    return rc;
+}
+
+static enum lb_err decide_event(struct engine *engine,
+                                struct db *db,
+                                const struct engine_case *one,
+                                struct lb_error *err)
+{
+    struct raise raise = {.group = one->group};
+
+    return raise_for(engine, db, one, &raise, err);
+}
+
+/* How far last_seen may lag behind, so that not every event writes. */
+static int64_t exactness_ms(const struct rule *rule)
+{
+    int64_t share_ms = rule->again_after_ms / SEEN_AGAIN_SHARE;
+
+    return share_ms < SEEN_AGAIN_MS ? share_ms : SEEN_AGAIN_MS;
+}
+
+/* Notes that the values were seen; returns whether they are new. */
+static bool see(const struct engine_case *one)
+{
+    const struct rule *rule = one->rule;
+    struct alert_store_seen *seen = one->seen;
+    int64_t at_ms = one->entry->received_at_ms;
+    bool is_again = rule->again_after_ms > 0;
+    bool is_new;
+
+    /* After a clock that was ahead was set back. */
+    if (seen->last_seen_at_ms > one->now_ms && is_again &&
+        !one->entry->is_silent) {
+        seen->last_seen_at_ms = at_ms;
+        seen->is_changed = true;
+    }
+    is_new = seen->last_seen_at_ms == 0 ||
+             (is_again && at_ms - seen->last_seen_at_ms > rule->again_after_ms);
+    if (is_new ||
+        (is_again && at_ms - seen->last_seen_at_ms > exactness_ms(rule))) {
+        seen->last_seen_at_ms = at_ms;
+        seen->is_changed = true;
+    }
+    return is_new;
+}
+
+static enum lb_err decide_first_seen(struct engine *engine,
+                                     struct db *db,
+                                     const struct engine_case *one,
+                                     struct lb_error *err)
+{
+    const struct rule *rule = one->rule;
+    struct raise raise = {0};
+    enum lb_err rc;
+
+    if (!see(one)) {
+        return LB_OK;
+    }
+    lb_buf_clear(&engine->key);
+    (void)rule_group(rule, one->entry, one->site->id, one->intent,
+                     &engine->key);
+    raise.group = groups_get(engine->groups, rule, one->site->number,
+                             lb_buf_text(&engine->key));
+    if (raise.group == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    raise.is_learning =
+        one->entry->received_at_ms - rule->created_at_ms < rule->learn_ms;
+    rc = engine_load_groups(db, &raise.group, 1, err);
+    return rc == LB_OK ? raise_for(engine, db, one, &raise, err) : rc;
+}
+
+enum lb_err engine_take_turn(struct engine *engine,
+                             struct db *db,
+                             const struct engine_case *one,
+                             int64_t oldest_ms,
+                             struct lb_error *err)
+{
+    struct group *group = one->group;
+    struct raise raise = {.group = group,
+                          .value = rule_window_value(&group->window),
+                          .window_from_ms = oldest_ms,
+                          .window_to_ms = one->now_ms + 1};
+    enum lb_err rc = LB_OK;
+
+    switch (threshold_judge(one->rule, group, oldest_ms)) {
+    case RULE_STAYS:
+        break;
+    case RULE_FIRES:
+        group->row.state.is_firing = true;
+        group->row.state.began_at_ms =
+            one->rule->is_below ? group->began_at_ms : 0;
+        groups_note_change(engine->groups, group);
+        rc = raise_for(engine, db, one, &raise, err);
+        break;
+    case RULE_IS_OVER:
+        rc = engine_end_firing(engine, db, group, err);
+        break;
+    }
+    groups_set_waiting(engine->groups, group,
+                       threshold_waits(one->rule, group));
+    return rc;
+}
+
+static enum lb_err decide_threshold(struct engine *engine,
+                                    struct db *db,
+                                    const struct engine_case *one,
+                                    struct lb_error *err)
+{
+    const struct rule *rule = one->rule;
+    struct group *group = one->group;
+    int64_t oldest_ms = threshold_oldest(rule, &engine->gaps, one->now_ms);
+    enum lb_err rc = LB_OK;
+
+    rule_window_move(&group->window, oldest_ms);
+    /* It was over before this event came. */
+    if (!rule->is_below && group->row.state.is_firing) {
+        rc = engine_take_turn(engine, db, one, oldest_ms, err);
+    }
+    if (rc == LB_OK &&
+        !threshold_count(rule, &engine->gaps, group, one->entry, oldest_ms)) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    return rc == LB_OK ? engine_take_turn(engine, db, one, oldest_ms, err) : rc;
+}
+
+/* --- a batch of events
+ * ------------------------------------------------------------------------ */
+
+static enum lb_err
+decide_cases(struct engine *engine, struct db *db, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < engine->case_count && rc == LB_OK; i++) {
+        const struct engine_case *one = &engine->cases[i];
+
+        switch (one->rule->kind) {
+        case RULE_EVENT:
+            rc = decide_event(engine, db, one, err);
+            break;
+        case RULE_FIRST_SEEN:
+            rc = decide_first_seen(engine, db, one, err);
+            break;
+        case RULE_THRESHOLD:
+            rc = decide_threshold(engine, db, one, err);
+            break;
+        }
+    }
+    return rc;
+}
+
+static enum lb_err
+load_groups(struct engine *engine, struct db *db, struct lb_error *err)
+{
+    struct group *groups[256];
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < engine->case_count && rc == LB_OK;) {
+        size_t count = 0;
+
+        for (; i < engine->case_count && count < 256; i++) {
+            groups[count++] = engine->cases[i].group;
+        }
+        rc = engine_load_groups(db, groups, count, err);
+    }
+    return rc;
+}
+
+enum lb_err
+engine_flush(struct engine *engine, struct db *db, struct lb_error *err)
+{
+    enum lb_err rc;
+
+    if (engine->case_count == 0) {
+        return LB_OK;
+    }
+    rc = load_groups(engine, db, err);
+    rc = rc == LB_OK ? alert_store_load_seen(db, seen_rows(engine->seen),
+                                             seen_count(engine->seen), err)
+                     : rc;
+    rc = rc == LB_OK ? decide_cases(engine, db, err) : rc;
+    rc = rc == LB_OK ? engine_save(engine, db, err) : rc;
+    rc = rc == LB_OK
+             ? alert_store_save_seen(db, seen_rows(engine->seen),
+                                     seen_count(engine->seen), false, err)
+             : rc;
+    engine->case_count = 0;
+    seen_clear(engine->seen);
+    return rc;
+}
+
+/* Names the keys that the case needs. */
+static enum lb_err add_case(struct engine *engine,
+                            const struct ruleset_rule *row,
+                            const struct entry *entry,
+                            const char *intent,
+                            struct lb_error *err)
+{
+    const struct rule *rule = &row->rule;
+    struct engine_case *one = &engine->cases[engine->case_count];
+
+    *one = (struct engine_case){.entry = entry,
+                                .rule = rule,
+                                .site = ruleset_site(engine->set, entry->site),
+                                .intent = intent,
+                                .now_ms = engine->now_ms};
+    lb_buf_clear(&engine->key);
+    if ((rule->kind == RULE_THRESHOLD && rule_weight(rule, entry) == 0) ||
+        !rule_group(rule, entry, one->site->id, intent, &engine->key)) {
+        return LB_OK;
+    }
+    if (rule->kind == RULE_FIRST_SEEN) {
+        one->seen = seen_get(engine->seen, rule->number, entry->site,
+                             lb_buf_text(&engine->key));
+    } else {
+        one->group = groups_get(engine->groups, rule, entry->site,
+                                lb_buf_text(&engine->key));
+    }
+    if (one->seen == NULL && one->group == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    engine->case_count++;
+    return LB_OK;
+}
+
+void engine_advance(struct engine *engine, const struct entry *entry)
+{
+    if (!entry->is_silent && entry->received_at_ms > engine->now_ms) {
+        engine->now_ms = entry->received_at_ms;
+    }
+}
+
+enum lb_err engine_show_event(struct engine *engine,
+                              struct db *db,
+                              const struct entry *entry,
+                              struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    engine_advance(engine, entry);
+    for (size_t i = 0; i < engine->of_type_count[entry->type] && rc == LB_OK;
+         i++) {
+        size_t place = engine->of_type[entry->type][i];
+        const char *intent = NULL;
+
+        if (!ruleset_matches(engine->set, place, entry, &intent) ||
+            entry->seq <= engine->set->rules[place].ready_seq) {
+            continue;
+        }
+        rc = engine->case_count == ENGINE_CASES_MAX
+                 ? engine_flush(engine, db, err)
+                 : LB_OK;
+        rc = rc == LB_OK ? add_case(engine, &engine->set->rules[place], entry,
+                                    intent, err)
+                         : rc;
+    }
+    return rc;
+}

@@ -1,0 +1,39 @@
+/* raise.h - an alert: whether it goes out or is held back, its row, its message
+ * and deliveries.  The writer thread's, inside the cursor's transaction. */
+#ifndef LINKBELL_ALERTS_RAISE_H
+#define LINKBELL_ALERTS_RAISE_H
+
+#include "alerts/alert_store.h"
+#include "alerts/groups.h"
+#include "alerts/rule.h"
+#include "base/err.h"
+#include "sql/catalog.h"
+#include "sql/db.h"
+#include "sql/entry.h"
+
+/* Alerts of a rule and site that are kept a day although they were held back;
+ * further ones are counted in the metrics alone. */
+#define RAISE_HELD_PER_DAY 1000
+
+struct raise {
+    struct db *db;
+    struct groups *groups;
+    const char *public_url;
+    const struct rule *rule;
+    const struct catalog_site *site;
+    struct group *group;       /* loaded; loaded and changed here */
+    const struct entry *entry; /* the deciding one */
+    int64_t value;             /* of a threshold */
+    int64_t window_from_ms;    /* of a threshold */
+    int64_t window_to_ms;
+    int64_t now_ms;
+    bool is_learning;
+    bool has_queued; /* out: a message waits */
+};
+
+/* Raises it; the group's state then names it.  One whose id is known already
+ * changes nothing that was stored. */
+LB_MUST_CHECK enum lb_err raise_alert(struct raise *raise,
+                                      struct lb_error *err);
+
+#endif

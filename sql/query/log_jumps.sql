@@ -1,0 +1,3 @@
+-- log_jumps: ?1 up to; seq, kind, received, data; alert_store.c
+SELECT seq, kind, received, data FROM entries
+WHERE kind IN (2, 6) AND seq <= ?1 ORDER BY seq DESC
