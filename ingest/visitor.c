@@ -276,8 +276,9 @@ enum lb_err visitor_end_import(struct visitors *visitors,
         visitors->retired = salt;
         salt = next;
     }
-    return import[0] == '\0' ? LB_OK
-                             : visitor_store_forget_import(db, import, err);
+    return import[0] == '\0'
+               ? LB_OK
+               : visitor_store_forget_import(visitors->store, db, import, err);
 }
 
 static bool expire_chore(void *ctx, struct db *db)
@@ -287,10 +288,23 @@ static bool expire_chore(void *ctx, struct db *db)
 
     visitor_store_retire(visitors->store, visitors->retired);
     visitors->retired = take(visitors, NULL, lb_clock_wall_ms());
-    if (visitor_store_expire(db, lb_clock_wall_ms(), &err) != LB_OK) {
+    if (visitor_store_expire(visitors->store, db, lb_clock_wall_ms(), &err) !=
+        LB_OK) {
         lb_log_limited(LB_LOG_WARN, "salts_expire", "text=\"%s\"", err.text);
     }
     return false;
+}
+
+bool visitor_sweep(void *visitors, struct db *db)
+{
+    struct lb_error err;
+    bool has_more = false;
+
+    if (visitor_store_sweep(((struct visitors *)visitors)->store, db, &has_more,
+                            &err) != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "salts_sweep", "text=\"%s\"", err.text);
+    }
+    return has_more;
 }
 
 void visitor_set_period(struct visitors *visitors, enum visitor_period period)
@@ -323,6 +337,7 @@ enum lb_err visitor_new(struct writer *writer,
         return rc;
     }
     writer_add_chore(writer, expire_chore, visitors, CHORE_MS);
+    writer_add_chore(writer, visitor_sweep, visitors, CHORE_MS);
     *visitors_out = visitors;
     return LB_OK;
 }

@@ -76,4 +76,7 @@ LB_MUST_CHECK enum lb_err visitor_end_import(struct visitors *visitors,
                                              const char *import,
                                              struct lb_error *err);
 
+/* A chore (writer.h): takes away hashes whose salt is gone. */
+bool visitor_sweep(void *visitors, struct db *db);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PERIOD_BUCKETS 1024
+#define SWEEP_ROWS 2000 /* looked at in a step: about a millisecond */
 
 /* The next number of a site's period, shared by its salts. */
 struct period {
@@ -35,6 +36,9 @@ struct visitor_store {
         *saved; /* owned array; salts saved by this transaction */
     size_t saved_count;
     size_t saved_cap;
+    bool is_sweep_due;
+    int64_t sweep_at; /* of the sweep under way: rows up to it are done */
+    int64_t sweep_upto;
 };
 
 /* Scales 32 bits of the hash to the table's size, which is no power of two. */
@@ -401,64 +405,145 @@ void visitor_store_retire(struct visitor_store *store,
     }
 }
 
-enum lb_err visitor_store_forget_import(struct db *db,
+/* Salts go at once, and without its salt a hash says nothing; it goes with the
+ * next sweep, since hashes stand in the order of their coming. */
+static void want_sweep(struct visitor_store *store, struct db *db)
+{
+    store->is_sweep_due =
+        store->is_sweep_due || sqlite3_changes(db_handle(db)) > 0;
+}
+
+enum lb_err visitor_store_forget_import(struct visitor_store *store,
+                                        struct db *db,
                                         const char *import,
                                         struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_DROP_IMPORT_HASHES);
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_DROP_IMPORT);
     enum lb_err rc;
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, import);
     }
     rc = db_run(db, stmt, err);
-    if (rc != LB_OK) {
-        return rc;
-    }
-    stmt = db_stmt(db, SQL_VISITOR_DROP_IMPORT);
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, import);
-    }
-    return db_run(db, stmt, err);
+    want_sweep(store, db);
+    return rc;
 }
 
-enum lb_err
-visitor_store_expire(struct db *db, int64_t now_ms, struct lb_error *err)
+enum lb_err visitor_store_expire(struct visitor_store *store,
+                                 struct db *db,
+                                 int64_t now_ms,
+                                 struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_EXPIRE_HASHES);
-    enum lb_err rc;
+    enum lb_err rc = db_run_number(db, SQL_VISITOR_EXPIRE, now_ms, err);
 
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, now_ms);
-    }
-    rc = db_run(db, stmt, err);
-    if (rc != LB_OK) {
-        return rc;
-    }
-    stmt = db_stmt(db, SQL_VISITOR_EXPIRE);
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, now_ms);
-    }
-    return db_run(db, stmt, err);
+    want_sweep(store, db);
+    return rc;
 }
 
+/* A sweep goes from the least row to the greatest that there are now. */
 static enum lb_err
-load_hashes(struct db *db, struct visitor_salt *salt, struct lb_error *err)
+begin_sweep(struct visitor_store *store, struct db *db, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_SEQS);
+    bool has_row = false;
+    enum lb_err rc = db_next(db, stmt, &has_row, err);
+
+    if (has_row) {
+        store->sweep_at = sqlite3_column_int64(stmt, 0) - 1;
+        store->sweep_upto = sqlite3_column_int64(stmt, 1);
+        store->is_sweep_due = false;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+enum lb_err visitor_store_sweep(struct visitor_store *store,
+                                struct db *db,
+                                bool *has_more_out,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+    enum lb_err rc = LB_OK;
+
+    if (store->sweep_at >= store->sweep_upto && store->is_sweep_due) {
+        rc = begin_sweep(store, db, err);
+    }
+    *has_more_out = rc == LB_OK && store->sweep_at < store->sweep_upto;
+    if (!*has_more_out) {
+        return rc;
+    }
+    stmt = db_stmt(db, SQL_VISITOR_SWEEP);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, store->sweep_at);
+        (void)sqlite3_bind_int64(stmt, 2, store->sweep_at + SWEEP_ROWS);
+    }
+    rc = db_run(db, stmt, err);
+    store->sweep_at += rc == LB_OK ? SWEEP_ROWS : 0;
+    *has_more_out = rc == LB_OK;
+    return rc;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const struct visitor_salt *const *one = a;
+    const struct visitor_salt *const *other = b;
+
+    return (*one)->number < (*other)->number
+               ? -1
+               : (*one)->number > (*other)->number;
+}
+
+/* The hashes of the salts, which are sorted by number. */
+static enum lb_err load_hashes(struct db *db,
+                               struct visitor_salt **salts,
+                               size_t count,
+                               struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_HASHES);
     bool has_row = false;
     enum lb_err rc;
 
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, salt->number);
-    }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        if (remember(salt, (uint64_t)sqlite3_column_int64(stmt, 1),
-                     sqlite3_column_int64(stmt, 0)) != LB_OK) {
+        const struct visitor_salt wanted = {.number =
+                                                sqlite3_column_int64(stmt, 0)};
+        const struct visitor_salt *key = &wanted;
+        struct visitor_salt **salt =
+            bsearch(&key, salts, count, sizeof(*salts), compare_numbers);
+
+        if (salt != NULL &&
+            remember(*salt, (uint64_t)sqlite3_column_int64(stmt, 2),
+                     sqlite3_column_int64(stmt, 1)) != LB_OK) {
             (void)sqlite3_reset(stmt);
             return lb_err_set(err, LB_ENOMEM, "out of memory");
         }
     }
+    return rc;
+}
+
+static enum lb_err
+load_all_hashes(struct db *db, struct visitor_salt *first, struct lb_error *err)
+{
+    struct visitor_salt **salts;
+    size_t count = 0;
+    enum lb_err rc;
+
+    for (struct visitor_salt *salt = first; salt != NULL; salt = salt->next) {
+        count++;
+    }
+    if (count == 0) {
+        return LB_OK;
+    }
+    salts = calloc(count, sizeof(*salts));
+    if (salts == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    count = 0;
+    for (struct visitor_salt *salt = first; salt != NULL; salt = salt->next) {
+        salts[count++] = salt;
+    }
+    qsort(salts, count, sizeof(*salts), compare_numbers);
+    rc = load_hashes(db, salts, count, err);
+    free(salts);
     return rc;
 }
 
@@ -488,11 +573,7 @@ load_salts(struct db *db, struct visitor_salt **salts_out, struct lb_error *err)
         salt->next = *salts_out;
         *salts_out = salt;
     }
-    for (struct visitor_salt *salt = *salts_out; salt != NULL && rc == LB_OK;
-         salt = salt->next) {
-        rc = load_hashes(db, salt, err);
-    }
-    return rc;
+    return rc == LB_OK ? load_all_hashes(db, *salts_out, err) : rc;
 }
 
 enum lb_err visitor_store_new(struct writer *writer,
@@ -509,6 +590,7 @@ enum lb_err visitor_store_new(struct writer *writer,
     if (store == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
+    store->is_sweep_due = true; /* the last one may have been cut short */
     rc = load_salts(writer_db(writer), salts_out, err);
     if (rc == LB_OK) {
         writer_add_member(writer, &member);

@@ -52,10 +52,20 @@ void visitor_store_forget(struct visitor_salt *salt, int64_t number);
 /* Frees salts that no event refers to any more. */
 void visitor_store_retire(struct visitor_store *store,
                           struct visitor_salt *salts);
-LB_MUST_CHECK enum lb_err visitor_store_forget_import(struct db *db,
-                                                      const char *import,
-                                                      struct lb_error *err);
 LB_MUST_CHECK enum lb_err
-visitor_store_expire(struct db *db, int64_t now_ms, struct lb_error *err);
+visitor_store_forget_import(struct visitor_store *store,
+                            struct db *db,
+                            const char *import,
+                            struct lb_error *err);
+LB_MUST_CHECK enum lb_err visitor_store_expire(struct visitor_store *store,
+                                               struct db *db,
+                                               int64_t now_ms,
+                                               struct lb_error *err);
+/* Takes hashes away whose salt is gone, a step; *has_more_out tells whether
+ * another one is due. */
+LB_MUST_CHECK enum lb_err visitor_store_sweep(struct visitor_store *store,
+                                              struct db *db,
+                                              bool *has_more_out,
+                                              struct lb_error *err);
 
 #endif

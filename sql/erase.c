@@ -267,8 +267,8 @@ static enum lb_err forget_visitor(struct erase *erase,
     (void)snprintf(group, sizeof(group), "%lld.%lld", (long long)one->day,
                    (long long)one->number);
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, one->site);
-        (void)sqlite3_bind_int64(stmt, 2, one->day);
+        (void)sqlite3_bind_int64(stmt, 1, one->hash_seq);
+        (void)sqlite3_bind_int64(stmt, 2, one->salt);
         (void)sqlite3_bind_int64(stmt, 3, one->number);
     }
     rc = db_run(db, stmt, err);

@@ -70,6 +70,8 @@ struct erase_visitor {
     int64_t site;
     int64_t day;
     int64_t number;
+    int64_t hash_seq; /* of its row among the hashes; 0: none */
+    int64_t salt;
 };
 
 struct erase_found {

@@ -37,7 +37,8 @@ static enum lb_err add_visitor(struct erase *erase,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     erase->visitors = more;
-    more[erase->visitor_count++] = (struct erase_visitor){site, day, number};
+    more[erase->visitor_count++] =
+        (struct erase_visitor){site, day, number, 0, 0};
     return LB_OK;
 }
 
@@ -74,41 +75,127 @@ resolve_site(struct erase *erase, struct db *db, struct lb_error *err)
                : rc;
 }
 
-/* Those who were recognised by the id that a client gave. */
-static enum lb_err
-find_given(struct erase *erase, struct db *db, struct lb_error *err)
+/* What the id that a client gave is under a salt. */
+struct given {
+    int64_t salt;
+    int64_t site;
+    int64_t day;
+    uint64_t hash;
+};
+
+struct givens {
+    struct given *items; /* owned; in the order of their salts */
+    size_t count;
+    size_t cap;
+};
+
+static enum lb_err add_given(struct givens *givens,
+                             const struct given *given,
+                             struct lb_error *err)
+{
+    if (givens->count == givens->cap) {
+        size_t cap = givens->cap == 0 ? 64 : givens->cap * 2;
+        struct given *items = realloc(givens->items, cap * sizeof(*items));
+
+        if (items == NULL) {
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+        givens->items = items;
+        givens->cap = cap;
+    }
+    givens->items[givens->count++] = *given;
+    return LB_OK;
+}
+
+static enum lb_err hash_given(const struct erase *erase,
+                              struct db *db,
+                              struct givens *givens,
+                              struct lb_error *err)
 {
     sqlite3_stmt *salts = db_stmt(db, SQL_ERASE_SALTS);
     bool has_row = false;
     enum lb_err rc;
 
     while ((rc = db_next(db, salts, &has_row, err)) == LB_OK && has_row) {
-        int64_t site = sqlite3_column_int64(salts, 1);
-        sqlite3_stmt *stmt;
-        uint64_t hash;
-        bool is_known = false;
+        struct given given = {sqlite3_column_int64(salts, 0),
+                              sqlite3_column_int64(salts, 1),
+                              sqlite3_column_int64(salts, 2), 0};
 
-        if (!is_site_meant(erase, site) ||
+        if (!is_site_meant(erase, given.site) ||
             sqlite3_column_bytes(salts, 3) != 32) {
             continue;
         }
-        hash = erase->hooks.hash_given(
+        given.hash = erase->hooks.hash_given(
             sqlite3_column_blob(salts, 3),
             (const char *)sqlite3_column_text(salts, 4), erase->order.visitor);
-        stmt = db_stmt(db, SQL_ERASE_FIND_HASH);
-        if (stmt != NULL) {
-            (void)sqlite3_bind_int64(stmt, 1, sqlite3_column_int64(salts, 0));
-            (void)sqlite3_bind_int64(stmt, 2, (int64_t)hash);
-        }
-        rc = db_next(db, stmt, &is_known, err);
-        if (is_known) {
-            rc = add_visitor(erase, site, sqlite3_column_int64(salts, 2),
-                             sqlite3_column_int64(stmt, 0), err);
-            (void)sqlite3_reset(stmt);
-        }
+        rc = add_given(givens, &given, err);
         if (rc != LB_OK) {
             (void)sqlite3_reset(salts);
-            return rc;
+            break;
+        }
+    }
+    return rc;
+}
+
+static int compare_salts(const void *a, const void *b)
+{
+    const struct given *one = a;
+    const struct given *other = b;
+
+    return one->salt < other->salt ? -1 : one->salt > other->salt;
+}
+
+/* Those who were recognised by the id that a client gave. */
+static enum lb_err
+find_given(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    struct givens givens = {NULL, 0, 0};
+    sqlite3_stmt *stmt;
+    bool has_row = false;
+    enum lb_err rc = hash_given(erase, db, &givens, err);
+
+    stmt =
+        rc == LB_OK && givens.count > 0 ? db_stmt(db, SQL_ERASE_HASHES) : NULL;
+    while (rc == LB_OK && givens.count > 0 &&
+           (rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        const struct given wanted = {.salt = sqlite3_column_int64(stmt, 0)};
+        const struct given *given = bsearch(&wanted, givens.items, givens.count,
+                                            sizeof(wanted), compare_salts);
+
+        if (given != NULL &&
+            given->hash == (uint64_t)sqlite3_column_int64(stmt, 1)) {
+            rc = add_visitor(erase, given->site, given->day,
+                             sqlite3_column_int64(stmt, 2), err);
+        }
+    }
+    if (rc != LB_OK) {
+        (void)sqlite3_reset(stmt);
+    }
+    free(givens.items);
+    return rc;
+}
+
+/* Where each visitor's hash stands: the writer has no time to look for it. */
+static enum lb_err
+find_hash_rows(struct erase *erase, struct db *db, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < erase->visitor_count && rc == LB_OK; i++) {
+        struct erase_visitor *one = &erase->visitors[i];
+        sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_HASH_ROW);
+        bool has_row = false;
+
+        if (stmt != NULL) {
+            (void)sqlite3_bind_int64(stmt, 1, one->site);
+            (void)sqlite3_bind_int64(stmt, 2, one->day);
+            (void)sqlite3_bind_int64(stmt, 3, one->number);
+        }
+        rc = db_next(db, stmt, &has_row, err);
+        if (has_row) {
+            one->hash_seq = sqlite3_column_int64(stmt, 0);
+            one->salt = sqlite3_column_int64(stmt, 1);
+            (void)sqlite3_reset(stmt);
         }
     }
     return rc;
@@ -254,7 +341,7 @@ erase_find_who(struct erase *erase, struct db *db, struct lb_error *err)
     if (rc == LB_OK && erase->order.email != NULL) {
         rc = find_email(erase, db, err);
     }
-    return rc;
+    return rc == LB_OK ? find_hash_rows(erase, db, err) : rc;
 }
 
 /* --- what they left --------------------------------------------------------

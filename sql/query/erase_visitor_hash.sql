@@ -1,3 +1,2 @@
--- erase_visitor_hash: ?1 site, ?2 day, ?3 number; no columns; erase.c
-DELETE FROM visitor_hashes
-WHERE number = ?3 AND salt IN (SELECT number FROM salts WHERE site = ?1 AND day = ?2)
+-- erase_visitor_hash: ?1 seq, ?2 salt, ?3 number; no columns; erase.c
+DELETE FROM visitor_hashes WHERE seq = ?1 AND salt = ?2 AND number = ?3

@@ -1,2 +1,2 @@
--- visitor_hashes: ?1 salt; number, hash; visitor_store.c
-SELECT number, hash FROM visitor_hashes WHERE salt = ?1
+-- visitor_hashes: no parameters; salt, number, hash; visitor_store.c
+SELECT salt, number, hash FROM visitor_hashes

@@ -419,6 +419,19 @@ static int64_t count_rows(struct ingest_world *world, const char *sql)
     return count;
 }
 
+static enum lb_err sweep(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct ingest_world *world = ctx;
+    int steps = 0;
+
+    (void)err;
+    while (visitor_sweep(world->visitors, db)) {
+        steps++;
+    }
+    assert_true(steps < 100);
+    return LB_OK;
+}
+
 static void the_end_of_an_import_destroys_its_salts(void **state)
 {
     struct ingest_world *world = *state;
@@ -434,6 +447,7 @@ static void the_end_of_an_import_destroys_its_salts(void **state)
     memcpy(bytes, asking.salt->bytes, sizeof(bytes));
     assert_int_equal(ingest_world_run(world, ask, &asking), LB_OK);
     assert_int_equal(ingest_world_run(world, end_import, world), LB_OK);
+    assert_int_equal(ingest_world_run(world, sweep, world), LB_OK);
     writer_stop(world->writer);
     world->is_started = false;
     assert_int_equal(count_rows(world, "SELECT count(*) FROM salts"), 0);
@@ -442,6 +456,39 @@ static void the_end_of_an_import_destroys_its_salts(void **state)
     assert_memory_not_equal(
         visitor_salt_of(world->visitors, site, old_ms, "one")->bytes, bytes,
         sizeof(bytes));
+}
+
+/* Live visitors came between those of the import, and some after a sweep. */
+static void a_sweep_takes_hashes_without_a_salt_and_no_others(void **state)
+{
+    struct ingest_world *world = *state;
+    const struct catalog_site *site = ingest_world_site(world, "alice.bio");
+    struct many live = {
+        world, visitor_salt_of(world->visitors, site, NOW_MS, ""), 0, false};
+    struct many old = {world,
+                       visitor_salt_of(world->visitors, site,
+                                       NOW_MS - 30 * LB_MS_PER_DAY, "one"),
+                       0, false};
+
+    for (uint64_t upto = 1000; upto <= 3000; upto += 1000) {
+        live.upto = upto;
+        old.upto = upto;
+        assert_int_equal(ingest_world_run(world, ask_many, &live), LB_OK);
+        assert_int_equal(ingest_world_run(world, ask_many, &old), LB_OK);
+    }
+    assert_int_equal(ingest_world_run(world, sweep, world), LB_OK);
+    assert_int_equal(ingest_world_run(world, end_import, world), LB_OK);
+    live.upto = 3500;
+    assert_int_equal(ingest_world_run(world, ask_many, &live), LB_OK);
+    assert_int_equal(ingest_world_run(world, sweep, world), LB_OK);
+    assert_int_equal(ingest_world_run(world, ask_many, &live), LB_OK);
+    writer_stop(world->writer);
+    world->is_started = false;
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM visitor_hashes"),
+                     3500);
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM visitor_hashes v "
+                                       "JOIN salts s ON s.number = v.salt"),
+                     3500);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -461,6 +508,7 @@ int main(void)
         TEST(salts_of_one_period_share_its_numbers),
         TEST(a_restart_knows_salts_and_numbers),
         TEST(the_end_of_an_import_destroys_its_salts),
+        TEST(a_sweep_takes_hashes_without_a_salt_and_no_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
