@@ -365,6 +365,11 @@ struct lb_buf *lb_http_request_body(struct lb_http_request *request)
     return &request->body;
 }
 
+void lb_http_request_drop_body(struct lb_http_request *request)
+{
+    lb_http_server_give_body(request);
+}
+
 int64_t lb_http_request_length(const struct lb_http_request *request)
 {
     return request->head.is_chunked ? -1 : request->head.content_length;

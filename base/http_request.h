@@ -42,6 +42,8 @@ const char *lb_http_request_query_text(const struct lb_http_request *request);
 
 /* The body; the buffer may be taken (lb_buf_take) by the handler. */
 struct lb_buf *lb_http_request_body(struct lb_http_request *request);
+/* The handler needs it no more, though the answer is still to come. */
+void lb_http_request_drop_body(struct lb_http_request *request);
 /* Content-Length, or -1 for a chunked body, 0 for none. */
 int64_t lb_http_request_length(const struct lb_http_request *request);
 

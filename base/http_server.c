@@ -16,6 +16,8 @@
 #define BACKLOG 1024
 #define TICK_MS 50 /* grain of the timeouts */
 #define SPARE_REQUESTS 512
+#define KEPT_BYTES ((size_t)4096) /* of a buffer for the next request */
+#define SPARE_BODY_BYTES ((size_t)1024 * 1024)
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -294,19 +296,52 @@ lb_http_server_take_request(struct lb_http_server *server)
     return request;
 }
 
+void lb_http_server_give_body(struct lb_http_request *request)
+{
+    struct lb_http_server *server = request->server;
+    struct lb_buf *spare = &server->spare_body;
+
+    (void)atomic_fetch_sub(&server->inflight_bytes, request->inflight);
+    request->inflight = 0;
+    if (request->body.cap > spare->cap &&
+        request->body.cap <= SPARE_BODY_BYTES) {
+        struct lb_buf body = request->body;
+
+        request->body = *spare;
+        *spare = body;
+    }
+    if (request->body.cap > KEPT_BYTES) {
+        lb_buf_deinit(&request->body);
+    }
+    lb_buf_clear(&request->body);
+}
+
+void lb_http_server_take_body(struct lb_http_request *request, int64_t length)
+{
+    struct lb_buf *spare = &request->server->spare_body;
+    size_t max = request->body.max;
+    struct lb_buf body = *spare;
+
+    if (length <= (int64_t)LB_HTTP_READ_BYTES || spare->cap <= KEPT_BYTES) {
+        return;
+    }
+    *spare = request->body;
+    request->body = body;
+    request->body.max = max;
+    lb_buf_clear(&request->body);
+}
+
 /* Forgets everything but the small buffers. */
 static void reset_request(struct lb_http_request *request)
 {
-    const size_t kept_bytes = 4096;
-    struct lb_buf *buffers[] = {&request->text, &request->body, &request->extra,
-                                &request->out};
+    struct lb_buf *buffers[] = {&request->text, &request->extra, &request->out};
 
     if (request->free_user != NULL) {
         request->free_user(request->user);
     }
     free(request->part_text);
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
-        if (buffers[i]->cap > kept_bytes) {
+        if (buffers[i]->cap > KEPT_BYTES) {
             lb_buf_deinit(buffers[i]);
         }
         lb_buf_clear(buffers[i]);
@@ -325,7 +360,6 @@ static void reset_request(struct lb_http_request *request)
     request->is_closing = false;
     request->status = 0;
     request->answer_bytes = 0;
-    request->inflight = 0;
     request->held = 0;
     request->on_drain = NULL;
     request->user = NULL;
@@ -346,8 +380,8 @@ void lb_http_server_give_request(struct lb_http_request *request)
 {
     struct lb_http_server *server = request->server;
 
-    atomic_fetch_sub(&server->inflight_bytes,
-                     request->inflight + request->held);
+    atomic_fetch_sub(&server->inflight_bytes, request->held);
+    lb_http_server_give_body(request);
     if (server->hooks.answered != NULL && request->status != 0) {
         server->hooks.answered(server->hooks.ctx, lb_buf_text(&request->text),
                                request->route == NULL ? "none"
@@ -449,6 +483,7 @@ void lb_http_server_free(struct lb_http_server *server)
     if (server->spare_fd >= 0) {
         (void)close(server->spare_fd);
     }
+    lb_buf_deinit(&server->spare_body);
     free(server);
 }
 

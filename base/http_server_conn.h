@@ -143,6 +143,7 @@ struct lb_http_server {
     struct lb_http_conn *dirty;
     struct lb_http_request *spare; /* owned; requests to use again */
     size_t spare_count;
+    struct lb_buf spare_body;     /* owned; for a large body */
     atomic_size_t inflight_bytes; /* any thread */
     int spare_fd;                 /* given up when there is no other; or -1 */
     bool is_starved; /* it was; the next connection is closed at once */
@@ -202,6 +203,10 @@ void lb_http_server_conn_flush(struct lb_http_conn *conn);
 struct lb_http_request *
 lb_http_server_take_request(struct lb_http_server *server);
 void lb_http_server_give_request(struct lb_http_request *request);
+/* Forgets the body.  The memory of one large body is kept for the next: to map
+ * it anew takes the system longer than reading it takes us. */
+void lb_http_server_give_body(struct lb_http_request *request);
+void lb_http_server_take_body(struct lb_http_request *request, int64_t length);
 void lb_http_server_limit_hit(struct lb_http_server *server, const char *limit);
 void lb_http_server_conn_gone(
     struct lb_http_conn *conn); /* closed: out of the list */

@@ -127,6 +127,7 @@ static void begin_body(struct lb_http_conn *conn,
     }
     conn->body_left = head->is_chunked ? -1 : head->content_length;
     lb_http_parse_chunked_init(&conn->chunked, &head->limits);
+    lb_http_server_take_body(request, head->content_length);
     request->body.max = body_limit(request);
     conn->state = LB_HTTP_CONN_BODY;
     lb_http_server_conn_deadline(conn, conn->server->limits.body_timeout_ms);

@@ -226,6 +226,7 @@ static void after_parse(struct ingest_request *request)
 {
     bool is_over = true;
 
+    lb_http_request_drop_body(request->http);
     if (request->batch.status != 0) {
         respond_fault(request);
     } else if (!is_within_rate(request)) {
