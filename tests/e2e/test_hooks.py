@@ -2,11 +2,13 @@
 same refusal, and nothing of a refused body is kept anywhere."""
 import gzip
 import json
+import re
 import signal
+import subprocess
 import time
 import unittest
 
-from harness import Linkbell, Receiver, wait_for
+from harness import SOURCE, Linkbell, Receiver, wait_for
 from hooks import (SECRETS, config, counts, digest, dub, linkmi, now, send, send_key, send_linkmi,
                    standard)
 
@@ -535,6 +537,30 @@ sources:
   - { id: full, kind: linkmi, site: alice.bio, secrets_env: [LINKMI_SECRET], encoding: auto, dedupe: leads, daily_cap: 1000 }
 """) as bell:
             self.assertIn("is well", bell.run("apply", "--check", str(bell.config)).stdout)
+
+
+class Manual(unittest.TestCase):
+    def block(self, name, kind):
+        text = (SOURCE / "docs/webhooks-in.md").read_text()
+        return re.search(f"<!-- {name}:begin -->\n```{kind}\n(.*?)```", text, re.S).group(1)
+
+    def test_the_examples_of_the_manual(self):
+        env = {"LINKMI_SECRET": "s1", "BITLY_SECRET": "Zq3vN8tK2xW7bR5mD9cF4hJ6", "SHOP_KEY": "k",
+               "CRM_WHSEC": SECRETS["CRM_WHSEC"]}
+        text = "server: { listen: 127.0.0.1:0 }\n" + self.block("config", "yaml")
+        with Linkbell(text, env=env) as bell:
+            self.assertIn("is well", bell.run("apply", "--check", str(bell.config)).stdout)
+            bell.ready()
+            script = self.block("first", "sh").replace("https://l.alice.bio/", f"http://127.0.0.1:{bell.port}/")
+            done = subprocess.run(["bash", "-c", "set -euo pipefail\n" + script.replace("\ncurl", "\necho\ncurl")],
+                                  text=True, capture_output=True, timeout=60, env=bell.env)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual([line for line in done.stdout.splitlines() if line],
+                             self.block("answers", "json").splitlines())
+            click, bitly, order = rows(bell)
+            self.assertEqual((click["link"], bitly["link"], bitly["country"]), ("book-call", "alice", "FR"))
+            self.assertEqual((order["id"], order["value"], order["props"]),
+                             ("7", {"amount": 12.5, "currency": "EUR"}, {"item": "print"}))
 
 
 if __name__ == "__main__":
