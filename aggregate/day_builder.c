@@ -29,6 +29,8 @@ struct day_builder {
     struct writer_job swap_job;
     atomic_bool is_busy; /* a round runs */
     atomic_bool is_stopping;
+    bool (*is_held)(void *ctx); /* NULL: never; borrowed, as its context */
+    void *hold_ctx;
     /* Of a round; handed from thread to thread with it. */
     struct day_count *count; /* owned */
     struct day_store_stale days[DAY_COUNT_TARGETS];
@@ -125,6 +127,13 @@ run_look(struct writer_job *job, struct db *db, struct lb_error *err)
 
 static void begin_round(struct day_builder *builder);
 
+/* Rounds that nobody asked for wait. */
+static bool must_wait(const struct day_builder *builder)
+{
+    return builder->done == NULL && builder->is_held != NULL &&
+           builder->is_held(builder->hold_ctx);
+}
+
 static void end_round(struct day_builder *builder)
 {
     day_count_free(builder->count);
@@ -162,7 +171,8 @@ done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         (struct day_builder *)(void *)((char *)job -
                                        offsetof(struct day_builder, swap_job));
 
-    if (rc != LB_OK || atomic_load(&builder->is_stopping)) {
+    if (rc != LB_OK || atomic_load(&builder->is_stopping) ||
+        must_wait(builder)) {
         rest(builder, rc, err);
         return;
     }
@@ -251,6 +261,7 @@ static bool chore(void *ctx, struct db *db)
 
     (void)db;
     if (!atomic_load(&builder->is_stopping) &&
+        (builder->is_held == NULL || !builder->is_held(builder->hold_ctx)) &&
         !atomic_exchange(&builder->is_busy, true)) {
         submit(builder, &builder->look_job);
     }
@@ -305,6 +316,14 @@ enum lb_err day_builder_new(struct writer *writer,
     builder->swap_job.is_background = true;
     writer_add_chore(writer, chore, builder, LOOK_MS);
     return LB_OK;
+}
+
+void day_builder_set_hold(struct day_builder *builder,
+                          bool (*is_held)(void *ctx),
+                          void *ctx)
+{
+    builder->is_held = is_held;
+    builder->hold_ctx = ctx;
 }
 
 void day_builder_stop(struct day_builder *builder)

@@ -19,6 +19,11 @@ LB_MUST_CHECK enum lb_err day_builder_new(struct writer *writer,
                                           struct day_store *store,
                                           struct day_builder **builder_out,
                                           struct lb_error *err);
+/* Before the writer starts: while is_held answers true (any thread), no round
+ * begins by itself: what is loaded in bulk makes days stale again and again. */
+void day_builder_set_hold(struct day_builder *builder,
+                          bool (*is_held)(void *ctx),
+                          void *ctx);
 /* Loop thread, before the pool stops: what runs is the last. */
 void day_builder_stop(struct day_builder *builder);
 void day_builder_free(struct day_builder *builder); /* NULL is fine */

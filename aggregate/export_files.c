@@ -447,8 +447,8 @@ static enum lb_err write_site(struct job *job, const char *data_from)
     }
     for (int64_t day = first; day <= last && rc == LB_OK; day++) {
         rc = write_day(job, day);
-        lb_cli_progress(job->cli, job->order.site, (size_t)(day - first + 1),
-                        (size_t)(last - first + 1));
+        lb_cli_progress(job->cli, "days", (size_t)(day - first + 1),
+                        (double)(day - first + 1) / (double)(last - first + 1));
     }
     lb_cli_progress_end(job->cli);
     if (rc == LB_OK) {

@@ -198,34 +198,67 @@ int lb_cli_fail_answer(const struct lb_cli *cli,
     return LB_CLI_FAILED;
 }
 
+/* "1h 04m", "3m 20s", "12s" */
+static void format_rest(double seconds, char *out, size_t out_bytes)
+{
+    long long rest = (long long)seconds;
+
+    if (rest >= 3600) {
+        (void)snprintf(out, out_bytes, "%lldh %02lldm", rest / 3600,
+                       rest / 60 % 60);
+    } else if (rest >= 60) {
+        (void)snprintf(out, out_bytes, "%lldm %02llds", rest / 60, rest % 60);
+    } else {
+        (void)snprintf(out, out_bytes, "%llds", rest);
+    }
+}
+
+static void print_bar(double share)
+{
+    (void)fputc('[', stderr);
+    for (int i = 0; i < BAR_CELLS; i++) {
+        (void)fputc(i < (int)(share * BAR_CELLS) ? '#' : '.', stderr);
+    }
+    (void)fprintf(stderr, "] %3.0f %%  ", share * 100);
+}
+
 void lb_cli_progress(const struct lb_cli *cli,
                      const char *what,
                      size_t done,
-                     size_t total)
+                     double share)
 {
+    static int64_t began_at_ms;
     static int64_t shown_at_ms;
     int64_t now_ms = lb_clock_mono_ms();
     int64_t period_ms =
         cli->is_stderr_terminal ? PROGRESS_TERMINAL_MS : PROGRESS_PLAIN_MS;
-    size_t cells = total == 0 ? 0 : done * BAR_CELLS / total;
+    double seconds;
+    char rest[32] = "";
 
-    if (shown_at_ms == 0) {
-        shown_at_ms =
-            now_ms + LB_MS_PER_S - period_ms; /* not for work under a second */
+    if (began_at_ms == 0) {
+        began_at_ms = now_ms;
+        shown_at_ms = now_ms + LB_MS_PER_S - period_ms;
     }
     if (cli->is_quiet || now_ms - shown_at_ms < period_ms) {
         return;
     }
     shown_at_ms = now_ms;
-    if (!cli->is_stderr_terminal) {
-        (void)fprintf(stderr, "%s %zu\n", what, done);
-        return;
+    seconds = (double)(now_ms - began_at_ms) / 1000;
+    if (share > 0 && share <= 1) {
+        format_rest(seconds * (1 - share) / share, rest, sizeof(rest));
     }
-    (void)fprintf(stderr, "\r%s [", what);
-    for (size_t i = 0; i < BAR_CELLS; i++) {
-        (void)fputc(i < cells ? '#' : '.', stderr);
+    if (cli->is_stderr_terminal) {
+        (void)fputc('\r', stderr);
+        if (share >= 0) {
+            print_bar(share > 1 ? 1 : share);
+        }
     }
-    (void)fprintf(stderr, "] %zu", done);
+    (void)fprintf(stderr, "%zu %s, %.0f/s", done, what,
+                  (double)done / (seconds > 0 ? seconds : 1));
+    if (rest[0] != '\0') {
+        (void)fprintf(stderr, ", %s left", rest);
+    }
+    (void)fputs(cli->is_stderr_terminal ? "\033[K" : "\n", stderr);
 }
 
 void lb_cli_progress_end(const struct lb_cli *cli)

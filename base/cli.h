@@ -98,12 +98,13 @@ int lb_cli_fail_answer(const struct lb_cli *cli,
                        int status,
                        const struct lb_buf *answer);
 
-/* Progress of long work: a bar on a terminal, a plain line every few seconds
- * otherwise, nothing under --quiet.  total 0: unknown. */
+/* Progress of long work: a bar with rate and remaining time on a terminal, a
+ * plain line every few seconds otherwise, nothing under --quiet or for work
+ * under a second.  share of the work that is done, 0 to 1; below 0: unknown. */
 void lb_cli_progress(const struct lb_cli *cli,
                      const char *what,
                      size_t done,
-                     size_t total);
+                     double share);
 void lb_cli_progress_end(const struct lb_cli *cli);
 
 #endif

@@ -122,6 +122,129 @@ enum lb_err lb_inflate(enum lb_inflate_kind kind,
     return rc;
 }
 
+enum lb_inflate_kind lb_inflate_guess(const char *bytes, size_t len)
+{
+    if (len >= 2 && memcmp(bytes, "\x1f\x8b", 2) == 0) {
+        return LB_INFLATE_GZIP;
+    }
+    return len >= 4 && memcmp(bytes, "\x28\xb5\x2f\xfd", 4) == 0
+               ? LB_INFLATE_ZSTD
+               : LB_INFLATE_NONE;
+}
+
+struct lb_inflate_reader {
+    enum lb_inflate_kind kind;
+    z_stream gzip;
+    ZSTD_DStream *zstd; /* owned */
+    bool is_whole;      /* at the end of a member or frame */
+};
+
+struct lb_inflate_reader *lb_inflate_reader_new(enum lb_inflate_kind kind)
+{
+    struct lb_inflate_reader *reader = calloc(1, sizeof(*reader));
+    bool is_ready = reader != NULL;
+
+    if (is_ready && kind == LB_INFLATE_GZIP) {
+        is_ready = inflateInit2(&reader->gzip, GZIP_WINDOW) == Z_OK;
+    } else if (is_ready && kind == LB_INFLATE_ZSTD) {
+        reader->zstd = ZSTD_createDStream();
+        is_ready = reader->zstd != NULL;
+    }
+    if (!is_ready) {
+        free(reader);
+        return NULL;
+    }
+    reader->kind = kind;
+    reader->is_whole = true;
+    return reader;
+}
+
+void lb_inflate_reader_free(struct lb_inflate_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    if (reader->kind == LB_INFLATE_GZIP) {
+        (void)inflateEnd(&reader->gzip);
+    }
+    (void)ZSTD_freeDStream(reader->zstd);
+    free(reader);
+}
+
+static enum lb_err take_gzip(struct lb_inflate_reader *reader,
+                             const char **at,
+                             size_t *left,
+                             char *room)
+{
+    z_stream *gzip = &reader->gzip;
+    uInt some = *left > CHUNK_BYTES ? (uInt)CHUNK_BYTES : (uInt)*left;
+    int z;
+
+    if (reader->is_whole && inflateReset(gzip) != Z_OK) {
+        return LB_EFORMAT;
+    }
+    gzip->next_in = (const Bytef *)*at;
+    gzip->avail_in = some;
+    gzip->next_out = (Bytef *)room;
+    gzip->avail_out = (uInt)CHUNK_BYTES;
+    z = inflate(gzip, Z_NO_FLUSH);
+    *at += some - gzip->avail_in;
+    *left -= some - gzip->avail_in;
+    reader->is_whole = z == Z_STREAM_END;
+    /* Z_BUF_ERROR: all of the input is used, and more is needed. */
+    return z == Z_OK || z == Z_STREAM_END || (z == Z_BUF_ERROR && *left == 0)
+               ? LB_OK
+               : LB_EFORMAT;
+}
+
+static enum lb_err take_zstd(struct lb_inflate_reader *reader,
+                             const char **at,
+                             size_t *left,
+                             ZSTD_outBuffer *out)
+{
+    ZSTD_inBuffer in = {*at, *left, 0};
+    size_t more = ZSTD_decompressStream(reader->zstd, out, &in);
+
+    *at += in.pos;
+    *left -= in.pos;
+    reader->is_whole = more == 0;
+    return ZSTD_isError(more) ? LB_EFORMAT : LB_OK;
+}
+
+enum lb_err lb_inflate_reader_take(struct lb_inflate_reader *reader,
+                                   const char **at,
+                                   size_t *left,
+                                   struct lb_buf *out)
+{
+    ZSTD_outBuffer room;
+    enum lb_err rc;
+
+    if (reader->kind == LB_INFLATE_NONE) {
+        lb_buf_add(out, *at, *left);
+        *at += *left;
+        *left = 0;
+        return out->is_failed ? LB_ENOMEM : LB_OK;
+    }
+    if (lb_buf_reserve(out, CHUNK_BYTES) != LB_OK) {
+        return LB_ENOMEM;
+    }
+    room = (ZSTD_outBuffer){out->data + out->len, CHUNK_BYTES, 0};
+    if (reader->kind == LB_INFLATE_ZSTD) {
+        rc = take_zstd(reader, at, left, &room);
+    } else {
+        rc = take_gzip(reader, at, left, room.dst);
+        room.pos = CHUNK_BYTES - reader->gzip.avail_out;
+    }
+    out->len += room.pos;
+    out->data[out->len] = '\0';
+    return rc;
+}
+
+bool lb_inflate_reader_is_whole(const struct lb_inflate_reader *reader)
+{
+    return reader->is_whole;
+}
+
 struct lb_inflate_packer {
     enum lb_inflate_kind kind;
     z_stream gzip;

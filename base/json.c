@@ -75,6 +75,94 @@ enum lb_err lb_json_parse(const char *bytes,
     return LB_OK;
 }
 
+/* cJSON's texts are not const, though it reads those of a tree that is only
+ * read. */
+static char *lend(const char *text)
+{
+    char *lent;
+
+    memcpy(&lent, &text, sizeof(lent));
+    return lent;
+}
+
+void lb_json_give(cJSON *object, cJSON *member)
+{
+    member->next = NULL;
+    member->prev = member;
+    if (object->child == NULL) {
+        object->child = member;
+    } else {
+        member->prev = object->child->prev; /* of the first: the last */
+        member->prev->next = member;
+        object->child->prev = member;
+    }
+}
+
+static cJSON *
+put(cJSON *object, const char *key, int type, struct lb_arena *arena)
+{
+    cJSON *item = lb_arena_calloc(arena, sizeof(*item));
+
+    if (item != NULL) {
+        item->type = type;
+        item->string = key == NULL ? NULL : lend(key);
+    }
+    if (item != NULL && object != NULL) {
+        lb_json_give(object, item);
+    }
+    return item;
+}
+
+cJSON *lb_json_new_object(struct lb_arena *arena)
+{
+    return put(NULL, NULL, cJSON_Object, arena);
+}
+
+cJSON *lb_json_put_text(cJSON *object,
+                        const char *key,
+                        const char *text,
+                        struct lb_arena *arena)
+{
+    cJSON *item = put(object, key, cJSON_String, arena);
+
+    if (item != NULL) {
+        item->valuestring = lend(text);
+    }
+    return item;
+}
+
+cJSON *lb_json_put_number(cJSON *object,
+                          const char *key,
+                          double number,
+                          struct lb_arena *arena)
+{
+    cJSON *item = put(object, key, cJSON_Number, arena);
+
+    if (item != NULL) {
+        item->valuedouble = number;
+    }
+    return item;
+}
+
+cJSON *lb_json_put_bool(cJSON *object,
+                        const char *key,
+                        bool is_true,
+                        struct lb_arena *arena)
+{
+    return put(object, key, is_true ? cJSON_True : cJSON_False, arena);
+}
+
+cJSON *
+lb_json_put_object(cJSON *object, const char *key, struct lb_arena *arena)
+{
+    return put(object, key, cJSON_Object, arena);
+}
+
+void lb_json_take(cJSON *object, cJSON *member)
+{
+    (void)cJSON_DetachItemViaPointer(object, member);
+}
+
 static bool has_key_before(const cJSON *object, const cJSON *member)
 {
     for (const cJSON *one = object->child; one != member; one = one->next) {

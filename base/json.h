@@ -42,6 +42,28 @@ LB_MUST_CHECK enum lb_err lb_json_parse(const char *bytes,
 cJSON *
 lb_json_parse_checked(const char *bytes, size_t len, struct lb_arena *arena);
 
+/* Objects made by hand, in an arena (NULL: no memory left).  Keys and texts are
+ * borrowed; such a tree is only for reading.  The new member. */
+cJSON *lb_json_new_object(struct lb_arena *arena);
+cJSON *lb_json_put_text(cJSON *object,
+                        const char *key,
+                        const char *text,
+                        struct lb_arena *arena);
+cJSON *lb_json_put_number(cJSON *object,
+                          const char *key,
+                          double number,
+                          struct lb_arena *arena);
+cJSON *lb_json_put_bool(cJSON *object,
+                        const char *key,
+                        bool is_true,
+                        struct lb_arena *arena);
+cJSON *
+lb_json_put_object(cJSON *object, const char *key, struct lb_arena *arena);
+/* Takes a member out of an object that was made or parsed in an arena, and puts
+ * it into another. */
+void lb_json_take(cJSON *object, cJSON *member);
+void lb_json_give(cJSON *object, cJSON *member);
+
 /* A key that stands twice in one object of json, at any depth; NULL when none.
  */
 const char *lb_json_find_duplicate_key(const cJSON *json);

@@ -79,6 +79,22 @@ int64_t lb_zone_day_start_ms(const struct lb_zone *zone, int64_t day)
     return day_start_s(zone, day) * LB_MS_PER_S;
 }
 
+int64_t
+lb_zone_instant_ms(const struct lb_zone *zone, int64_t day, int64_t past_ms)
+{
+    int64_t past_s = floor_div(past_ms, LB_MS_PER_S);
+    int64_t label_s = day * S_PER_DAY + past_s;
+    int64_t before = offset_at_s(zone, label_s - FAR_S);
+    int64_t after = offset_at_s(zone, label_s + FAR_S);
+    int64_t at_s = label_s - before;
+
+    if (local_s(zone, at_s) != label_s &&
+        local_s(zone, label_s - after) == label_s) {
+        at_s = label_s - after;
+    }
+    return at_s * LB_MS_PER_S + (past_ms - past_s * LB_MS_PER_S);
+}
+
 int64_t lb_zone_local_day(const struct lb_zone *zone, int64_t at_ms)
 {
     int64_t at_s = floor_div(at_ms, LB_MS_PER_S);

@@ -36,6 +36,12 @@ int64_t lb_zone_offset_s(const struct lb_zone *zone, int64_t at_ms);
 int64_t lb_zone_local_day(const struct lb_zone *zone, int64_t at_ms);
 int64_t lb_zone_day_start_ms(const struct lb_zone *zone, int64_t day);
 
+/* The instant at which the local clock reads a date and so many milliseconds
+ * past its midnight: the first one of two, or, of an hour that is skipped, the
+ * instant that the clock before it would have called so. */
+int64_t
+lb_zone_instant_ms(const struct lb_zone *zone, int64_t day, int64_t past_ms);
+
 /* Start of the bucket that holds at_ms, and of the one after it.  A bucket is
  * one label of the local clock: a repeated hour makes two, a repeated half hour
  * falls into its hour. */

@@ -17,7 +17,8 @@
 void batch_init(struct batch *batch)
 {
     memset(batch, 0, sizeof(*batch));
-    lb_buf_init(&batch->errors, (size_t)256 * 1024);
+    lb_buf_init(&batch->errors, (size_t)512 * 1024);
+    batch->listed_max = BATCH_ERRORS;
 }
 
 void batch_deinit(struct batch *batch)
@@ -39,9 +40,9 @@ void batch_fail(
     va_end(args);
 }
 
-static void reject(struct batch *batch,
-                   const struct event_fault *fault,
-                   const struct event *event)
+void batch_reject(struct batch *batch,
+                  const struct event_fault *fault,
+                  const struct event *event)
 {
     struct lb_buf *errors = &batch->errors;
 
@@ -49,7 +50,7 @@ static void reject(struct batch *batch,
     event_fault_count(fault, event == NULL || event->site == NULL
                                  ? NULL
                                  : entry_type_name(event->entry.type));
-    if (batch->listed_count >= BATCH_ERRORS) {
+    if (batch->listed_count >= batch->listed_max) {
         return;
     }
     batch->listed_count++;
@@ -68,7 +69,6 @@ struct work {
     struct batch *batch;
     const struct event_context *context;
     const struct batch_limits *limits;
-    size_t cap; /* of batch->events */
     /* Where an event is read, the batch's arena or, for a larger body, one that
      * is used again for each event: the JSON takes several times what is kept
      * of it. */
@@ -76,12 +76,10 @@ struct work {
     struct event *spare; /* in batch->arena; of an event that was refused */
 };
 
-static bool add_event(struct work *work, struct event *event)
+bool batch_add(struct batch *batch, struct event *event)
 {
-    struct batch *batch = work->batch;
-
-    if (batch->event_count == work->cap) {
-        size_t cap = work->cap == 0 ? 16 : work->cap * 4;
+    if (batch->event_count == batch->event_cap) {
+        size_t cap = batch->event_cap == 0 ? 16 : batch->event_cap * 4;
         struct event **events =
             lb_arena_alloc(batch->arena, cap * sizeof(struct event *));
 
@@ -93,10 +91,19 @@ static bool add_event(struct work *work, struct event *event)
                    batch->event_count * sizeof(struct event *));
         }
         batch->events = events;
-        work->cap = cap;
+        batch->event_cap = cap;
     }
     batch->events[batch->event_count++] = event;
     return true;
+}
+
+bool batch_close(struct batch *batch)
+{
+    if (batch->event_count > 0) {
+        batch->is_duplicate =
+            lb_arena_calloc(batch->arena, batch->event_count * sizeof(bool));
+    }
+    return batch->event_count == 0 || batch->is_duplicate != NULL;
 }
 
 static bool keep_event(struct work *work, struct event *event)
@@ -104,7 +111,7 @@ static bool keep_event(struct work *work, struct event *event)
     work->spare = NULL;
     return (work->scratch == work->batch->arena ||
             event_keep(event, work->batch->arena)) &&
-           add_event(work, event);
+           batch_add(work->batch, event);
 }
 
 /* One event's JSON; is_checked: it is known to be JSON. */
@@ -129,14 +136,14 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         (void)snprintf(fault.message, sizeof(fault.message),
                        "the event has %zu bytes; %zu are taken", len,
                        work->limits->event_bytes);
-        reject(batch, &fault, NULL);
+        batch_reject(batch, &fault, NULL);
         return;
     }
     if (!is_checked && len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
         fault.code = "bad_json";
         (void)snprintf(fault.message, sizeof(fault.message),
                        "a byte order mark inside the body");
-        reject(batch, &fault, NULL);
+        batch_reject(batch, &fault, NULL);
         return;
     }
     if (!is_checked && lb_json_check(bytes, len, work->limits->json_depth,
@@ -148,7 +155,7 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
         (void)snprintf(fault.message, sizeof(fault.message),
                        "not JSON at column %zu: %s", json_fault.column,
                        json_fault.reason);
-        reject(batch, &fault, NULL);
+        batch_reject(batch, &fault, NULL);
         return;
     }
     if (work->scratch != batch->arena) {
@@ -166,7 +173,7 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
             refused_store_note(work->context->refused, fault.site, fault.code,
                                work->context->received_at_ms);
         }
-        reject(batch, &fault, event);
+        batch_reject(batch, &fault, event);
     } else if (!keep_event(work, event)) {
         batch_fail(batch, 503, "overloaded",
                    "The request takes more memory than there is for it.");
@@ -345,12 +352,8 @@ void batch_read(struct batch *batch,
     if (batch->status == 0 && batch->sent_count == 0) {
         batch_fail(batch, 400, "no_events", "The body holds no event.");
     }
-    if (batch->status == 0 && batch->event_count > 0) {
-        batch->is_duplicate =
-            lb_arena_calloc(batch->arena, batch->event_count * sizeof(bool));
-        if (batch->is_duplicate == NULL) {
-            batch_fail(batch, 503, "overloaded", "Out of memory.");
-        }
+    if (batch->status == 0 && !batch_close(batch)) {
+        batch_fail(batch, 503, "overloaded", "Out of memory.");
     }
     if (work.scratch != batch->arena) {
         lb_arena_free(work.scratch);

@@ -29,10 +29,12 @@ struct batch {
     struct event **events;  /* in arena; what was read well */
     bool *is_duplicate; /* in arena; one for each of events, filled at append */
     size_t event_count;
+    size_t event_cap;
     size_t sent_count; /* all that the body held */
     size_t rejected_count;
     struct lb_buf errors; /* owned; JSON objects joined by commas */
     size_t listed_count;
+    size_t listed_max; /* BATCH_ERRORS */
     /* A fault of the whole request; status 0: none. */
     int status;
     const char *code;
@@ -65,6 +67,14 @@ void batch_fail(struct batch *batch,
                 const char *code,
                 const char *fmt,
                 ...) LB_PRINTF(4, 5);
+/* For other ways of reading: adds an event of the arena (false: it is full), or
+ * the fault of the one sent last, whose event is NULL if it was not read. */
+bool batch_add(struct batch *batch, struct event *event);
+void batch_reject(struct batch *batch,
+                  const struct event_fault *fault,
+                  const struct event *event);
+/* When all are read; false: the arena is full. */
+bool batch_close(struct batch *batch);
 
 /* After the append (or with no event left): the answer's status and JSON. */
 int batch_answer(const struct batch *batch, struct lb_buf *out);

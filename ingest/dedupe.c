@@ -175,6 +175,15 @@ bool dedupe_has(const struct dedupe *dedupe, uint64_t hash)
            segment->slots[find_slot(dedupe, segment, hash)] != 0;
 }
 
+void dedupe_expect(const struct dedupe *dedupe, uint64_t hash)
+{
+    const struct segment *segment = &dedupe->segments[segment_of(hash)];
+
+    if (segment->slot_count > 0) {
+        __builtin_prefetch(&segment->slots[home_of(segment, hash)]);
+    }
+}
+
 /* A hash that is not there, in the first free slot. */
 static void put(const struct dedupe *dedupe,
                 struct segment *segment,

@@ -12,6 +12,7 @@
 #include "ingest/burst.h"
 #include "ingest/dedupe.h"
 #include "ingest/engagement_store.h"
+#include "ingest/import_store.h"
 #include "ingest/utm_cap_store.h"
 #include "sql/log_store.h"
 #include "sql/own_key.h"
@@ -19,6 +20,7 @@
 #define ANSWER_KEPT_MS (24 * LB_MS_PER_HOUR)
 #define JOINED_BYTES 1100
 #define MEMORY_STEP 4096 /* events remembered at a time at start */
+#define AHEAD 8 /* events whose ids are on their way out of the memory */
 
 struct event_store {
     struct cursor *cursor;
@@ -29,8 +31,8 @@ struct event_store {
     struct burst *burst;   /* owned; of live events */
     _Atomic int64_t burst_per_minute;
     struct utm_cap_store *cap; /* owned */
-    struct event_session
-        *session; /* the one that this transaction appended for */
+    struct import_store
+        *import; /* the one that this transaction appended for */
     uint8_t id_key[16];
     int64_t recent_seq; /* at start: first live event of the last half hour */
     int64_t dedupe_window_ms;
@@ -39,61 +41,13 @@ struct event_store {
     struct lb_metric *evicted;
 };
 
-/* Ids known to an import: found in the log, or appended by it. */
-struct event_session {
-    struct decide *decide; /* owned */
-    struct burst *burst;   /* owned */
-    struct dedupe *known;  /* owned */
-};
-
-struct event_session *event_session_new(int64_t double_tap_window_ms)
-{
-    struct event_session *session = calloc(1, sizeof(*session));
-
-    if (session == NULL) {
-        return NULL;
-    }
-    session->decide = decide_new(double_tap_window_ms);
-    session->burst = burst_new();
-    session->known = dedupe_new(SIZE_MAX / 2, INT64_MAX / 4);
-    if (session->decide == NULL || session->burst == NULL ||
-        session->known == NULL) {
-        event_session_free(session);
-        return NULL;
-    }
-    return session;
-}
-
-void event_session_free(struct event_session *session)
-{
-    if (session != NULL) {
-        decide_free(session->decide);
-        burst_free(session->burst);
-        dedupe_free(session->known);
-        free(session);
-    }
-}
-
-enum lb_err event_session_know(struct event_session *session, uint64_t id_hash)
-{
-    enum lb_err rc = LB_OK;
-
-    if (!dedupe_has(session->known, id_hash)) {
-        rc = dedupe_add(session->known, id_hash, 0);
-        dedupe_commit(session->known, 0);
-    }
-    return rc;
-}
-
 static void committed(void *ctx)
 {
     struct event_store *store = ctx;
 
-    if (store->session != NULL) {
-        decide_commit(store->session->decide);
-        burst_commit(store->session->burst);
-        dedupe_commit(store->session->known, 0);
-        store->session = NULL;
+    if (store->import != NULL) {
+        import_store_commit(store->import);
+        store->import = NULL;
     }
     decide_commit(store->decide);
     burst_commit(store->burst);
@@ -108,11 +62,9 @@ static void rolled_back(void *ctx)
 {
     struct event_store *store = ctx;
 
-    if (store->session != NULL) {
-        decide_rollback(store->session->decide);
-        burst_rollback(store->session->burst);
-        dedupe_rollback(store->session->known);
-        store->session = NULL;
+    if (store->import != NULL) {
+        import_store_rollback(store->import);
+        store->import = NULL;
     }
     decide_rollback(store->decide);
     burst_rollback(store->burst);
@@ -491,59 +443,106 @@ take_burst(struct event_store *store, struct burst *burst, struct entry *entry)
     return rc;
 }
 
+/* All that depends on earlier events; the visitor's number stands in the
+ * entry. */
+static enum lb_err decide_one(struct event_store *store,
+                              struct db *db,
+                              struct event *event,
+                              struct import_store *import,
+                              struct lb_error *err)
+{
+    struct decide *decide = import == NULL ? store->decide : import->decide;
+    struct burst *burst = import == NULL ? store->burst : import->burst;
+    const struct decide_attribution *from = NULL;
+    enum lb_err rc = LB_OK;
+
+    if (take_burst(store, burst, &event->entry) != LB_OK) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    rc = cap_values(store, db, event, err);
+    rc = rc == LB_OK ? intern_all(store, db, &event->entry, err) : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    decide_event(decide, &event->entry, event->own, &from);
+    if (from != NULL) {
+        inherit(store, &event->entry, from);
+    }
+    return decide_remember(decide, &event->entry) == LB_OK
+               ? LB_OK
+               : lb_err_set(err, LB_ENOMEM, "out of memory");
+}
+
 static enum lb_err append_one(struct event_store *store,
                               struct db *db,
                               struct event *event,
-                              struct event_session *session,
+                              struct import_store *import,
                               struct lb_error *err)
 {
-    struct decide *decide = session == NULL ? store->decide : session->decide;
-    const struct decide_attribution *from = NULL;
-    struct entry *entry = &event->entry;
     enum lb_err rc = LB_OK;
 
     restore_own(event);
     if (event->salt != NULL) {
         rc = visitor_number(store->visitors, db, event->salt,
-                            event->visitor_hash, &entry->visitor, err);
+                            event->visitor_hash, &event->entry.visitor, err);
     }
-    if (rc == LB_OK &&
-        take_burst(store, session == NULL ? store->burst : session->burst,
-                   entry) != LB_OK) {
-        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    rc = rc == LB_OK ? decide_one(store, db, event, import, err) : rc;
+    rc =
+        rc == LB_OK ? cursor_append(store->cursor, db, &event->entry, err) : rc;
+    return rc == LB_OK ? log_insert_event(db, &event->entry, err) : rc;
+}
+
+/* An event that an import finds in the log.  If its visitor is still known, it
+ * came from the same import, cut short: what depends on it is decided again, so
+ * that what follows is decided as if nothing had happened. */
+static enum lb_err recall_one(struct event_store *store,
+                              struct db *db,
+                              struct event *event,
+                              struct import_store *import,
+                              struct lb_error *err)
+{
+    if (event->salt == NULL) {
+        return LB_OK;
     }
-    rc = rc == LB_OK ? cap_values(store, db, event, err) : rc;
-    rc = rc == LB_OK ? intern_all(store, db, entry, err) : rc;
-    if (rc != LB_OK) {
-        return rc;
-    }
-    decide_event(decide, entry, event->own, &from);
-    if (from != NULL) {
-        inherit(store, entry, from);
-    }
-    rc = cursor_append(store->cursor, db, entry, err);
-    rc = rc == LB_OK ? log_insert_event(db, entry, err) : rc;
-    if (rc == LB_OK && decide_remember(decide, entry) != LB_OK) {
-        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
-    }
-    return rc;
+    event->entry.visitor =
+        visitor_known_number(event->salt, event->visitor_hash);
+    return event->entry.visitor == 0
+               ? LB_OK
+               : decide_one(store, db, event, import, err);
+}
+
+/* Whether an event is known already. */
+static enum lb_err look_up(struct event_store *store,
+                           struct db *db,
+                           struct event *event,
+                           struct import_store *import,
+                           bool *is_known_out,
+                           struct lb_error *err)
+{
+    enum id_set_found found =
+        import == NULL ? ID_SET_NEW
+                       : id_set_meet(&import->known, event->entry.id_hash);
+
+    *is_known_out =
+        found != ID_SET_NEW || dedupe_has(store->dedupe, event->entry.id_hash);
+    return found == ID_SET_KNOWN ? recall_one(store, db, event, import, err)
+                                 : LB_OK;
 }
 
 enum lb_err event_store_append(struct event_store *store,
                                struct db *db,
                                struct event **events,
                                size_t count,
-                               struct event_session *session,
+                               struct import_store *import,
                                bool *is_duplicate_out,
                                struct lb_error *err)
 {
+    int64_t now_ms = lb_clock_wall_ms();
     enum lb_err rc = LB_OK;
 
-    store->session = session;
+    store->import = import;
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         uint64_t hash = events[i]->entry.id_hash;
-        int64_t received_ms = session == NULL ? events[i]->entry.received_at_ms
-                                              : lb_clock_wall_ms();
 
         is_duplicate_out[i] = false;
         if (events[i]->engagement != NULL) {
@@ -551,18 +550,22 @@ enum lb_err event_store_append(struct event_store *store,
                                          events[i], err);
             continue;
         }
-        is_duplicate_out[i] =
-            dedupe_has(store->dedupe, hash) ||
-            (session != NULL && dedupe_has(session->known, hash));
-        if (is_duplicate_out[i]) {
+        if (import != NULL && i + AHEAD < count) {
+            id_set_expect(&import->known, events[i + AHEAD]->entry.id_hash);
+            dedupe_expect(store->dedupe, events[i + AHEAD]->entry.id_hash);
+        }
+        rc = look_up(store, db, events[i], import, &is_duplicate_out[i], err);
+        if (rc != LB_OK || is_duplicate_out[i]) {
             continue;
         }
-        rc = append_one(store, db, events[i], session, err);
-        if (rc == LB_OK) {
-            rc = dedupe_add(store->dedupe, hash, received_ms);
-        }
-        if (rc == LB_OK && session != NULL) {
-            rc = dedupe_add(session->known, hash, received_ms);
+        rc = append_one(store, db, events[i], import, err);
+        if (rc == LB_OK &&
+            (dedupe_add(store->dedupe, hash,
+                        import == NULL ? events[i]->entry.received_at_ms
+                                       : now_ms) != LB_OK ||
+             (import != NULL &&
+              id_set_add(&import->known, hash, true) != LB_OK))) {
+            rc = lb_err_set(err, LB_ENOMEM, "out of memory");
         }
     }
     return rc;
@@ -576,7 +579,7 @@ enum lb_err event_store_append_other(struct event_store *store,
     return cursor_append(store->cursor, db, entry, err);
 }
 
-/* --- answers under a key, and ids of the whole log ---------------------------
+/* --- answers under a key -----------------------------------------------------
  */
 
 enum lb_err event_store_find_answer(struct db *db,
@@ -625,47 +628,4 @@ enum lb_err event_store_keep_answer(struct db *db,
         (void)sqlite3_bind_int64(stmt, 7, lb_clock_wall_ms());
     }
     return db_run(db, stmt, err);
-}
-
-static bool
-find_sorted(const uint64_t *sorted, size_t count, uint64_t hash, size_t *at_out)
-{
-    size_t low = 0;
-    size_t high = count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (sorted[middle] < hash) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    *at_out = low;
-    return low < count && sorted[low] == hash;
-}
-
-enum lb_err event_store_scan_ids(struct db *db,
-                                 const uint64_t *sorted,
-                                 size_t count,
-                                 bool *is_known_out,
-                                 struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_LAST_IDS);
-    bool has_row = false;
-    size_t at = 0;
-    enum lb_err rc;
-
-    memset(is_known_out, 0, count * sizeof(*is_known_out));
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, 0);
-    }
-    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        if (find_sorted(sorted, count, (uint64_t)sqlite3_column_int64(stmt, 0),
-                        &at)) {
-            is_known_out[at] = true;
-        }
-    }
-    return rc;
 }

@@ -14,6 +14,7 @@
 #include "sql/writer.h"
 
 struct event_store;
+struct import_store;
 
 struct event_store_limits {
     size_t dedupe_ids;
@@ -44,22 +45,13 @@ void event_store_hook(struct event_store *store, struct erase_hooks *hooks);
 /* The key of event_id_hash(), this database's own. */
 const uint8_t *event_store_id_key(const struct event_store *store);
 
-/* What an import keeps while it runs: a memory of its own for decisions, and
- * the ids that its events were found under in the log. */
-struct event_session;
-struct event_session *
-event_session_new(int64_t double_tap_window_ms); /* NULL: no memory */
-void event_session_free(struct event_session *session);
-LB_MUST_CHECK enum lb_err event_session_know(struct event_session *session,
-                                             uint64_t id_hash);
-
-/* Inside a job: appends those of count events that are not known.  session NULL
+/* Inside a job: appends those of count events that are not known.  import NULL
  * for live events.  is_duplicate_out has count places. */
 LB_MUST_CHECK enum lb_err event_store_append(struct event_store *store,
                                              struct db *db,
                                              struct event **events,
                                              size_t count,
-                                             struct event_session *session,
+                                             struct import_store *import,
                                              bool *is_duplicate_out,
                                              struct lb_error *err);
 
@@ -88,13 +80,5 @@ LB_MUST_CHECK enum lb_err event_store_find_answer(struct db *db,
                                                   struct lb_error *err);
 LB_MUST_CHECK enum lb_err event_store_keep_answer(
     struct db *db, const struct event_answer *answer, struct lb_error *err);
-
-/* One pass over the log's ids, on a reader: which of the hashes (sorted) it
- * knows. */
-LB_MUST_CHECK enum lb_err event_store_scan_ids(struct db *db,
-                                               const uint64_t *sorted,
-                                               size_t count,
-                                               bool *is_known_out,
-                                               struct lb_error *err);
 
 #endif

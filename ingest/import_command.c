@@ -2,456 +2,491 @@
 #include "ingest/import_command.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/hash.h"
-#include "base/json.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "ingest/import_format.h"
+#include "ingest/import_file.h"
+#include "ingest/import_repeat.h"
+#include "ingest/import_sender.h"
 
-#define LINE_BYTES ((size_t)1024 * 1024)
-#define SEND_EVENTS 1000 /* in one request, so in one group */
-#define SEND_BYTES ((size_t)4 * 1024 * 1024)
-#define REPEAT_SLOTS (1u << 22) /* lines told apart by their count */
+#define PEEK_BYTES 4096 /* of a file, by which it is known again */
+#define NAME_BYTES 16
+#define MAP_BYTES ((long)256 * 1024)
+#define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
+#define LOOK_US 200000   /* between looks at a file that is followed */
+#define LATE_US 1000000  /* whoever writes a rotated log may still do so */
+#define PROGRESS_MASK 63 /* records between looks at the clock */
 
 struct import {
     struct lb_cli *cli;
     const char *path;
-    const char *site;
-    enum import_format format;
-    struct import_header *header; /* owned */
-    bool is_strict;
-    bool is_firing;
-    int64_t shift_ms;
-    char session[17];
-    char *line;              /* owned */
-    uint64_t *repeat_hashes; /* owned; open addressing */
-    uint32_t *repeat_counts; /* owned */
-    struct lb_buf body;
-    struct lb_buf ids;
-    unsigned long numbers[SEND_EVENTS]; /* of the batch's lines */
-    size_t batch_count;
-    unsigned long line_number;
+    const char *map_path;
+    struct import_file *file; /* owned */
+    struct import_order order;
+    struct import_reader *reader; /* owned; for looking at records here */
+    struct import_sender *sender; /* owned */
+    struct import_repeat_count *repeats; /* owned */
+    struct lb_arena *scratch;            /* owned */
+    char *header;                        /* owned */
+    char *map;                           /* owned */
+    char session[2 * NAME_BYTES + 1];
+    bool is_following;
     size_t lines;
-    size_t accepted;
-    size_t duplicates;
-    size_t rejected;
-    size_t ignored;
-    int64_t first_ms;
-    int64_t last_ms;
-    bool is_stopped;
     struct lb_error err;
 };
 
-static void bad_line(struct import *import,
-                     unsigned long number,
-                     const char *code,
-                     const char *message)
+static volatile sig_atomic_t is_interrupted;
+
+static void on_signal(int number)
 {
-    import->rejected++;
-    (void)fprintf(stderr, "%s:%lu: %s: %s\n", import->path, number, code,
-                  message);
-    if (import->is_strict) {
-        import->is_stopped = true;
-    }
+    (void)number;
+    is_interrupted = 1;
 }
 
-/* How often a line of these bytes stood before in the file. */
-static uint32_t count_line(struct import *import, const char *text, size_t len)
+static void watch_signals(void)
 {
-    static const uint8_t key[LB_HASH_KEY_BYTES] = {3};
-    uint64_t hash = lb_hash_sip(key, text, len) | 1;
-    size_t at = (size_t)(hash >> 20) & (REPEAT_SLOTS - 1);
+    struct sigaction action;
 
-    for (size_t tries = 0; tries < 64;
-         tries++, at = (at + 1) & (REPEAT_SLOTS - 1)) {
-        if (import->repeat_hashes[at] == hash) {
-            return import->repeat_counts[at]++;
-        }
-        if (import->repeat_hashes[at] == 0) {
-            import->repeat_hashes[at] = hash;
-            import->repeat_counts[at] = 1;
-            return 0;
-        }
-    }
-    return 0;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_signal;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
 }
 
-/* 16 hex digits of format, bytes and repetition. */
-static void
-line_id(struct import *import, const char *text, size_t len, char out[17])
+/* --- how to read ----------------------------------------------------------
+ */
+
+static enum lb_err read_map(struct import *import)
 {
-    uint32_t repeat = count_line(import, text, len);
+    FILE *file;
+    size_t used;
+
+    if (import->map_path == NULL) {
+        return LB_OK;
+    }
+    file = fopen(import->map_path, "re");
+    import->map = malloc((size_t)MAP_BYTES + 1);
+    if (file == NULL || import->map == NULL) {
+        if (file != NULL) {
+            (void)fclose(file);
+        }
+        return lb_err_set(&import->err, LB_ENOENT, "%s can't be read",
+                          import->map_path);
+    }
+    used = fread(import->map, 1, (size_t)MAP_BYTES, file);
+    import->map[used] = '\0';
+    (void)fclose(file);
+    import->order.spec.map = import->map;
+    return LB_OK;
+}
+
+/* The name of the run, so that the same file, run again, goes on. */
+static void name_session(struct import *import, const char *bytes, size_t len)
+{
+    const struct import_spec *spec = &import->order.spec;
     uint8_t digest[LB_SECRET_SHA256_BYTES];
     SHA256_CTX ctx;
-    int format = (int)import->format;
+    const char *site = spec->site == NULL ? "" : spec->site;
+    const char *format = import_format_name(spec->format);
 
     (void)SHA256_Init(&ctx);
-    (void)SHA256_Update(&ctx, &format, sizeof(format));
-    (void)SHA256_Update(&ctx, text, len);
-    (void)SHA256_Update(&ctx, &repeat, sizeof(repeat));
+    (void)SHA256_Update(&ctx, format, strlen(format) + 1);
+    (void)SHA256_Update(&ctx, site, strlen(site) + 1);
+    (void)SHA256_Update(&ctx, bytes, len);
     (void)SHA256_Final(digest, &ctx);
-    lb_text_to_hex(digest, 8, out);
+    lb_text_to_hex(digest, NAME_BYTES, import->session);
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------
+/* Takes the first row off a table, unless it is there already or not written so
+ * far, and makes what reads records here. */
+static enum lb_err take_header(struct import *import)
+{
+    struct import_spec *spec = &import->order.spec;
+    struct import_file_record record;
+    bool has_record = false;
+    bool is_table = import_format_is_table(spec->format);
+    enum lb_err rc = LB_OK;
+
+    if (is_table && import->header == NULL) {
+        rc = import_file_next(import->file, spec->format, import->is_following,
+                              &record, &has_record, &import->err);
+        if (rc == LB_OK && has_record && record.fault == NULL) {
+            import->header = strndup(record.text, record.len);
+        }
+        spec->header = import->header;
+    }
+    if (rc != LB_OK || import->reader != NULL ||
+        (is_table && import->header == NULL)) {
+        return rc;
+    }
+    rc = import_reader_new(spec, &import->reader, &import->err);
+    return rc == LB_OK
+               ? LB_OK
+               : lb_err_prefix(&import->err, "%s",
+                               import->map_path == NULL ? import->path
+                                                        : import->map_path);
+}
+
+static void drop_header(struct import *import)
+{
+    free(import->header);
+    import->header = NULL;
+    import_reader_free(import->reader);
+    import->reader = NULL;
+}
+
+/* Reads the beginning: format, first row, and whether they make sense. */
+static enum lb_err learn(struct import *import)
+{
+    struct import_spec *spec = &import->order.spec;
+    const char *bytes = "";
+    size_t len = 0;
+    size_t used = 0;
+    size_t next = 0;
+    enum lb_err rc =
+        import_file_peek(import->file, PEEK_BYTES, &bytes, &len, &import->err);
+
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (spec->format == IMPORT_AUTO) {
+        char *first;
+
+        (void)import_format_record(IMPORT_NDJSON, bytes, len, &used, &next);
+        first = strndup(bytes, used);
+
+        spec->format = import->map != NULL ? IMPORT_CSV
+                       : first == NULL || first[0] == '\0'
+                           ? IMPORT_NDJSON
+                           : import_format_guess(first);
+        free(first);
+    }
+    name_session(import, bytes, len);
+    return take_header(import);
+}
+
+/* An event's time and weight; false: the record is none. */
+static bool look_at(struct import *import,
+                    const struct import_file_record *from,
+                    struct import_event *event_out)
+{
+    struct import_record record = {from->text, from->len, "0"};
+    struct event_fault fault;
+
+    lb_arena_clear(import->scratch);
+    return import_reader_read(import->reader, &record, import->scratch,
+                              event_out, &fault) == IMPORT_EVENT;
+}
+
+/* --- moving in time -------------------------------------------------------
  */
 
-static void read_errors(struct import *import, const cJSON *json)
+/* Reads the whole file for its last time. */
+static enum lb_err find_last(struct import *import, int64_t *last_ms_out)
 {
-    const cJSON *error;
+    struct import_file_record record;
+    struct import_event event;
+    bool has_record = true;
+    enum lb_err rc = LB_OK;
 
-    cJSON_ArrayForEach (error,
-                        cJSON_GetObjectItemCaseSensitive(json, "errors")) {
-        const cJSON *index = cJSON_GetObjectItemCaseSensitive(error, "index");
-        size_t at = cJSON_IsNumber(index) ? (size_t)index->valuedouble : 0;
-
-        (void)fprintf(stderr, "%s:%lu: %s: %s\n", import->path,
-                      at < import->batch_count ? import->numbers[at] : 0,
-                      lb_json_text(error, "code"),
-                      lb_json_text(error, "message"));
+    while (rc == LB_OK && has_record && is_interrupted == 0) {
+        rc = import_file_next(import->file, import->order.spec.format, false,
+                              &record, &has_record, &import->err);
+        if (rc == LB_OK && has_record && record.fault == NULL &&
+            record.len > 0 && look_at(import, &record, &event)) {
+            *last_ms_out =
+                event.ts_at_ms > *last_ms_out ? event.ts_at_ms : *last_ms_out;
+        }
     }
+    drop_header(import);
+    return rc == LB_OK ? import_file_rewind(import->file, &import->err) : rc;
 }
 
-static bool send_to(struct import *import,
-                    const char *path,
-                    const char *type,
-                    struct lb_buf *body,
-                    struct lb_buf *answer)
+static enum lb_err read_shift(struct import *import, const char *shift)
 {
-    const struct lb_client_request request = {
-        .method = "POST", .path = path, .content_type = type, .body = body};
-    int status = 0;
+    int64_t *shift_ms = &import->order.spec.shift_ms;
+    int64_t last_ms = 0;
+    enum lb_err rc;
 
-    for (int tries = 0; tries < 600; tries++) {
-        lb_buf_clear(answer);
-        if (lb_cli_request(import->cli, &request, &status, answer,
-                           &import->err) != LB_OK) {
-            (void)lb_cli_fail(import->cli, &import->err);
-            return false;
+    if (shift == NULL) {
+        return LB_OK;
+    }
+    if (strcmp(shift, "now") != 0) {
+        (void)lb_config_parse_duration(shift[0] == '-' ? shift + 1 : shift,
+                                       shift_ms);
+        *shift_ms = shift[0] == '-' ? -*shift_ms : *shift_ms;
+        return LB_OK;
+    }
+    rc = find_last(import, &last_ms);
+    *shift_ms = last_ms == 0 ? 0 : lb_clock_wall_ms() - last_ms;
+    return rc;
+}
+
+/* --- sending --------------------------------------------------------------
+ */
+
+static enum lb_err add(struct import *import,
+                       const struct import_file_record *record)
+{
+    struct import_sender_record sent = {record->text, record->len, record->line,
+                                        0, 1};
+    struct import_event event;
+    enum lb_err rc;
+
+    import->lines++;
+    if (record->fault != NULL) {
+        return import_sender_refuse(import->sender, record->line, record->fault,
+                                    &import->err);
+    }
+    rc = import_repeat_add(import->repeats, record->text, record->len,
+                           &sent.before);
+    if (rc != LB_OK) {
+        return lb_err_set(&import->err, rc, "out of memory");
+    }
+    if (import->order.spec.format == IMPORT_PLAUSIBLE &&
+        look_at(import, record, &event)) {
+        sent.weight = event.count; /* a row stands for many */
+    }
+    rc = import_sender_add(import->sender, &sent, &import->err);
+    if ((import->lines & PROGRESS_MASK) == 0) {
+        lb_cli_progress(import->cli, "lines", import->lines,
+                        import_file_share(import->file));
+    }
+    return rc;
+}
+
+/* Sends records up to the end of the file, for now. */
+static enum lb_err send_all(struct import *import, bool is_growing)
+{
+    struct import_file_record record;
+    enum lb_err rc = take_header(import);
+    bool has_record = import->reader != NULL;
+
+    while (rc == LB_OK && has_record && is_interrupted == 0 &&
+           !import_sender_is_stopped(import->sender)) {
+        rc = import_file_next(import->file, import->order.spec.format,
+                              is_growing, &record, &has_record, &import->err);
+        if (rc == LB_OK && has_record &&
+            (record.len > 0 || record.fault != NULL)) {
+            rc = add(import, &record);
         }
-        if (status != 503) {
+    }
+    return rc;
+}
+
+/* Another file: what was known of the one before does not count for it. */
+static enum lb_err begin_anew(struct import *import)
+{
+    import_repeat_clear(import->repeats);
+    drop_header(import);
+    return import_file_restart(import->file, &import->err);
+}
+
+/* The file was replaced: first what is left of the old one. */
+static enum lb_err change_file(struct import *import)
+{
+    enum lb_err rc;
+
+    (void)usleep(LATE_US);
+    rc = send_all(import, false);
+    return rc == LB_OK ? begin_anew(import) : rc;
+}
+
+static enum lb_err follow(struct import *import)
+{
+    enum lb_err rc = LB_OK;
+
+    while (rc == LB_OK && is_interrupted == 0 &&
+           !import_sender_is_stopped(import->sender)) {
+        rc = import_sender_flush(import->sender, false, &import->err);
+        if (rc != LB_OK) {
             break;
         }
-        (void)usleep(100000); /* the service asks for patience */
-    }
-    if (status != 202 && status != 422 && status != 200) {
-        (void)lb_cli_fail_answer(import->cli, status, answer);
-        return false;
-    }
-    return true;
-}
-
-static bool send_ids(struct import *import)
-{
-    char path[128];
-    struct lb_buf answer;
-    bool is_sent = true;
-
-    if (import->ids.len == 0) {
-        return true;
-    }
-    lb_buf_init(&answer, SEND_BYTES);
-    (void)snprintf(path, sizeof(path), "/v1/import/ids?session=%s",
-                   import->session);
-    is_sent =
-        send_to(import, path, "application/x-ndjson", &import->ids, &answer);
-    lb_buf_clear(&import->ids);
-    lb_buf_deinit(&answer);
-    return is_sent;
-}
-
-static bool send_batch(struct import *import, bool is_last)
-{
-    char path[160];
-    struct lb_buf answer;
-    bool is_sent;
-    cJSON *json;
-
-    if (import->batch_count == 0) {
-        return true;
-    }
-    lb_buf_init(&answer, SEND_BYTES);
-    (void)snprintf(path, sizeof(path), "/v1/import?session=%s&last=%d&fire=%d",
-                   import->session, is_last, import->is_firing);
-    is_sent =
-        send_to(import, path, "application/x-ndjson", &import->body, &answer);
-    if (is_sent) {
-        json = cJSON_Parse(lb_buf_text(&answer));
-        import->accepted += (size_t)lb_json_int(json, "accepted");
-        import->duplicates += (size_t)lb_json_int(json, "duplicates");
-        import->rejected += (size_t)lb_json_int(json, "rejected");
-        import->is_stopped =
-            import->is_strict && lb_json_int(json, "rejected") > 0;
-        read_errors(import, json);
-        cJSON_Delete(json);
-    }
-    lb_buf_clear(&import->body);
-    import->batch_count = 0;
-    lb_buf_deinit(&answer);
-    return is_sent;
-}
-
-/* --- lines
- * -----------------------------------------------------------------------------------
- */
-
-typedef bool (*line_fn)(struct import *import, const char *text);
-
-/* Calls each for every line that is not blank, from the start; false: it
- * stopped. */
-static bool each_line(struct import *import, line_fn each)
-{
-    bool is_stdin = strcmp(import->path, "-") == 0;
-    gzFile file = is_stdin ? gzdopen(dup(STDIN_FILENO), "rb")
-                           : gzopen(import->path, "rb");
-    bool is_going_on = true;
-
-    if (file == NULL) {
-        (void)lb_err_set(&import->err, LB_ENOENT,
-                         "%s can't be read; is the name right?", import->path);
-        (void)lb_cli_fail(import->cli, &import->err);
-        return false;
-    }
-    (void)gzbuffer(file, 256 * 1024);
-    import->line_number = 0;
-    memset(import->repeat_hashes, 0,
-           REPEAT_SLOTS * sizeof(*import->repeat_hashes));
-    while (is_going_on && !import->is_stopped &&
-           gzgets(file, import->line, (int)LINE_BYTES) != NULL) {
-        size_t len = strlen(import->line);
-
-        import->line_number++;
-        while (len > 0 && (import->line[len - 1] == '\n' ||
-                           import->line[len - 1] == '\r')) {
-            import->line[--len] = '\0';
-        }
-        if (len > 0) {
-            is_going_on = each(import, import->line);
+        switch (import_file_look(import->file)) {
+        case IMPORT_FILE_SAME:
+            (void)usleep(LOOK_US);
+            break;
+        case IMPORT_FILE_GROWN:
+            rc = send_all(import, true);
+            break;
+        case IMPORT_FILE_CUT:
+            rc = begin_anew(import);
+            break;
+        case IMPORT_FILE_REPLACED:
+            rc = change_file(import);
+            break;
         }
     }
-    (void)gzclose(file);
-    return is_going_on;
+    return rc;
 }
 
-static bool learn_format(struct import *import, const char *text)
+static enum lb_err send_file(struct import *import)
 {
-    char reason[120];
+    enum lb_err rc = send_all(import, import->is_following);
 
-    if (import->format == IMPORT_AUTO) {
-        import->format = import_format_guess(text);
+    if (rc == LB_OK && import->is_following) {
+        rc = follow(import);
     }
-    if (import->format == IMPORT_CSV && import->header == NULL) {
-        import->header = import_format_header(text, reason, sizeof(reason));
-        if (import->header == NULL) {
-            (void)lb_err_set(&import->err, LB_EFORMAT, "%s:1: %s", import->path,
-                             reason);
-            (void)lb_cli_fail(import->cli, &import->err);
-            return false;
-        }
-    }
-    return true;
+    return rc == LB_OK
+               ? import_sender_flush(
+                     import->sender,
+                     !import->is_following && is_interrupted == 0, &import->err)
+               : rc;
 }
 
-static bool is_header(const struct import *import)
-{
-    return import->format == IMPORT_CSV && import->line_number == 1;
-}
-
-static enum import_verdict convert(struct import *import,
-                                   const char *text,
-                                   struct lb_buf *out,
-                                   int64_t *ts_out,
-                                   char id[17],
-                                   char reason[160])
-{
-    struct import_line line = {text, import->site, id, import->shift_ms};
-
-    line_id(import, text, strlen(text), id);
-    return import_format_event(import->format, import->header, &line, out,
-                               ts_out, reason, 160);
-}
-
-/* First pass: times, and which ids the log knows. */
-static bool look_at(struct import *import, const char *text)
-{
-    struct lb_buf event;
-    char reason[160];
-    char id[17];
-    int64_t ts_ms = 0;
-    bool is_going_on = learn_format(import, text);
-
-    if (!is_going_on || is_header(import)) {
-        return is_going_on;
-    }
-    lb_buf_init(&event, LINE_BYTES);
-    if (convert(import, text, &event, &ts_ms, id, reason) == IMPORT_EVENT) {
-        cJSON *json = cJSON_Parse(lb_buf_text(&event));
-        const char *site = lb_json_text(json, "site");
-        const char *own = lb_json_text(json, "id");
-
-        import->last_ms = ts_ms > import->last_ms ? ts_ms : import->last_ms;
-        import->first_ms = import->first_ms == 0 || ts_ms < import->first_ms ? ts_ms
-            : import->first_ms;
-        if (site != NULL && own != NULL) {
-            lb_buf_printf(&import->ids, "%s\t%s\n", site, own);
-        }
-        cJSON_Delete(json);
-        if (import->ids.len > SEND_BYTES) {
-            is_going_on = send_ids(import);
-        }
-    }
-    lb_buf_deinit(&event);
-    return is_going_on;
-}
-
-/* Second pass: sends. */
-static bool take(struct import *import, const char *text)
-{
-    char reason[160];
-    char id[17];
-    int64_t ts_ms = 0;
-    size_t before = import->body.len;
-
-    if (!learn_format(import, text)) {
-        return false;
-    }
-    if (is_header(import)) {
-        return true;
-    }
-    import->lines++;
-    switch (convert(import, text, &import->body, &ts_ms, id, reason)) {
-    case IMPORT_IGNORED:
-        import->ignored++;
-        return true;
-    case IMPORT_BAD:
-        import->body.len = before;
-        bad_line(import, import->line_number, "bad_line", reason);
-        return true;
-    case IMPORT_EVENT:
-        break;
-    }
-    lb_buf_add_char(&import->body, '\n');
-    import->numbers[import->batch_count++] = import->line_number;
-    lb_cli_progress(import->cli, "lines", import->lines, 0);
-    return import->batch_count < SEND_EVENTS && import->body.len < SEND_BYTES
-               ? true
-               : send_batch(import, false);
-}
-
-/* --- the verb
- * ----------------------------------------------------------------------------------
+/* --- the verb -------------------------------------------------------------
  */
 
 static void print_result(const struct import *import, int64_t began_ms)
 {
+    const struct import_sums *sums = import_sender_sums(import->sender);
     char from[LB_CLOCK_TEXT_BYTES] = "";
     char to[LB_CLOCK_TEXT_BYTES] = "";
     double seconds = (double)(lb_clock_mono_ms() - began_ms) / 1000;
+    int64_t shift_ms = import->order.spec.shift_ms;
 
-    if (import->last_ms != 0) {
-        lb_clock_format(import->first_ms + import->shift_ms, from);
-        lb_clock_format(import->last_ms + import->shift_ms, to);
+    if (sums->first_ms != 0) {
+        lb_clock_format(sums->first_ms, from);
+        lb_clock_format(sums->last_ms, to);
     }
     if (import->cli->is_json) {
         (void)printf("{\"lines\":%zu,\"accepted\":%zu,\"duplicates\":%zu,"
                      "\"rejected\":%zu,\"ignored\":%zu,\"from\":\"%s\",\"to\":"
                      "\"%s\",\"seconds\":%.3f}\n",
-                     import->lines, import->accepted, import->duplicates,
-                     import->rejected, import->ignored, from, to, seconds);
+                     import->lines, sums->accepted, sums->duplicates,
+                     sums->rejected, sums->ignored, from, to, seconds);
         return;
     }
     (void)printf("%zu lines: %zu events taken, %zu known already, %zu refused, "
                  "%zu ignored\n",
-                 import->lines, import->accepted, import->duplicates,
-                 import->rejected, import->ignored);
-    if (import->last_ms != 0) {
+                 import->lines, sums->accepted, sums->duplicates,
+                 sums->rejected, sums->ignored);
+    if (sums->first_ms != 0) {
         (void)printf("from %s to %s", from, to);
-        if (import->shift_ms != 0) {
+        if (shift_ms != 0) {
             (void)printf(", moved in time by %" PRId64 " days",
-                         import->shift_ms / LB_MS_PER_DAY);
+                         shift_ms / LB_MS_PER_DAY);
         }
         (void)printf(", in %.1f s\n", seconds);
     }
 }
 
-static bool read_shift(struct import *import, const char *shift)
+/* Exit code of an import that came to its end, or was told to. */
+static int judge(const struct import *import)
 {
-    int64_t ms = 0;
+    const struct import_sums *sums = import_sender_sums(import->sender);
 
-    if (shift == NULL) {
-        return true;
+    if (is_interrupted != 0 && !import->is_following) {
+        (void)fprintf(stderr, "linkbell import: interrupted; run it again to "
+                              "go on\n");
+        return LB_CLI_FAILED;
     }
-    if (strcmp(shift, "now") == 0) {
-        import->shift_ms =
-            import->last_ms == 0 ? 0 : lb_clock_wall_ms() - import->last_ms;
-        return true;
-    }
-    if (!lb_config_parse_duration(shift[0] == '-' ? shift + 1 : shift, &ms)) {
-        (void)fprintf(
-            stderr,
-            "linkbell import: --shift is now or a duration such as 30d\n");
-        return false;
-    }
-    import->shift_ms = shift[0] == '-' ? -ms : ms;
-    return true;
+    return sums->rejected > 0 && (import->order.is_strict ||
+                                  sums->accepted + sums->duplicates == 0)
+               ? LB_CLI_FAILED
+               : LB_CLI_OK;
 }
 
 static int run_import(struct import *import, const char *shift)
 {
-    bool is_stdin = strcmp(import->path, "-") == 0;
     int64_t began_ms = lb_clock_mono_ms();
-    bool is_done = true;
+    enum lb_err rc = read_map(import);
 
-    /* Standard input can't be read twice: only its own repeats are then known.
-     */
-    if (!is_stdin) {
-        is_done = each_line(import, look_at) && send_ids(import);
-    } else if (shift != NULL && strcmp(shift, "now") == 0) {
-        (void)fprintf(
-            stderr,
-            "linkbell import: --shift now needs a file, not standard input\n");
-        return LB_CLI_USAGE;
+    rc = rc == LB_OK
+             ? import_file_open(import->path, &import->file, &import->err)
+             : rc;
+    rc = rc == LB_OK ? learn(import) : rc;
+    if (rc == LB_OK && import->is_following &&
+        import_file_is_packed(import->file)) {
+        rc = lb_err_set(&import->err, LB_EINVAL,
+                        "--follow needs a file that is not packed");
     }
-    if (!is_done || !read_shift(import, shift)) {
-        return LB_CLI_FAILED;
+    rc = rc == LB_OK ? read_shift(import, shift) : rc;
+    rc = rc == LB_OK
+             ? import_sender_new(import->cli, import->path, import->session,
+                                 &import->order, &import->sender, &import->err)
+             : rc;
+    if (rc != LB_OK) {
+        return lb_cli_fail(import->cli, &import->err);
     }
-    is_done = each_line(import, take) && send_batch(import, true);
+    rc = send_file(import);
     lb_cli_progress_end(import->cli);
     print_result(import, began_ms);
-    if (!is_done ||
-        (import->rejected > 0 &&
-         (import->is_strict || import->accepted + import->duplicates == 0))) {
-        return LB_CLI_FAILED;
+    return rc == LB_OK ? judge(import) : lb_cli_fail(import->cli, &import->err);
+}
+
+/* Faults of the usage that the options themselves don't show; -1: none. */
+static int
+check_usage(const struct import *import, const char *format, const char *shift)
+{
+    const char *what = NULL;
+    bool is_stdin;
+    int64_t ms = 0;
+
+    if (import->path == NULL) {
+        what = "name the file to load, or - for standard input";
+    } else if (format == NULL) {
+        what = "--format is " IMPORT_FORMAT_NAMES;
+    } else if (shift != NULL && strcmp(shift, "now") != 0 &&
+               !lb_config_parse_duration(shift[0] == '-' ? shift + 1 : shift,
+                                         &ms)) {
+        what = "--shift is now or a duration such as 30d";
     }
-    return LB_CLI_OK;
+    is_stdin = import->path != NULL && strcmp(import->path, "-") == 0;
+    if (what == NULL && is_stdin && import->is_following) {
+        what = "--follow needs a file, not standard input";
+    } else if (what == NULL && shift != NULL && strcmp(shift, "now") == 0 &&
+               (is_stdin || import->is_following)) {
+        what = "--shift now needs a file that is read to its end";
+    }
+    if (what != NULL) {
+        (void)fprintf(stderr, "linkbell import: %s\n", what);
+    }
+    return what == NULL ? -1 : LB_CLI_USAGE;
+}
+
+static void free_import(struct import *import)
+{
+    import_sender_free(import->sender);
+    import_reader_free(import->reader);
+    import_file_close(import->file);
+    import_repeat_free(import->repeats);
+    lb_arena_free(import->scratch);
+    free(import->header);
+    free(import->map);
 }
 
 int import_command(struct lb_cli *cli, int argc, char **argv)
 {
     static struct import import;
+    struct import_order *order = &import.order;
     const char *format = "auto";
     const char *shift = NULL;
     const struct lb_cli_option options[] = {
-        {"site", "S", "the site of lines that name none", &import.site, NULL},
-        {"format", "F", "auto, ndjson, csv or bitly", &format, NULL},
+        {"site", "S", "the site of lines that name none", &order->spec.site,
+         NULL},
+        {"format", "F", IMPORT_FORMAT_NAMES, &format, NULL},
+        {"map", "FILE", "names the columns of a CSV file (YAML)",
+         &import.map_path, NULL},
         {"shift", "now|DURATION",
          "move all times by one amount; now: so that the last event is now",
          &shift, NULL},
-        {"strict", NULL, "stop at the first bad line", NULL, &import.is_strict},
+        {"strict", NULL, "stop at the first bad line", NULL, &order->is_strict},
+        {"follow", NULL, "go on as the file grows, and when it is rotated",
+         NULL, &import.is_following},
         {"fire-alerts", NULL, "rules may ring; without it they only learn",
-         NULL, &import.is_firing}};
+         NULL, &order->is_firing}};
     const struct lb_cli_usage usage = {
-        .line = "import [--site S] [--format F] [--shift now|DURATION] "
-                "[--strict] [--fire-alerts] FILE|-",
+        .line = "import [--site S] [--format F] [--map FILE] [--shift "
+                "now|DURATION] [--strict] [--follow] [--fire-alerts] FILE|-",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .word_max = 1};
@@ -461,34 +496,23 @@ int import_command(struct lb_cli *cli, int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (words.count == 0 || !import_format_find(format, &import.format)) {
-        (void)fprintf(stderr, words.count == 0
-                                  ? "linkbell import: name the file to load, "
-                                    "or - for standard input\n"
-                                  : "linkbell import: --format is auto, "
-                                    "ndjson, csv or bitly in this version\n");
-        return LB_CLI_USAGE;
-    }
     import.cli = cli;
-    import.path = words.at[0];
-    lb_buf_init(&import.body, 2 * SEND_BYTES);
-    lb_buf_init(&import.ids, 2 * SEND_BYTES);
-    import.line = malloc(LINE_BYTES);
-    import.repeat_hashes = calloc(REPEAT_SLOTS, sizeof(*import.repeat_hashes));
-    import.repeat_counts = calloc(REPEAT_SLOTS, sizeof(*import.repeat_counts));
-    if (import.line == NULL || import.repeat_hashes == NULL ||
-        import.repeat_counts == NULL ||
-        !lb_secret_id("", import.session, sizeof(import.session))) {
+    import.path = words.count == 0 ? NULL : words.at[0];
+    exit_code = check_usage(
+        &import,
+        import_format_find(format, &order->spec.format) ? format : NULL, shift);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    watch_signals();
+    import.repeats = import_repeat_new();
+    import.scratch = lb_arena_new(SCRATCH_BYTES);
+    if (import.repeats == NULL || import.scratch == NULL) {
         (void)fprintf(stderr, "linkbell import: out of memory\n");
         exit_code = LB_CLI_FAILED;
     } else {
         exit_code = run_import(&import, shift);
     }
-    free(import.line);
-    free(import.repeat_hashes);
-    free(import.repeat_counts);
-    import_format_header_free(import.header);
-    lb_buf_deinit(&import.body);
-    lb_buf_deinit(&import.ids);
+    free_import(&import);
     return exit_code;
 }

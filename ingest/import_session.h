@@ -1,5 +1,6 @@
-/* import_session.h - what the service keeps of an import while it runs.  The
- * loop thread's; one request of a session at a time. */
+/* import_session.h - an import while it runs: its requests in the order of
+ * their numbers, whatever order they come or are read in, and their way into
+ * the log, in groups that give way to live events.  The loop thread's. */
 #ifndef LINKBELL_INGEST_IMPORT_SESSION_H
 #define LINKBELL_INGEST_IMPORT_SESSION_H
 
@@ -7,36 +8,44 @@
 #include <stdint.h>
 
 #include "base/http_server.h"
-#include "ingest/event_store.h"
-#include "sql/pool.h"
+#include "ingest/import_batch.h"
+#include "ingest/intake.h"
 
 #define IMPORT_SESSIONS 4 /* imports at the same time */
+#define IMPORT_GROUP_EVENTS                                                    \
+    1000                /* appended before live events are looked after */
+#define IMPORT_GROUPS 4 /* of one transaction, if no live event comes */
 
 struct import_sessions;
 struct import_session;
 
-struct import_sessions *import_sessions_new(void); /* NULL: out of memory */
+struct import_sessions *
+import_sessions_new(struct intake *intake); /* NULL: out of memory */
 void import_sessions_free(struct import_sessions *sessions);
 
 bool import_session_is_name(const char *name); /* NULL is none */
-/* The session of that name, made when new and now busy; NULL: too many, or it
- * is busy. */
-struct import_session *import_session_take(struct import_sessions *sessions,
-                                           const char *name,
-                                           int64_t double_tap_window_ms);
-void import_session_release(struct import_sessions *sessions,
-                            struct import_session *session,
-                            bool is_over);
-struct event_session *import_session_events(struct import_session *session);
-const char *import_session_name(const struct import_session *session);
 
-/* Serves POST /v1/import/ids?session=: the body's lines are SITE TAB ID, a
- * million at most; those that the log knows are known to the session from now
- * on. */
-void import_session_scan(struct import_sessions *sessions,
-                         struct lb_http_request *request,
-                         struct pool *readers,
-                         const uint8_t id_key[16],
-                         int64_t double_tap_window_ms);
+/* Begins a run of an import: reads the ids of the log, of one site or, with 0,
+ * of all, then answers. */
+void import_session_start(struct import_sessions *sessions,
+                          struct lb_http_request *http,
+                          const char *name,
+                          int64_t site);
+
+/* Where a request stands: its number in the run, from 0. */
+struct import_place {
+    const char *name;
+    int64_t run; /* as the answer to the start has it */
+    size_t number;
+    bool is_last; /* the import is then over */
+};
+
+/* Takes a request with records.  Answers it when its events are durable. */
+void import_session_take(struct import_sessions *sessions,
+                         struct lb_http_request *http,
+                         const struct import_place *place);
+
+/* Any thread: whether records wait to be appended. */
+bool import_sessions_are_busy(const struct import_sessions *sessions);
 
 #endif

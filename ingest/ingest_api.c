@@ -14,7 +14,6 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "ingest/batch.h"
-#include "ingest/import_session.h"
 
 #define INLINE_BYTES                                                           \
     ((size_t)64 * 1024) /* larger bodies are parsed on the pool */
@@ -32,7 +31,6 @@ struct rate_slot {
 struct ingest_api {
     struct intake *intake;
     struct intake_parts parts;
-    struct import_sessions *imports; /* owned */
     struct rate_slot rates[RATE_SLOTS];
 };
 
@@ -48,8 +46,6 @@ struct ingest_request {
     struct batch batch;
     enum lb_inflate_kind encoding;
     bool is_ndjson;
-    struct import_session *import; /* NULL: live */
-    bool is_last;
     char token[32];
     char key[KEY_BYTES + 1]; /* Idempotency-Key; "" none */
     uint8_t body_hash[32];
@@ -143,15 +139,9 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
             return rc == LB_EEXIST ? LB_OK : rc;
         }
     }
-    rc = event_store_append(
-        request->api->parts.store, db, request->batch.events,
-        request->batch.event_count,
-        request->import == NULL ? NULL : import_session_events(request->import),
-        request->batch.is_duplicate, err);
-    if (rc == LB_OK && request->is_last) {
-        rc = visitor_end_import(request->api->parts.visitors, db,
-                                request->context.import, err);
-    }
+    rc = event_store_append(request->api->parts.store, db,
+                            request->batch.events, request->batch.event_count,
+                            NULL, request->batch.is_duplicate, err);
     return rc == LB_OK && request->key[0] != '\0'
                ? keep_answer(request, db, err)
                : rc;
@@ -185,10 +175,6 @@ done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
                      request->batch.is_duplicate, request->batch.event_count);
         respond_batch(request);
     }
-    if (request->import != NULL) {
-        import_session_release(request->api->imports, request->import,
-                               request->is_last && rc == LB_OK);
-    }
     free_request(request);
 }
 
@@ -202,7 +188,7 @@ static bool is_within_rate(struct ingest_request *request)
     struct rate_slot *slot;
     unsigned hash = 0;
 
-    if (request->settings.rate == 0 || request->import != NULL) {
+    if (request->settings.rate == 0) {
         return true;
     }
     for (const char *c = request->token; *c != '\0'; c++) {
@@ -235,16 +221,14 @@ static void after_parse(struct ingest_request *request)
         lb_http_respond_error(
             request->http, 429, "rate_limited",
             "This token sends more events a second than limits.rate.", NULL);
-    } else if (request->batch.event_count == 0 && !request->is_last &&
-               request->key[0] == '\0') {
+    } else if (request->batch.event_count == 0 && request->key[0] == '\0') {
         respond_batch(request);
     } else {
         request->job.run = run_append;
         request->job.done = done_append;
         request->job.event_count = request->batch.event_count;
         request->job.bytes = lb_arena_bytes(request->batch.arena);
-        request->job.is_append = request->import == NULL;
-        request->job.is_background = request->import != NULL;
+        request->job.is_append = true;
         is_over =
             writer_submit(request->api->parts.writer, &request->job) != LB_OK;
         if (is_over) {
@@ -252,10 +236,6 @@ static void after_parse(struct ingest_request *request)
         }
     }
     if (is_over) {
-        if (request->import != NULL) {
-            import_session_release(request->api->imports, request->import,
-                                   false);
-        }
         free_request(request);
     }
 }
@@ -426,60 +406,6 @@ static void handle_events(struct lb_http_request *http, void *ctx)
     }
 }
 
-static void handle_import(struct lb_http_request *http, void *ctx)
-{
-    struct ingest_api *api = ctx;
-    const char *name = lb_http_request_query(http, "session", 0);
-    const char *last = lb_http_request_query(http, "last", 0);
-    const char *fire = lb_http_request_query(http, "fire", 0);
-    struct ingest_request *request;
-
-    if (!import_session_is_name(name)) {
-        lb_http_respond_error(http, 400, "bad_request",
-                              "session must be 1 to 32 letters or digits.",
-                              NULL);
-        return;
-    }
-    request = new_request(api, http);
-    if (request == NULL) {
-        return;
-    }
-    request->import = import_session_take(
-        api->imports, name, intake_settings(api->intake)->double_tap_window_ms);
-    if (request->import == NULL) {
-        lb_http_respond_error(http, 503, "overloaded",
-                              "Too many imports run, or this one is busy.",
-                              NULL);
-        free_request(request);
-        return;
-    }
-    request->is_last = last != NULL && strcmp(last, "1") == 0;
-    request->context.import = import_session_name(request->import);
-    request->context.is_any_age = true;
-    request->context.is_silent = fire == NULL || strcmp(fire, "1") != 0;
-    start(request);
-}
-
-/* Imports come by the local socket alone. */
-static void check_local(struct lb_http_request *http, void *ctx)
-{
-    if (!lb_http_request_is_local(http)) {
-        lb_http_respond_error(http, 404, "not_found",
-                              "There is nothing at this path.", NULL);
-        return;
-    }
-    check_head(http, ctx);
-}
-
-static void handle_scan(struct lb_http_request *http, void *ctx)
-{
-    struct ingest_api *api = ctx;
-
-    import_session_scan(api->imports, http, api->parts.readers,
-                        event_store_id_key(api->parts.store),
-                        intake_settings(api->intake)->double_tap_window_ms);
-}
-
 enum lb_err ingest_api_new(struct lb_http_server *server,
                            struct intake *intake,
                            struct ingest_api **api_out,
@@ -488,8 +414,6 @@ enum lb_err ingest_api_new(struct lb_http_server *server,
     struct ingest_api *api = calloc(1, sizeof(*api));
     const struct lb_http_route routes[] = {
         {"POST", "/v1/events", check_head, handle_events, api, 0},
-        {"POST", "/v1/import", check_local, handle_import, api, 0},
-        {"POST", "/v1/import/ids", check_local, handle_scan, api, 0},
     };
     enum lb_err rc = LB_OK;
 
@@ -499,10 +423,6 @@ enum lb_err ingest_api_new(struct lb_http_server *server,
     }
     api->intake = intake;
     api->parts = *intake_parts(intake);
-    api->imports = import_sessions_new();
-    if (api->imports == NULL) {
-        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
-    }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -512,8 +432,5 @@ enum lb_err ingest_api_new(struct lb_http_server *server,
 
 void ingest_api_free(struct ingest_api *api)
 {
-    if (api != NULL) {
-        import_sessions_free(api->imports);
-        free(api);
-    }
+    free(api);
 }

@@ -1,4 +1,4 @@
-/* ingest_api.h - POST /v1/events, and the local routes of imports. */
+/* ingest_api.h - POST /v1/events. */
 #ifndef LINKBELL_INGEST_INGEST_API_H
 #define LINKBELL_INGEST_INGEST_API_H
 

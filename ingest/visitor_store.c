@@ -68,7 +68,7 @@ static size_t find_slot(const struct visitor_salt *salt, uint64_t hash)
     return at;
 }
 
-static int64_t lookup(const struct visitor_salt *salt, uint64_t hash)
+int64_t visitor_store_known(const struct visitor_salt *salt, uint64_t hash)
 {
     return salt->slot_count == 0 ? 0
                                  : salt->slots[find_slot(salt, hash)].number;
@@ -334,7 +334,7 @@ enum lb_err visitor_store_number(struct visitor_store *store,
     struct period *period = NULL;
     enum lb_err rc;
 
-    *number_out = lookup(salt, hash);
+    *number_out = visitor_store_known(salt, hash);
     if (*number_out != 0) {
         return LB_OK;
     }
@@ -367,11 +367,6 @@ enum lb_err visitor_store_number(struct visitor_store *store,
         store->dirty = period;
     }
     return LB_OK;
-}
-
-int64_t visitor_store_known(const struct visitor_salt *salt, uint64_t hash)
-{
-    return lookup(salt, hash);
 }
 
 void visitor_store_forget(struct visitor_salt *salt, int64_t number)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ingest/hook.h"
+#include "ingest/import_api.h"
 #include "ingest/ingest_api.h"
 #include "ingest/pixel.h"
 #include "ingest/plausible_api.h"
@@ -14,6 +15,7 @@
 struct ways_in {
     struct intake *intake;
     struct ingest_api *events;
+    struct import_api *imports;
     struct redirect_api *redirects;
     struct relabel_api *relabel;
     struct hook_api *hooks;
@@ -35,6 +37,8 @@ enum lb_err ways_in_new(struct lb_http_server *server,
     }
     rc = intake_new(parts, config, &ways->intake, err);
     rc = rc == LB_OK ? ingest_api_new(server, ways->intake, &ways->events, err)
+                     : rc;
+    rc = rc == LB_OK ? import_api_new(server, ways->intake, &ways->imports, err)
                      : rc;
     rc = rc == LB_OK
              ? redirect_api_new(server, ways->intake, &ways->redirects, err)
@@ -61,6 +65,13 @@ void ways_in_start(struct ways_in *ways)
     hook_api_reload(ways->hooks);
 }
 
+bool ways_in_are_loading(void *ctx)
+{
+    const struct ways_in *ways = ctx;
+
+    return import_api_is_busy(ways->imports);
+}
+
 void ways_in_free(struct ways_in *ways)
 {
     if (ways != NULL) {
@@ -68,6 +79,7 @@ void ways_in_free(struct ways_in *ways)
         hook_api_free(ways->hooks);
         script_free(ways->script);
         redirect_api_free(ways->redirects);
+        import_api_free(ways->imports);
         ingest_api_free(ways->events);
         intake_free(ways->intake);
         free(ways);

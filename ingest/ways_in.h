@@ -3,6 +3,8 @@
 #ifndef LINKBELL_INGEST_WAYS_IN_H
 #define LINKBELL_INGEST_WAYS_IN_H
 
+#include <stdbool.h>
+
 #include "base/config.h"
 #include "base/err.h"
 #include "base/http_server.h"
@@ -21,6 +23,9 @@ LB_MUST_CHECK enum lb_err ways_in_new(struct lb_http_server *server,
 void ways_in_set_config(struct ways_in *ways, const struct lb_config *config);
 /* Before the first request: says what is wrong with what they need. */
 void ways_in_start(struct ways_in *ways);
+/* Any thread: whether records of imports wait to be appended; ctx is the ways.
+ */
+bool ways_in_are_loading(void *ctx);
 void ways_in_free(struct ways_in *ways); /* no request may be under way */
 
 #endif

@@ -682,6 +682,16 @@ enum lb_err writer_submit(struct writer *writer, struct writer_job *job)
     return full == NULL ? LB_OK : lb_err_set(&job->err, LB_ELIMIT, "%s", full);
 }
 
+bool writer_is_awaited(struct writer *writer)
+{
+    bool is_awaited;
+
+    uv_mutex_lock(&writer->lock);
+    is_awaited = writer->live.first != NULL;
+    uv_mutex_unlock(&writer->lock);
+    return is_awaited;
+}
+
 void writer_stop(struct writer *writer)
 {
     if (!writer->is_started) {

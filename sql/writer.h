@@ -113,6 +113,10 @@ void writer_set_limits(struct writer *writer,
 LB_MUST_CHECK enum lb_err writer_submit(struct writer *writer,
                                         struct writer_job *job);
 
+/* Any thread: whether a job that is not in the background waits.  A job of many
+ * steps asks between them, and ends early. */
+bool writer_is_awaited(struct writer *writer);
+
 /* Runs what waits, commits, checkpoints, ends the thread.  Then free. */
 void writer_stop(struct writer *writer);
 void writer_free(struct writer *writer); /* closes; NULL is fine */

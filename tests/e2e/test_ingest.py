@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from harness import CONFIG, Linkbell, rfc3339
+from harness import CONFIG, Linkbell, rfc3339, wait_for
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 VIEW = {"type": "view", "site": "alice.bio"}
@@ -535,31 +535,84 @@ class Privacy(Ingest):
 
 
 class Import(Ingest):
-    def local(self, path, body):
+    ORDER = b'{"format":"ndjson"}\n'
+
+    def local(self, path, body=None):
         connection = UnixConnection(self.bell.data / "linkbell.sock")
         try:
             return self.bell.request("POST", path, body, headers=NDJSON, token=False, connection=connection)
         finally:
             connection.close()
 
-    def test_the_route_is_on_the_local_socket_alone(self):
-        for path in ("/v1/import?session=x&last=1", "/v1/import/ids?session=x"):
+    def begin(self, session):
+        answer = wait_for(lambda: (got := self.local(f"/v1/import/start?session={session}")).status != 503 and got, "a place")
+        self.assertEqual(answer.status, 200, answer)
+        return f"/v1/import?session={session}&run={answer.json['run']}"
+
+    def send(self, path, number, *events, last=0):
+        return self.local(f"{path}&number={number}&last={last}", self.ORDER + lines(*events) + b"\n")
+
+    def check_sums(self, answer, accepted, duplicates, rejected):
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual([answer.json[key] for key in ("accepted", "duplicates", "rejected")],
+                         [accepted, duplicates, rejected])
+        return answer.json["errors"]
+
+    def test_the_routes_are_on_the_local_socket_alone(self):
+        for path in ("/v1/import?session=x&run=1&number=0", "/v1/import/start?session=x"):
             answer = self.bell.post(path, lines(VIEW), headers=NDJSON)
             self.check_error(answer, 404, "not_found")
 
     def test_events_of_any_age_are_taken_once_and_silently(self):
         events = [dict(VIEW, id=f"old-{n}", ts=f"2019-03-0{n}T00:00:00Z", visitor="v") for n in range(1, 6)]
-        self.check_counts(self.local("/v1/import?session=one", lines(*events)), 5, 0, 0)
-        self.check_counts(self.local("/v1/import?session=one&last=1", lines(*events)), 0, 5, 0)
+        path = self.begin("one")
+        self.check_sums(self.send(path, 0, *events), 5, 0, 0)
+        self.check_sums(self.send(path, 1, *events, last=1), 0, 5, 0)
         row = self.row("old-1")
         self.assertEqual(row["ts"], "2019-03-01T00:00:00.000Z")
         self.assertEqual(row["received"], row["ts"])
-        errors = self.check_counts(
-            self.local("/v1/import?session=two&last=1", lines(dict(VIEW, ts="2099-01-01T00:00:00Z"))), 0, 0, 1)
+        errors = self.check_sums(self.send(self.begin("two"), 0, dict(VIEW, ts="2099-01-01T00:00:00Z"), last=1), 0, 0, 1)
         self.assertEqual(errors[0]["code"], "in_future")
 
-    def test_a_session_needs_a_name(self):
+    def test_requests_go_to_the_log_by_their_number(self):
+        path = self.begin("order")
+        count = 12
+        answers = {}
+        threads = []
+        for number in reversed(range(count)):
+            event = dict(VIEW, id=f"n-{number:02}", ts=1600000000000 + number)
+            threads.append(threading.Thread(
+                target=lambda n=number, e=event: answers.update({n: self.send(path, n, e, last=int(n == count - 1))})))
+            threads[-1].start()
+            time.sleep(0.01)
+        for thread in threads:
+            thread.join()
+        for number in range(count):
+            self.check_sums(answers[number], 1, 0, 0)
+        rows = [row["id"] for row in self.rows() if row["id"].startswith("n-")]
+        self.assertEqual(rows, [f"n-{number:02}" for number in range(count)])
+
+    def test_a_run_that_is_none_or_over_is_refused(self):
         self.check_error(self.local("/v1/import", lines(VIEW)), 400, "bad_request")
+        self.check_error(self.local("/v1/import/start?session=no-name"), 400, "bad_request")
+        self.check_error(self.local("/v1/import/start?session=a&site=nobody.bio"), 404, "unknown_site")
+        self.check_error(self.local("/v1/import?session=nobody&run=1&number=0", self.ORDER), 404, "no_import")
+        path = self.begin("over")
+        self.check_error(self.local("/v1/import/start?session=over"), 503, "overloaded")  # it has just begun
+        self.check_error(self.local(path.replace("run=", "run=9") + "&number=0", self.ORDER), 409, "stopped")
+        event = dict(VIEW, ts=1600000000000)
+        self.check_sums(self.send(path, 0, event), 1, 0, 0)
+        self.check_error(self.send(path, 0, event), 409, "stopped")
+        self.check_sums(self.send(path, 1, dict(event, id="other"), last=1), 1, 0, 0)
+        self.check_error(self.send(path, 2, event), 404, "no_import")
+        self.check_error(self.local(self.begin("bad") + "&number=0", b"no order\n"), 400, "bad_request")
+
+    def test_only_so_many_imports_run_at_a_time(self):
+        paths = [self.begin(f"many{number}") for number in range(4)]
+        self.check_error(self.local("/v1/import/start?session=many5"), 503, "overloaded")
+        for number, path in enumerate(paths):
+            self.check_sums(self.send(path, 0, dict(VIEW, ts=1700000000000 + number), last=1), 1, 0, 0)
+        self.begin("many5")
 
 
 if __name__ == "__main__":

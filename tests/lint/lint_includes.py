@@ -9,7 +9,7 @@ MAY = {"base": {"base"}, "sql": {"sql", "base"}, "geo": {"geo", "base"},
 ALERTS_ALSO = {"aggregate/rollup.h"}
 LIBRARIES = {
     "sqlite3.h": r"^sql/|_store\.[ch]$",
-    "curl/curl.h": r"^alerts/deliver|^base/client\.c$",
+    "curl/curl.h": r"^alerts/deliver|^base/client(_pipe)?\.c$",
     "maxminddb.h": r"^geo/geo\.c$",
     "uv.h": r"^main\.c$|^base/http_server|^sql/(db|writer|pool)\.|^alerts/(deliver|listen)",
 }

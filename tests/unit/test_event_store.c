@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "ingest/event_store.h"
+#include "ingest/import_store.h"
 #include "sql/log_store.h"
 #include "tests/support/ingest_world.h"
 
@@ -33,8 +34,8 @@ struct request {
     struct event *events[EVENTS];
     bool is_duplicate[EVENTS];
     size_t count;
-    struct event_session *session;
-    bool is_failing; /* after the append */
+    struct import_store *import; /* NULL: live */
+    bool is_failing;             /* after the append */
 };
 
 static void request_init(struct request *request, struct ingest_world *world)
@@ -60,7 +61,7 @@ static void request_add(struct request *request, const char *text)
 
     assert_true(request->count < EVENTS);
     ingest_world_context(request->world, &context);
-    if (request->session != NULL) {
+    if (request->import != NULL) {
         context.import = "one";
         context.is_any_age = true;
         context.is_silent = true;
@@ -79,7 +80,7 @@ static enum lb_err append(void *ctx, struct db *db, struct lb_error *err)
     struct request *request = ctx;
     enum lb_err rc = event_store_append(
         request->world->store, db, request->events, request->count,
-        request->session, request->is_duplicate, err);
+        request->import, request->is_duplicate, err);
 
     return rc == LB_OK && request->is_failing
                ? lb_err_set(err, LB_EINTERNAL, "on purpose")
@@ -305,14 +306,14 @@ static void one_bad_job_of_a_group_harms_no_other(void **state)
 static void an_import_decides_by_itself(void **state)
 {
     struct ingest_world *world = *state;
-    struct event_session *session = event_session_new(10000);
+    struct import_store *import = import_store_new(10000);
     struct request request;
     struct entry live;
 
-    assert_non_null(session);
+    assert_non_null(import);
     (void)send_one(world, VIEW("live") ",\"utm\":{\"source\":\"news\"}}", NULL);
     request_init(&request, world);
-    request.session = session;
+    request.import = import;
     request_add(&request,
                 "{\"type\":\"click\",\"site\":\"alice.bio\",\"visitor\":\"v\","
                 "\"id\":\"old\",\"link\":\"x\",\"ts\":1795510799000}");
@@ -324,29 +325,116 @@ static void an_import_decides_by_itself(void **state)
     request_deinit(&request);
     (void)send_one(world, CLICK("c") "}", &live);
     assert_false(live.is_orphan);
-    event_session_free(session);
+    import_store_free(import);
 }
 
-static void
-an_import_skips_what_it_was_told_of_and_what_it_appended(void **state)
+struct reading {
+    struct import_store *import;
+    int64_t site;
+    bool is_over;
+};
+
+static enum lb_err read_piece(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct reading *reading = ctx;
+
+    return import_store_read_piece(reading->import, db, reading->site,
+                                   &reading->is_over, err);
+}
+
+/* An import that knows the ids of the log, of one site or with NULL of all. */
+static struct import_store *begin_import(struct ingest_world *world,
+                                         const char *site)
+{
+    struct reading reading = {import_store_new(10000), 0, false};
+
+    assert_non_null(reading.import);
+    reading.site = site == NULL ? 0 : ingest_world_site(world, site)->number;
+    while (!reading.is_over) {
+        assert_int_equal(ingest_world_run(world, read_piece, &reading), LB_OK);
+    }
+    return reading.import;
+}
+
+static void an_import_skips_what_the_log_has_and_what_it_appended(void **state)
+{
+    static const bool wanted[] = {true, false, true, true};
+    struct ingest_world *world = *state;
+    struct import_store *import;
+    struct request request;
+
+    (void)send_one(world, VIEW("old") "}", NULL);
+    import = begin_import(world, NULL);
+    (void)send_one(world, VIEW("meanwhile") "}", NULL);
+    request_init(&request, world);
+    request.import = import;
+    request_add(&request, VIEW("old") ",\"ts\":1500000000000}");
+    request_add(&request, VIEW("new") ",\"ts\":1500000000000}");
+    request_add(&request, VIEW("new") ",\"ts\":1500000000000}");
+    request_add(&request, VIEW("meanwhile") ",\"ts\":1500000000000}");
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    for (size_t i = 0; i < request.count; i++) {
+        assert_int_equal(request.is_duplicate[i], wanted[i]);
+    }
+    request_deinit(&request);
+    import_store_free(import);
+}
+
+static void an_import_may_know_one_site_alone(void **state)
 {
     struct ingest_world *world = *state;
-    struct event_session *session = event_session_new(10000);
+    struct import_store *import;
+    uint64_t hash;
+    const uint8_t *key = event_store_id_key(world->store);
+
+    (void)send_one(world, VIEW("old") "}", NULL);
+    hash = event_id_hash(key, ingest_world_site(world, "alice.bio")->number,
+                         "old");
+    import = begin_import(world, "bob.bio");
+    assert_int_equal(id_set_meet(&import->known, hash), ID_SET_NEW);
+    import_store_free(import);
+    import = begin_import(world, "alice.bio");
+    assert_int_equal(id_set_meet(&import->known, hash), ID_SET_KNOWN);
+    import_store_free(import);
+}
+
+/* A view from a campaign, a click 1 s later, one more on the same link 1 s
+ * later: a double tap that inherits. */
+static void add_visit(struct request *request)
+{
+    request_add(request, VIEW("1") ",\"ts\":1500000000000,\"utm\":{"
+                                   "\"source\":\"news\"}}");
+    request_add(request, CLICK("2") ",\"ts\":1500000001000}");
+    request_add(request, CLICK("3") ",\"ts\":1500000002000}");
+}
+
+static void an_import_cut_short_decides_as_if_it_were_whole(void **state)
+{
+    struct ingest_world *world = *state;
+    const struct entry *last;
     struct request request;
 
     request_init(&request, world);
-    request.session = session;
-    request_add(&request, VIEW("told") ",\"ts\":1500000000000}");
-    request_add(&request, VIEW("new") ",\"ts\":1500000000000}");
-    request_add(&request, VIEW("new") ",\"ts\":1500000000000}");
-    assert_int_equal(
-        event_session_know(session, request.events[0]->entry.id_hash), LB_OK);
+    request.import = begin_import(world, NULL);
+    add_visit(&request);
+    request.count = 2;
     assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
-    assert_true(request.is_duplicate[0]);
-    assert_false(request.is_duplicate[1]);
-    assert_true(request.is_duplicate[2]);
+    import_store_free(request.import);
     request_deinit(&request);
-    event_session_free(session);
+    request_init(&request, world);
+    request.import = begin_import(world, NULL);
+    add_visit(&request);
+    assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
+    last = &request.events[2]->entry;
+    assert_true(request.is_duplicate[0]);
+    assert_true(request.is_duplicate[1]);
+    assert_false(request.is_duplicate[2]);
+    assert_int_equal(last->visitor, 1);
+    assert_true(last->is_double_tap);
+    assert_false(last->is_orphan);
+    assert_string_equal(last->text[ENTRY_TEXT_UTM_SOURCE], "news");
+    import_store_free(request.import);
+    request_deinit(&request);
 }
 
 /* What an undone append decided is decided anew, from what the event said. */
@@ -429,45 +517,6 @@ static void assert_latest(struct ingest_world *world, const char *reason)
     assert_string_equal(latest.reason, reason);
     assert_int_equal(latest.traffic,
                      reason[0] == '\0' ? ENTRY_HUMAN : ENTRY_BOT);
-}
-
-struct scan {
-    uint64_t sorted[3];
-    bool is_known[3];
-};
-
-static enum lb_err scan_ids(void *ctx, struct db *db, struct lb_error *err)
-{
-    struct scan *scan = ctx;
-
-    return event_store_scan_ids(db, scan->sorted, 3, scan->is_known, err);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static void one_pass_over_the_log_finds_its_ids(void **state)
-{
-    struct ingest_world *world = *state;
-    int64_t site = ingest_world_site(world, "alice.bio")->number;
-    const uint8_t *key = event_store_id_key(world->store);
-    struct scan scan = {.sorted = {event_id_hash(key, site, "a"),
-                                   event_id_hash(key, site, "never"),
-                                   event_id_hash(key, site, "b")}};
-    uint64_t never = scan.sorted[1];
-
-    qsort(scan.sorted, 3, sizeof(scan.sorted[0]), by_value);
-    (void)send_one(world, VIEW("a") "}", NULL);
-    (void)send_one(world, VIEW("b") "}", NULL);
-    assert_int_equal(ingest_world_run(world, scan_ids, &scan), LB_OK);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(scan.is_known[i], scan.sorted[i] != never);
-    }
 }
 
 struct keeping {
@@ -612,8 +661,9 @@ int main(void)
         TEST(one_bad_job_of_a_group_harms_no_other),
         TEST(a_burst_is_decided_at_append),
         TEST(an_import_decides_by_itself),
-        TEST(an_import_skips_what_it_was_told_of_and_what_it_appended),
-        TEST(one_pass_over_the_log_finds_its_ids),
+        TEST(an_import_skips_what_the_log_has_and_what_it_appended),
+        TEST(an_import_may_know_one_site_alone),
+        TEST(an_import_cut_short_decides_as_if_it_were_whole),
         TEST(an_answer_is_kept_for_24_hours_for_its_token_and_body),
         TEST(a_restart_knows_ids_and_the_last_half_hour),
         TEST(a_restart_knows_who_is_in_a_burst),

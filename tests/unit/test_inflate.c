@@ -295,9 +295,87 @@ static void packing_past_the_room_says_so(void **state)
     lb_inflate_packer_free(NULL);
 }
 
+/* Unpacks in pieces of the packed bytes, as a file is read. */
+static enum lb_err take_all(const struct lb_buf *packed,
+                            size_t len,
+                            size_t piece,
+                            struct lb_buf *out,
+                            bool *is_whole_out)
+{
+    struct lb_inflate_reader *reader =
+        lb_inflate_reader_new(lb_inflate_guess(packed->data, packed->len));
+    enum lb_err rc = LB_OK;
+
+    assert_non_null(reader);
+    for (size_t at = 0; at < len && rc == LB_OK; at += piece) {
+        const char *bytes = packed->data + at;
+        size_t left = len - at < piece ? len - at : piece;
+
+        while (left > 0 && rc == LB_OK) {
+            rc = lb_inflate_reader_take(reader, &bytes, &left, out);
+        }
+    }
+    for (size_t before = SIZE_MAX; rc == LB_OK && before != out->len;) {
+        const char *bytes = "";
+        size_t left = 0;
+
+        before = out->len;
+        if (!lb_inflate_reader_is_whole(reader)) {
+            rc = lb_inflate_reader_take(reader, &bytes, &left, out);
+        }
+    }
+    *is_whole_out = lb_inflate_reader_is_whole(reader);
+    lb_inflate_reader_free(reader);
+    return rc;
+}
+
+static void a_file_is_unpacked_in_pieces(void **state)
+{
+    static const size_t pieces[] = {1, 777, PACKED_BYTES};
+    (void)state;
+
+    for (size_t i = 0; i < KIND_COUNT * 3; i++) {
+        struct lb_buf packed = pack(kinds[i / 3], text, TEXT_BYTES, 7001);
+        struct lb_buf out;
+        bool is_whole = false;
+
+        lb_buf_init(&out, 2 * TEXT_BYTES);
+        assert_int_equal(
+            take_all(&packed, packed.len, pieces[i % 3], &out, &is_whole),
+            LB_OK);
+        assert_true(is_whole);
+        assert_int_equal(out.len, TEXT_BYTES);
+        assert_memory_equal(out.data, text, TEXT_BYTES);
+        lb_buf_clear(&out);
+        assert_int_equal(
+            take_all(&packed, packed.len - 9, pieces[i % 3], &out, &is_whole),
+            LB_OK);
+        assert_false(is_whole);
+        lb_buf_clear(&out);
+        packed.data[packed.len / 2] ^= 0x55;
+        packed.data[packed.len / 2 + 1] ^= 0x55;
+        (void)take_all(&packed, packed.len, pieces[i % 3], &out, &is_whole);
+        lb_buf_deinit(&out);
+        lb_buf_deinit(&packed);
+    }
+}
+
+static void what_is_packed_is_told_by_its_first_bytes(void **state)
+{
+    (void)state;
+
+    assert_int_equal(lb_inflate_guess("\x1f\x8b\x08", 3), LB_INFLATE_GZIP);
+    assert_int_equal(lb_inflate_guess("\x28\xb5\x2f\xfd", 4), LB_INFLATE_ZSTD);
+    assert_int_equal(lb_inflate_guess("\x28\xb5\x2f", 3), LB_INFLATE_NONE);
+    assert_int_equal(lb_inflate_guess("{", 1), LB_INFLATE_NONE);
+    assert_int_equal(lb_inflate_guess("", 0), LB_INFLATE_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_unpacked_in_pieces),
+        cmocka_unit_test(what_is_packed_is_told_by_its_first_bytes),
         cmocka_unit_test(what_was_packed_comes_out_again),
         cmocka_unit_test(bytes_are_appended_to_what_is_there),
         cmocka_unit_test(bytes_that_are_not_packed_pass_through),

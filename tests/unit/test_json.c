@@ -629,9 +629,41 @@ static void amounts_are_exact_hundredths(void **state)
     }
 }
 
+static void an_object_is_made_by_hand(void **state)
+{
+    struct lb_arena *arena = lb_arena_new(8192);
+    cJSON *object = lb_json_new_object(arena);
+    cJSON *inner;
+    cJSON *taken;
+    struct lb_buf out;
+    (void)state;
+
+    assert_non_null(lb_json_put_text(object, "a", "x\"", arena));
+    assert_non_null(lb_json_put_number(object, "b", 1.5, arena));
+    assert_non_null(lb_json_put_bool(object, "c", true, arena));
+    inner = lb_json_put_object(object, "d", arena);
+    taken = lb_json_put_text(object, "e", "y", arena);
+    assert_non_null(lb_json_put_text(object, "f", "z", arena));
+    lb_json_take(object, taken);
+    lb_json_give(inner, taken);
+    lb_json_take(object, object->child);
+    lb_buf_init(&out, 1024);
+    lb_json_add_item(&out, object);
+    assert_string_equal(lb_buf_text(&out), "{\"b\":1.5,\"c\":true,\"d\":{"
+                                           "\"e\":\"y\"},\"f\":\"z\"}");
+    assert_string_equal(lb_json_text(inner, "e"), "y");
+    lb_buf_deinit(&out);
+    lb_arena_free(arena);
+    arena = lb_arena_new(16);
+    assert_null(lb_json_new_object(arena));
+    assert_null(lb_json_put_text(NULL, "a", "x", arena));
+    lb_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_object_is_made_by_hand),
         cmocka_unit_test(what_json_allows_is_taken),
         cmocka_unit_test(what_json_forbids_is_refused_with_its_place),
         cmocka_unit_test(a_nul_octet_is_refused_wherever_it_stands),

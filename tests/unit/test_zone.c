@@ -445,9 +445,42 @@ static void a_file_with_a_wrong_byte_does_no_harm(void **state)
     }
 }
 
+static void a_local_time_is_found_again(void **state)
+{
+    static const struct {
+        const char *zone;
+        const char *day;
+        int64_t past_s;
+        const char *wanted;
+    } cases[] = {
+        {"UTC", "2026-11-24", 36000, "2026-11-24T10:00:00Z"},
+        {"Europe/Paris", "2026-11-24", 36000, "2026-11-24T10:00:00+01:00"},
+        {"Europe/Paris", "2026-07-24", 36000, "2026-07-24T10:00:00+02:00"},
+        /* Half past two comes twice, and does not come. */
+        {"Europe/Paris", "2026-10-25", 9000, "2026-10-25T02:30:00+02:00"},
+        {"Europe/Paris", "2026-03-29", 9000, "2026-03-29T02:30:00+01:00"},
+        {"Europe/Paris", "2026-03-29", 10800, "2026-03-29T03:00:00+02:00"},
+        {"America/New_York", "2026-11-01", 0, "2026-11-01T00:00:00-04:00"},
+        {"America/New_York", "2026-11-01", 86399, "2026-11-01T23:59:59-05:00"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t got =
+            lb_zone_instant_ms(zone_of(cases[i].zone), day_of(cases[i].day),
+                               cases[i].past_s * 1000 + 7);
+
+        if (got != instant(cases[i].wanted) + 7) {
+            fail_msg("%s %s: %lld", cases[i].zone, cases[i].day,
+                     (long long)got);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_local_time_is_found_again),
         cmocka_unit_test(unknown_and_dangerous_names_are_refused),
         cmocka_unit_test(a_zone_is_read_once),
         cmocka_unit_test(offsets_follow_the_clock),
