@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "sql/disk_watch.h"
 
 #define MEMBER_MAX 16
 #define CHORE_MAX 16
@@ -57,15 +57,11 @@ struct writer {
     size_t next_chore;
     int64_t derive_retry_at_ms;
     int64_t commit_retry_at_ms; /* 0: the last commit held */
-    int64_t disk_looked_at_ms;
-    bool is_disk_short;
+    struct disk_watch disk;
     bool is_reopen_needed;
     int wal_pages;
     struct lb_metric *commit_seconds;
     struct lb_metric *commit_events;
-    struct lb_metric *wal_bytes;
-    struct lb_metric *db_bytes;
-    struct lb_metric *disk_free;
     struct lb_metric *queue_events;
 };
 
@@ -108,13 +104,7 @@ static void make_metrics(struct writer *writer)
         "linkbell_commit_seconds", "Time of a group's transaction.", "", true);
     writer->commit_events = lb_metrics_histogram(
         "linkbell_commit_events", "Events in a group.", "", false);
-    writer->wal_bytes = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_wal_bytes",
-                                       "Size of the write-ahead log.", "");
-    writer->db_bytes = lb_metrics_get(LB_METRIC_GAUGE, "linkbell_db_bytes",
-                                      "Size of the database file.", "");
-    writer->disk_free =
-        lb_metrics_get(LB_METRIC_GAUGE, "linkbell_disk_free_bytes",
-                       "Free bytes below the data directory.", "");
+    disk_watch_init(&writer->disk);
     writer->queue_events =
         lb_metrics_get(LB_METRIC_GAUGE, "linkbell_queue_events",
                        "Events accepted and not yet durable.", "");
@@ -315,7 +305,7 @@ note_outcome(struct writer *writer, enum lb_err rc, const struct lb_error *err)
 
     uv_mutex_lock(&writer->lock);
     writer->status.is_failing = is_storage;
-    writer->status.is_disk_full = rc == LB_EFULL || writer->is_disk_short;
+    writer->status.is_disk_full = rc == LB_EFULL || writer->disk.is_short;
     if (is_storage) {
         writer->status.last_error = *err;
     }
@@ -401,7 +391,7 @@ static bool is_refused(struct writer *writer,
                        const struct writer_job *jobs,
                        struct lb_error *err)
 {
-    if (jobs == NULL || !jobs->is_append || !writer->is_disk_short) {
+    if (jobs == NULL || !jobs->is_append || !writer->disk.is_short) {
         return false;
     }
     (void)lb_err_set(err, LB_EFULL,
@@ -467,46 +457,19 @@ static void checkpoint(struct writer *writer)
     }
 }
 
-/* Free space and size, looked at now and then. */
 static void look_at_disk(struct writer *writer, int64_t now_ms)
 {
-    struct statvfs found;
-    int64_t reserve;
-    int64_t largest;
-    int64_t free_bytes;
-    int64_t db_bytes;
-    bool is_short;
+    int64_t limits[2];
 
-    if (now_ms - writer->disk_looked_at_ms < IDLE_MS ||
-        statvfs(db_dir(writer->db), &found) != 0) {
-        return;
-    }
-    writer->disk_looked_at_ms = now_ms;
-    db_bytes = db_file_bytes(writer->db);
-    free_bytes = (int64_t)(found.f_bavail * found.f_frsize);
     uv_mutex_lock(&writer->lock);
-    reserve = writer->limits.disk_reserve_bytes;
-    largest = writer->limits.max_db_bytes;
+    limits[0] = writer->limits.disk_reserve_bytes;
+    limits[1] = writer->limits.max_db_bytes;
     uv_mutex_unlock(&writer->lock);
-    if (reserve > (int64_t)(found.f_blocks * found.f_frsize / 20)) {
-        reserve = (int64_t)(found.f_blocks * found.f_frsize / 20);
-    }
-    /* Once short, half as much again must be free. */
-    is_short =
-        free_bytes < (writer->is_disk_short ? reserve + reserve / 2 : reserve);
-    is_short = is_short || (largest > 0 && db_bytes >= largest);
-    if (is_short != writer->is_disk_short) {
-        writer->is_disk_short = is_short;
-        lb_log(is_short ? LB_LOG_ERROR : LB_LOG_INFO,
-               is_short ? "disk_full" : "disk_recovered", "free_bytes=%lld",
-               (long long)free_bytes);
+    if (disk_watch_look(&writer->disk, writer->db, limits, now_ms, IDLE_MS)) {
         uv_mutex_lock(&writer->lock);
-        writer->status.is_disk_full = is_short;
+        writer->status.is_disk_full = writer->disk.is_short;
         uv_mutex_unlock(&writer->lock);
     }
-    lb_metrics_set(writer->disk_free, free_bytes);
-    lb_metrics_set(writer->db_bytes, db_bytes);
-    lb_metrics_set(writer->wal_bytes, db_wal_bytes(writer->db));
 }
 
 /* At most one chore; true when it has more to do. */
