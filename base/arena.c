@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_GROWING_BYTES ((size_t)1024 * 1024)
 #define ARENA_BLOCK_BYTES ((size_t)4064) /* with malloc's header, a page */
+/* Larger ones would be mapped and unmapped each time. */
+#define ARENA_BLOCK_MAX ((size_t)64 * 1024)
 
 struct arena_block {
     struct arena_block *next;
@@ -52,7 +53,7 @@ void lb_arena_free(struct lb_arena *arena)
 
 void lb_arena_clear(struct lb_arena *arena)
 {
-    if (arena->blocks != NULL) { /* the newest one is the largest */
+    if (arena->blocks != NULL) { /* the newest one is as large as any */
         free_blocks(arena->blocks->next);
         arena->blocks->next = NULL;
         arena->blocks->used = 0;
@@ -66,9 +67,10 @@ static struct arena_block *add_block(struct lb_arena *arena, size_t bytes)
     struct arena_block *block;
 
     /* Blocks grow with the arena, so a large batch needs few of them. */
-    if (arena->blocks != NULL && arena->blocks->cap < ARENA_GROWING_BYTES) {
+    if (arena->blocks != NULL) {
         cap = arena->blocks->cap * 2;
     }
+    cap = cap > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : cap;
     cap = cap < bytes ? bytes : cap;
     block = malloc(sizeof(*block) + cap);
     if (block == NULL) {

@@ -11,8 +11,8 @@ struct lb_arena; /* a chain of blocks */
 struct lb_arena *lb_arena_new(size_t max_bytes);
 void lb_arena_free(struct lb_arena *arena); /* NULL is fine */
 
-/* Everything that was handed out is given back; the largest block stays for
- * what comes next. */
+/* Everything that was handed out is given back; one block stays for what
+ * comes next. */
 void lb_arena_clear(struct lb_arena *arena);
 
 /* Memory aligned for any type, not cleared; NULL past the maximum or when out

@@ -167,14 +167,6 @@ static uint32_t find_slot(const struct dedupe *dedupe,
     return at;
 }
 
-bool dedupe_has(const struct dedupe *dedupe, uint64_t hash)
-{
-    const struct segment *segment = &dedupe->segments[segment_of(hash)];
-
-    return segment->ids > 0 &&
-           segment->slots[find_slot(dedupe, segment, hash)] != 0;
-}
-
 void dedupe_expect(const struct dedupe *dedupe, uint64_t hash)
 {
     const struct segment *segment = &dedupe->segments[segment_of(hash)];
@@ -182,6 +174,14 @@ void dedupe_expect(const struct dedupe *dedupe, uint64_t hash)
     if (segment->slot_count > 0) {
         __builtin_prefetch(&segment->slots[home_of(segment, hash)]);
     }
+}
+
+bool dedupe_has(const struct dedupe *dedupe, uint64_t hash)
+{
+    const struct segment *segment = &dedupe->segments[segment_of(hash)];
+
+    return segment->ids > 0 &&
+           segment->slots[find_slot(dedupe, segment, hash)] != 0;
 }
 
 /* A hash that is not there, in the first free slot. */

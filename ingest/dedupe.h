@@ -19,9 +19,10 @@ void dedupe_set_limits(struct dedupe *dedupe,
                        size_t max_ids,
                        int64_t window_ms);
 
-bool dedupe_has(const struct dedupe *dedupe, uint64_t hash);
-/* Says that hash will be asked for soon. */
+/* Says that hash will be asked for soon: its slot comes from memory meanwhile.
+ */
 void dedupe_expect(const struct dedupe *dedupe, uint64_t hash);
+bool dedupe_has(const struct dedupe *dedupe, uint64_t hash);
 /* Adds one that is not there; received_at_ms must not go back by much. */
 LB_MUST_CHECK enum lb_err
 dedupe_add(struct dedupe *dedupe, uint64_t hash, int64_t received_at_ms);

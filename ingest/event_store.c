@@ -529,6 +529,21 @@ static enum lb_err look_up(struct event_store *store,
                                  : LB_OK;
 }
 
+/* The tables of ids and visitors are larger than a processor's caches: what an
+ * event needs of them is asked for while others are appended. */
+static void expect(const struct event_store *store,
+                   const struct event *event,
+                   const struct import_store *import)
+{
+    if (import != NULL) {
+        id_set_expect(&import->known, event->entry.id_hash);
+    }
+    dedupe_expect(store->dedupe, event->entry.id_hash);
+    if (event->salt != NULL) {
+        visitor_expect(event->salt, event->visitor_hash);
+    }
+}
+
 enum lb_err event_store_append(struct event_store *store,
                                struct db *db,
                                struct event **events,
@@ -550,9 +565,8 @@ enum lb_err event_store_append(struct event_store *store,
                                          events[i], err);
             continue;
         }
-        if (import != NULL && i + AHEAD < count) {
-            id_set_expect(&import->known, events[i + AHEAD]->entry.id_hash);
-            dedupe_expect(store->dedupe, events[i + AHEAD]->entry.id_hash);
+        if (i + AHEAD < count) {
+            expect(store, events[i + AHEAD], import);
         }
         rc = look_up(store, db, events[i], import, &is_duplicate_out[i], err);
         if (rc != LB_OK || is_duplicate_out[i]) {

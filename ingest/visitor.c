@@ -215,6 +215,11 @@ void visitor_forget(struct visitors *visitors,
     (void)pthread_mutex_unlock(&visitors->lock);
 }
 
+void visitor_expect(const struct visitor_salt *salt, uint64_t hash)
+{
+    visitor_store_expect(salt, hash);
+}
+
 enum lb_err visitor_number(struct visitors *visitors,
                            struct db *db,
                            struct visitor_salt *salt,

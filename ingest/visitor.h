@@ -47,6 +47,8 @@ uint64_t visitor_hash_given(const struct visitor_salt *salt,
                             const char *site_id,
                             const char *given);
 
+/* Writer thread: the number of hash will be asked for soon. */
+void visitor_expect(const struct visitor_salt *salt, uint64_t hash);
 /* Writer thread: the number, from 1, of a hash under its salt. */
 LB_MUST_CHECK enum lb_err visitor_number(struct visitors *visitors,
                                          struct db *db,

@@ -68,6 +68,13 @@ static size_t find_slot(const struct visitor_salt *salt, uint64_t hash)
     return at;
 }
 
+void visitor_store_expect(const struct visitor_salt *salt, uint64_t hash)
+{
+    if (salt->slot_count > 0) {
+        __builtin_prefetch(&salt->slots[home_of(salt, hash)]);
+    }
+}
+
 int64_t visitor_store_known(const struct visitor_salt *salt, uint64_t hash)
 {
     return salt->slot_count == 0 ? 0

@@ -38,6 +38,8 @@ LB_MUST_CHECK enum lb_err visitor_store_new(struct writer *writer,
                                             struct visitor_salt **salts_out,
                                             struct lb_error *err);
 void visitor_store_free(struct visitor_store *store);
+/* Says that hash will be asked for soon. */
+void visitor_store_expect(const struct visitor_salt *salt, uint64_t hash);
 LB_MUST_CHECK enum lb_err visitor_store_number(struct visitor_store *store,
                                                struct db *db,
                                                struct visitor_salt *salt,
