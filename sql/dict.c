@@ -27,6 +27,9 @@ struct dict {
     size_t count;
     struct word *added; /* by this transaction, newest first */
     struct word *gone;  /* by this transaction */
+    /* What each column was asked for last: an event's source, say, is mostly
+     * that of the one before. */
+    struct word *latest[ENTRY_DICT_COUNT];
 };
 
 static uint64_t hash_word(int field, const char *text)
@@ -127,6 +130,11 @@ static void drop_word(struct dict *dict, struct word *word)
     }
     *at = word->next;
     dict->count--;
+    for (int column = 0; column < ENTRY_DICT_COUNT; column++) {
+        if (dict->latest[column] == word) {
+            dict->latest[column] = NULL;
+        }
+    }
     dict->by_number[word->number] = NULL;
     free(word);
 }
@@ -234,11 +242,17 @@ enum lb_err dict_intern(struct dict *dict,
     if (text == NULL) {
         return LB_OK;
     }
+    word = dict->latest[column];
+    if (word != NULL && strcmp(word->text, text) == 0) {
+        *number_out = word->number;
+        return LB_OK;
+    }
     hash = hash_word((int)column, text);
     for (word = dict->buckets[hash & (dict->bucket_count - 1)]; word != NULL;
          word = word->next) {
         if (word->hash == hash && word->field == (int)column &&
             strcmp(word->text, text) == 0) {
+            dict->latest[column] = word;
             *number_out = word->number;
             return LB_OK;
         }
