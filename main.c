@@ -141,10 +141,12 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     rc = rc == LB_OK
              ? catalog_holder_new(service->writer, &service->holder, err)
              : rc;
-    rc = rc == LB_OK
-             ? event_store_new(service->writer, service->cursor, service->dict,
-                               service->visitors, &window, &service->store, err)
-             : rc;
+    rc = rc == LB_OK ? event_store_new(
+                           &(const struct event_store_parts){
+                               service->writer, service->cursor, service->dict,
+                               service->visitors},
+                           &window, &service->store, err)
+                     : rc;
     rc = rc == LB_OK ? rollup_store_new(&service->rollups, err) : rc;
     rc = rc == LB_OK ? day_store_new(service->holder, &service->day_store, err)
                      : rc;

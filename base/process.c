@@ -19,8 +19,10 @@ void lb_process_prepare(void)
 
     /* Left alone, the C library raises this with each large block that is
      * freed, and keeps such blocks: some 6 MB more were resident. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread so far */
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     /* What is free at the end of a thread's memory stays for its next group. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread so far */
     (void)mallopt(M_TRIM_THRESHOLD, TRIMMED_BYTES);
     (void)umask(S_IRWXG | S_IRWXO);
     (void)setrlimit(RLIMIT_CORE, &none);

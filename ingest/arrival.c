@@ -95,7 +95,8 @@ struct event_context *arrival_context(struct arrival *arrival)
 static bool grow(struct arrival *arrival)
 {
     size_t cap = arrival->cap == 0 ? 4 : arrival->cap * 2;
-    struct event **events = realloc(arrival->events, cap * sizeof(events[0]));
+    struct event **events =
+        realloc(arrival->events, cap * sizeof(struct event *));
 
     if (events == NULL) {
         return false;
@@ -168,10 +169,12 @@ static enum lb_err
 run_append(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct arrival *arrival = (struct arrival *)job;
+    const struct event_batch batch = {.events = arrival->events,
+                                      .is_duplicate = arrival->is_duplicate,
+                                      .count = arrival->count};
 
-    return event_store_append(intake_parts(arrival->intake)->store, db,
-                              arrival->events, arrival->count, NULL,
-                              arrival->is_duplicate, err);
+    return event_store_append(intake_parts(arrival->intake)->store, db, &batch,
+                              err);
 }
 
 static void

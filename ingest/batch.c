@@ -122,6 +122,7 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
     struct event_fault fault = {NULL, NULL, 0, ""};
     struct lb_json_fault json_fault;
     struct event *event = NULL;
+    bool has_memory;
     cJSON *json;
 
     if (++batch->sent_count > work->limits->events) {
@@ -165,16 +166,15 @@ read_one(struct work *work, const char *bytes, size_t len, bool is_checked)
                                 : lb_arena_alloc(batch->arena, sizeof(*event));
     work->spare = event;
     json = lb_json_parse_checked(bytes, len, work->scratch);
-    if (event == NULL || json == NULL) {
-        batch_fail(batch, 503, "overloaded",
-                   "The request takes more memory than there is for it.");
-    } else if (!event_read(work->context, json, work->scratch, event, &fault)) {
+    has_memory = event != NULL && json != NULL;
+    if (has_memory &&
+        !event_read(work->context, json, work->scratch, event, &fault)) {
         if (fault.site != 0 && work->context->refused != NULL) {
             refused_store_note(work->context->refused, fault.site, fault.code,
                                work->context->received_at_ms);
         }
         batch_reject(batch, &fault, event);
-    } else if (!keep_event(work, event)) {
+    } else if (!has_memory || !keep_event(work, event)) {
         batch_fail(batch, 503, "overloaded",
                    "The request takes more memory than there is for it.");
     }
@@ -281,9 +281,7 @@ static void hold(const struct batch_limits *limits, size_t bytes)
 
 void batch_unpack(struct batch *batch,
                   const struct batch_limits *limits,
-                  enum lb_inflate_kind encoding,
-                  const char *body,
-                  size_t len,
+                  const struct batch_body *body,
                   struct lb_buf *out)
 {
     bool is_short = limits->room_bytes < limits->body_inflated_bytes;
@@ -291,7 +289,7 @@ void batch_unpack(struct batch *batch,
 
     lb_buf_init(out,
                 is_short ? limits->room_bytes : limits->body_inflated_bytes);
-    rc = lb_inflate(encoding, body, len, out);
+    rc = lb_inflate(body->encoding, body->bytes, body->len, out);
     hold(limits, out->cap);
     if (rc == LB_ELIMIT && is_short) {
         batch->limit = "inflight_bytes";
@@ -314,22 +312,21 @@ void batch_unpack(struct batch *batch,
 void batch_read(struct batch *batch,
                 const struct event_context *context,
                 const struct batch_limits *limits,
-                enum lb_inflate_kind encoding,
-                bool is_ndjson,
-                const char *body,
-                size_t len)
+                const struct batch_body *body)
 {
     struct work work = {.batch = batch, .context = context, .limits = limits};
+    const char *bytes = body->bytes;
+    size_t len = body->len;
     struct lb_buf unpacked;
 
     lb_buf_init(&unpacked, 0);
-    if (encoding != LB_INFLATE_NONE) {
-        batch_unpack(batch, limits, encoding, body, len, &unpacked);
-        body = lb_buf_text(&unpacked);
+    if (body->encoding != LB_INFLATE_NONE) {
+        batch_unpack(batch, limits, body, &unpacked);
+        bytes = lb_buf_text(&unpacked);
         len = unpacked.len;
     }
-    if (len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0) {
-        body += 3;
+    if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
+        bytes += 3;
         len -= 3;
     }
     batch->arena = batch->status != 0
@@ -343,10 +340,10 @@ void batch_read(struct batch *batch,
         batch_fail(batch, 503, "overloaded", "Out of memory.");
     }
     if (batch->status == 0) {
-        if (is_ndjson) {
-            read_lines(&work, body, len);
+        if (body->is_ndjson) {
+            read_lines(&work, bytes, len);
         } else {
-            read_document(&work, body, len);
+            read_document(&work, bytes, len);
         }
     }
     if (batch->status == 0 && batch->sent_count == 0) {

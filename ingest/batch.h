@@ -42,24 +42,26 @@ struct batch {
     const char *limit; /* the limit that was met, or NULL */
 };
 
+/* A body as it was sent: one object or an array of JSON, or NDJSON. */
+struct batch_body {
+    enum lb_inflate_kind encoding;
+    bool is_ndjson;
+    const char *bytes;
+    size_t len;
+};
+
 void batch_init(struct batch *batch);
 void batch_deinit(struct batch *batch);
 
-/* Reads body: one object or an array of JSON, or NDJSON. */
 void batch_read(struct batch *batch,
                 const struct event_context *context,
                 const struct batch_limits *limits,
-                enum lb_inflate_kind encoding,
-                bool is_ndjson,
-                const char *body,
-                size_t len);
+                const struct batch_body *body);
 
 /* Unpacks a body into out; on an error the batch has the request's fault. */
 void batch_unpack(struct batch *batch,
                   const struct batch_limits *limits,
-                  enum lb_inflate_kind encoding,
-                  const char *body,
-                  size_t len,
+                  const struct batch_body *body,
                   struct lb_buf *out);
 /* Notes a fault of the whole request; code is static. */
 void batch_fail(struct batch *batch,

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 /* What the tests look at; texts are never NULL. */
 struct facts {
     const char *medium;
@@ -81,9 +83,8 @@ static bool is_shop_campaign(const char *campaign)
         return true;
     }
     while ((at = strcasestr(at, "shop")) != NULL) {
-        char before = at == campaign ? ' ' : at[-1];
+        int before = at == campaign ? ' ' : lb_text_fold(at[-1]);
 
-        before = before >= 'A' && before <= 'Z' ? (char)(before + 32) : before;
         if (before == 'e' || before < 'a' || before > 'z') {
             return true;
         }

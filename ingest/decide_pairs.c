@@ -191,20 +191,30 @@ static void note_touch(struct decide_pairs *pairs,
     pairs->last_touched = pair->journal;
 }
 
+/* Room for one more change. */
+static enum lb_err reserve_journal(struct decide_pairs *pairs)
+{
+    void *grown;
+
+    if (pairs->journal_count < pairs->journal_cap) {
+        return LB_OK;
+    }
+    grown = grow(pairs->journal, &pairs->journal_cap, sizeof(*pairs->journal));
+    if (grown == NULL) {
+        return LB_ENOMEM;
+    }
+    pairs->journal = grown;
+    return LB_OK;
+}
+
 struct decide_pair *decide_pairs_open(struct decide_pairs *pairs,
                                       const struct entry *entry)
 {
     struct decide_pair *pair = find(pairs, entry);
 
     if (pair == NULL || pair->journal == 0) {
-        if (pairs->journal_count == pairs->journal_cap) {
-            void *grown = grow(pairs->journal, &pairs->journal_cap,
-                               sizeof(*pairs->journal));
-
-            if (grown == NULL) {
-                return NULL;
-            }
-            pairs->journal = grown;
+        if (reserve_journal(pairs) != LB_OK) {
+            return NULL;
         }
         pair = pair == NULL ? new_pair(pairs, entry) : pair;
         if (pair == NULL) {
@@ -224,6 +234,23 @@ static size_t kept_bytes(const struct decide_kept *kept)
            kept->text_bytes;
 }
 
+/* Keeps what the journal does not have until the transaction ends. */
+static enum lb_err keep_garbage(struct decide_pairs *pairs,
+                                struct decide_kept *old)
+{
+    if (pairs->garbage_count == pairs->garbage_cap) {
+        void *grown = grow(pairs->garbage, &pairs->garbage_cap,
+                           sizeof(struct decide_kept *));
+
+        if (grown == NULL) {
+            return LB_ENOMEM;
+        }
+        pairs->garbage = grown;
+    }
+    pairs->garbage[pairs->garbage_count++] = old;
+    return LB_OK;
+}
+
 /* The old one stays until the transaction ends: the journal has it, or else the
  * garbage, for whoever was given its texts. */
 enum lb_err decide_pairs_replace(struct decide_pairs *pairs,
@@ -232,18 +259,10 @@ enum lb_err decide_pairs_replace(struct decide_pairs *pairs,
 {
     struct decide_kept *old = pair->state.kept;
 
-    if (old != NULL && old != journal_at(pairs, pair->journal)->before.kept) {
-        if (pairs->garbage_count == pairs->garbage_cap) {
-            void *grown = grow(pairs->garbage, &pairs->garbage_cap,
-                               sizeof(struct decide_kept *));
-
-            if (grown == NULL) {
-                free(kept);
-                return LB_ENOMEM;
-            }
-            pairs->garbage = grown;
-        }
-        pairs->garbage[pairs->garbage_count++] = old;
+    if (old != NULL && old != journal_at(pairs, pair->journal)->before.kept &&
+        keep_garbage(pairs, old) != LB_OK) {
+        free(kept);
+        return LB_ENOMEM;
     }
     pair->state.kept = kept;
     return LB_OK;
@@ -360,19 +379,31 @@ static void blank(struct decide_pair *pair)
     pair->state.last_ts_ms = INT64_MIN / 4;
 }
 
+/* The next pair of a chain, from pair on, that is the visitor's (0: anyone's)
+ * on the site; NULL: there is none. */
+static struct decide_pair *
+next_meant(struct decide_pair *pair, int64_t site, int64_t day, int64_t visitor)
+{
+    while (pair != NULL &&
+           (pair->site != site ||
+            (visitor != 0 && (pair->day != day || pair->visitor != visitor)))) {
+        pair = pair->next;
+    }
+    return pair;
+}
+
 void decide_pairs_forget(struct decide_pairs *pairs,
                          int64_t site,
                          int64_t day,
                          int64_t visitor)
 {
     for (size_t i = 0; i < BUCKET_COUNT; i++) {
-        for (struct decide_pair *pair = pairs->buckets[i]; pair != NULL;
-             pair = pair->next) {
-            if (pair->site == site &&
-                (visitor == 0 ||
-                 (pair->day == day && pair->visitor == visitor))) {
-                blank(pair);
-            }
+        struct decide_pair *pair =
+            next_meant(pairs->buckets[i], site, day, visitor);
+
+        while (pair != NULL) {
+            blank(pair);
+            pair = next_meant(pair->next, site, day, visitor);
         }
     }
 }

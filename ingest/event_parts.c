@@ -94,6 +94,18 @@ bool event_parts_read_value(const cJSON *object,
     return true;
 }
 
+/* The field's number; ENTRY_CONTACT_COUNT: there is none of that name. */
+static int contact_field(const char *name)
+{
+    int field = 0;
+
+    while (field < ENTRY_CONTACT_COUNT &&
+           strcmp(contact_names[field], name) != 0) {
+        field++;
+    }
+    return field;
+}
+
 bool event_parts_read_contact(const struct event_context *context,
                               const cJSON *object,
                               struct event *event,
@@ -116,12 +128,8 @@ bool event_parts_read_contact(const struct event_context *context,
                                event_fault_shown(twice));
     }
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
-        int field = 0;
+        int field = contact_field(item->string);
 
-        while (field < ENTRY_CONTACT_COUNT &&
-               strcmp(contact_names[field], item->string) != 0) {
-            field++;
-        }
         if (field == ENTRY_CONTACT_COUNT) {
             return event_fault_set(
                 fault, "unknown_field", event_fault_shown(item->string),

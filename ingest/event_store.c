@@ -179,14 +179,12 @@ static bool answers_chore(void *ctx, struct db *db)
                                 now_ms / LB_MS_PER_DAY - UTM_CAP_KEPT_DAYS);
 }
 
-enum lb_err event_store_new(struct writer *writer,
-                            struct cursor *cursor,
-                            struct dict *dict,
-                            struct visitors *visitors,
+enum lb_err event_store_new(const struct event_store_parts *parts,
                             const struct event_store_limits *limits,
                             struct event_store **store_out,
                             struct lb_error *err)
 {
+    struct writer *writer = parts->writer;
     struct event_store *store = calloc(1, sizeof(*store));
     struct writer_member member = {store, NULL, NULL, committed, rolled_back};
     enum lb_err rc = LB_OK;
@@ -195,9 +193,9 @@ enum lb_err event_store_new(struct writer *writer,
     if (store == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    store->cursor = cursor;
-    store->dict = dict;
-    store->visitors = visitors;
+    store->cursor = parts->cursor;
+    store->dict = parts->dict;
+    store->visitors = parts->visitors;
     store->dedupe_window_ms = limits->dedupe_window_ms;
     store->dedupe = dedupe_new(limits->dedupe_ids, limits->dedupe_window_ms);
     store->decide = decide_new(limits->double_tap_window_ms);
@@ -546,36 +544,35 @@ static void expect(const struct event_store *store,
 
 enum lb_err event_store_append(struct event_store *store,
                                struct db *db,
-                               struct event **events,
-                               size_t count,
-                               struct import_store *import,
-                               bool *is_duplicate_out,
+                               const struct event_batch *batch,
                                struct lb_error *err)
 {
+    struct import_store *import = batch->import;
     int64_t now_ms = lb_clock_wall_ms();
     enum lb_err rc = LB_OK;
 
     store->import = import;
-    for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        uint64_t hash = events[i]->entry.id_hash;
+    for (size_t i = 0; i < batch->count && rc == LB_OK; i++) {
+        struct event *event = batch->events[i];
+        uint64_t hash = event->entry.id_hash;
 
-        is_duplicate_out[i] = false;
-        if (events[i]->engagement != NULL) {
+        batch->is_duplicate[i] = false;
+        if (event->engagement != NULL) {
             rc = engagement_store_append(store->cursor, store->decide, db,
-                                         events[i], err);
+                                         event, err);
             continue;
         }
-        if (i + AHEAD < count) {
-            expect(store, events[i + AHEAD], import);
+        if (i + AHEAD < batch->count) {
+            expect(store, batch->events[i + AHEAD], import);
         }
-        rc = look_up(store, db, events[i], import, &is_duplicate_out[i], err);
-        if (rc != LB_OK || is_duplicate_out[i]) {
+        rc = look_up(store, db, event, import, &batch->is_duplicate[i], err);
+        if (rc != LB_OK || batch->is_duplicate[i]) {
             continue;
         }
-        rc = append_one(store, db, events[i], import, err);
+        rc = append_one(store, db, event, import, err);
         if (rc == LB_OK &&
             (dedupe_add(store->dedupe, hash,
-                        import == NULL ? events[i]->entry.received_at_ms
+                        import == NULL ? event->entry.received_at_ms
                                        : now_ms) != LB_OK ||
              (import != NULL &&
               id_set_add(&import->known, hash, true) != LB_OK))) {

@@ -24,13 +24,18 @@ struct event_store_limits {
     int64_t burst_per_minute; /* events of a visitor; 0: off */
 };
 
+/* What it is made of; borrowed. */
+struct event_store_parts {
+    struct writer *writer;
+    struct cursor *cursor;
+    struct dict *dict;
+    struct visitors *visitors;
+};
+
 /* Reads known ids and the last half hour from the log; registers with the
  * writer. */
 LB_MUST_CHECK enum lb_err
-event_store_new(struct writer *writer,
-                struct cursor *cursor,
-                struct dict *dict,
-                struct visitors *visitors,
+event_store_new(const struct event_store_parts *parts,
                 const struct event_store_limits *limits,
                 struct event_store **store_out,
                 struct lb_error *err);
@@ -45,14 +50,18 @@ void event_store_hook(struct event_store *store, struct erase_hooks *hooks);
 /* The key of event_id_hash(), this database's own. */
 const uint8_t *event_store_id_key(const struct event_store *store);
 
-/* Inside a job: appends those of count events that are not known.  import NULL
- * for live events.  is_duplicate_out has count places. */
+/* Events to be appended in one go. */
+struct event_batch {
+    struct event **events;
+    bool *is_duplicate; /* one for each event, filled at append */
+    size_t count;
+    struct import_store *import; /* NULL: they are live */
+};
+
+/* Inside a job: appends those events that are not known. */
 LB_MUST_CHECK enum lb_err event_store_append(struct event_store *store,
                                              struct db *db,
-                                             struct event **events,
-                                             size_t count,
-                                             struct import_store *import,
-                                             bool *is_duplicate_out,
+                                             const struct event_batch *batch,
                                              struct lb_error *err);
 
 /* Inside a job: appends an entry that is no event, for what ingestion has to

@@ -169,13 +169,14 @@ static enum lb_err
 run_append(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct hook_request *request = (struct hook_request *)job;
+    const struct batch *made = &request->delivery.batch;
+    const struct event_batch batch = {.events = made->events,
+                                      .is_duplicate = made->is_duplicate,
+                                      .count = made->event_count};
     enum lb_err rc = LB_OK;
 
-    if (request->delivery.batch.status == 0) {
-        rc = event_store_append(request->api->parts.store, db,
-                                request->delivery.batch.events,
-                                request->delivery.batch.event_count, NULL,
-                                request->delivery.batch.is_duplicate, err);
+    if (made->status == 0) {
+        rc = event_store_append(request->api->parts.store, db, &batch, err);
     }
     return rc == LB_OK && request->cap.cap > 0
                ? count_delivery(request, db, err)

@@ -76,9 +76,12 @@ static void map_body(struct hook_delivery *delivery, const cJSON *body)
         batch_fail(batch, 413, "too_large",
                    "The body makes more events than are taken at once.");
     } else if (events.count > 0) {
-        batch_read(batch, &delivery->context, &delivery->limits,
-                   LB_INFLATE_NONE, false, lb_buf_text(&events.json),
-                   events.json.len);
+        const struct batch_body made_events = {.encoding = LB_INFLATE_NONE,
+                                               .bytes =
+                                                   lb_buf_text(&events.json),
+                                               .len = events.json.len};
+
+        batch_read(batch, &delivery->context, &delivery->limits, &made_events);
     }
     hook_events_deinit(&events);
 }
@@ -112,6 +115,8 @@ parse_body(struct hook_delivery *delivery, const char *body, size_t len)
 static void read_body(struct hook_delivery *delivery)
 {
     const struct hook_sign_proof *proof = &delivery->proof;
+    const struct batch_body packed = {
+        .encoding = delivery->packing, .bytes = proof->body, .len = proof->len};
     struct lb_buf unpacked;
 
     if (!delivery->is_packing_known) {
@@ -124,8 +129,7 @@ static void read_body(struct hook_delivery *delivery)
         return;
     }
     lb_buf_init(&unpacked, 0);
-    batch_unpack(&delivery->batch, &delivery->limits, delivery->packing,
-                 proof->body, proof->len, &unpacked);
+    batch_unpack(&delivery->batch, &delivery->limits, &packed, &unpacked);
     if (delivery->batch.status == 0) {
         parse_body(delivery, lb_buf_text(&unpacked), unpacked.len);
     }

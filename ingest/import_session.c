@@ -194,12 +194,13 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
         size_t count = batch->event_count - request->appended;
 
         count = count > IMPORT_GROUP_EVENTS ? IMPORT_GROUP_EVENTS : count;
-        rc = count == 0
-                 ? LB_OK
-                 : event_store_append(
-                       parts->store, db, batch->events + request->appended,
-                       count, session->store,
-                       batch->is_duplicate + request->appended, err);
+        if (count > 0) {
+            const struct event_batch group = {
+                batch->events + request->appended,
+                batch->is_duplicate + request->appended, count, session->store};
+
+            rc = event_store_append(parts->store, db, &group, err);
+        }
         request->appended += count;
         sum += count;
         if (rc == LB_OK && request->appended == batch->event_count) {

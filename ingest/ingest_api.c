@@ -131,6 +131,10 @@ static enum lb_err
 run_append(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct ingest_request *request = (struct ingest_request *)job;
+    const struct event_batch batch = {.events = request->batch.events,
+                                      .is_duplicate =
+                                          request->batch.is_duplicate,
+                                      .count = request->batch.event_count};
     enum lb_err rc = LB_OK;
 
     if (request->key[0] != '\0') {
@@ -139,9 +143,7 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
             return rc == LB_EEXIST ? LB_OK : rc;
         }
     }
-    rc = event_store_append(request->api->parts.store, db,
-                            request->batch.events, request->batch.event_count,
-                            NULL, request->batch.is_duplicate, err);
+    rc = event_store_append(request->api->parts.store, db, &batch, err);
     return rc == LB_OK && request->key[0] != '\0'
                ? keep_answer(request, db, err)
                : rc;
@@ -251,12 +253,15 @@ static void parse(struct ingest_request *request)
     size_t held = lb_http_request_all_held(request->http);
     size_t most = request->settings.inflight_bytes;
     struct batch_limits limits = request->settings.limits;
+    const struct batch_body sent = {.encoding = request->encoding,
+                                    .is_ndjson = request->is_ndjson,
+                                    .bytes = lb_buf_text(body),
+                                    .len = body->len};
 
     limits.room_bytes = held < most ? most - held : 0;
     limits.hold = hold;
     limits.hold_ctx = request->http;
-    batch_read(&request->batch, &request->context, &limits, request->encoding,
-               request->is_ndjson, lb_buf_text(body), body->len);
+    batch_read(&request->batch, &request->context, &limits, &sent);
 }
 
 static void run_parse(struct pool_job *job, struct db *db)

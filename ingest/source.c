@@ -382,7 +382,7 @@ static enum lb_err take_host(const char *host,
     const char *bare = without_www(host);
     size_t len = strlen(bare);
 
-    memcpy(text, bare, len);
+    memcpy(text, bare, len + 1);
     if (path_len == 1 && path[0] == '/') {
         path_len = 0;
     }
@@ -473,27 +473,32 @@ enum lb_err source_read_referrer(const struct source_table *table,
     return read_place(referrer, len, self, arena, referrer_out);
 }
 
-/* Drops labels that only name a variant of a site, while two labels remain. */
-static const char *strip_host(const char *host)
+/* Length of a first label that only names a variant of a site, with its dot; 0:
+ * there is none, or it is one of the last two. */
+static size_t variant_len(const char *host)
 {
     static const char *const labels[] = {"www.", "m.",  "mobile.", "amp.",
                                          "l.",   "lm.", "out."};
-    const char *at = host;
-    bool is_found = true;
 
-    while (is_found) {
-        is_found = false;
-        for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-            size_t len = strlen(labels[i]);
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        size_t len = strlen(labels[i]);
 
-            if (strncmp(at, labels[i], len) == 0 &&
-                strchr(at + len, '.') != NULL) {
-                at += len;
-                is_found = true;
-            }
+        if (strncmp(host, labels[i], len) == 0) {
+            return strchr(host + len, '.') != NULL ? len : 0;
         }
     }
-    return at;
+    return 0;
+}
+
+/* Drops labels that only name a variant of a site, while two labels remain. */
+static const char *strip_host(const char *host)
+{
+    size_t len;
+
+    while ((len = variant_len(host)) > 0) {
+        host += len;
+    }
+    return host;
 }
 
 static const struct source_row *find_name(const struct source_table *table,

@@ -32,8 +32,10 @@ static size_t decode(const char *in, size_t len, char *out)
             out[used++] =
                 (char)(lb_text_hex(in[i + 1]) * 16 + lb_text_hex(in[i + 2]));
             i += 2;
+        } else if (in[i] == '+') {
+            out[used++] = ' ';
         } else {
-            out[used++] = in[i] == '+' ? ' ' : in[i];
+            out[used++] = in[i];
         }
     }
     return used;

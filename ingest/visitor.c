@@ -198,6 +198,18 @@ visitor_hash_salted(const uint8_t *salt, const char *site_id, const char *given)
     return visitor_hash_given(&whole, site_id, given);
 }
 
+/* The next salt of a list, from salt on, of the site's day; number as for
+ * visitor_forget(). */
+static struct visitor_salt *
+next_meant(struct visitor_salt *salt, int64_t site, int64_t day, int64_t number)
+{
+    while (salt != NULL &&
+           (salt->site != site || (number != 0 && salt->day != day))) {
+        salt = salt->next;
+    }
+    return salt;
+}
+
 void visitor_forget(struct visitors *visitors,
                     int64_t site,
                     int64_t day,
@@ -205,11 +217,12 @@ void visitor_forget(struct visitors *visitors,
 {
     (void)pthread_mutex_lock(&visitors->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct visitor_salt *salt = visitors->buckets[i]; salt != NULL;
-             salt = salt->next) {
-            if (salt->site == site && (number == 0 || salt->day == day)) {
-                visitor_store_forget(salt, number);
-            }
+        struct visitor_salt *salt =
+            next_meant(visitors->buckets[i], site, day, number);
+
+        while (salt != NULL) {
+            visitor_store_forget(salt, number);
+            salt = next_meant(salt->next, site, day, number);
         }
     }
     (void)pthread_mutex_unlock(&visitors->lock);
@@ -236,6 +249,34 @@ int64_t visitor_known_number(const struct visitor_salt *salt, uint64_t hash)
     return visitor_store_known(salt, hash);
 }
 
+/* Whether the salt is the import's; NULL: whether it is expired at now_ms. */
+static bool
+is_over(const struct visitor_salt *salt, const char *import, int64_t now_ms)
+{
+    return import != NULL ? strcmp(salt->import, import) == 0
+                          : salt->expires_at_ms <= now_ms;
+}
+
+/* Moves the salts of a list that are over to taken; returns its new head. */
+static struct visitor_salt *take_from(struct visitor_salt **at,
+                                      struct visitor_salt *taken,
+                                      const char *import,
+                                      int64_t now_ms)
+{
+    while (*at != NULL) {
+        struct visitor_salt *salt = *at;
+
+        if (is_over(salt, import, now_ms)) {
+            *at = salt->next;
+            salt->next = taken;
+            taken = salt;
+        } else {
+            at = &salt->next;
+        }
+    }
+    return taken;
+}
+
 /* Takes salts out of the lists: those of an import, or those expired at now_ms.
  */
 static struct visitor_salt *
@@ -245,21 +286,7 @@ take(struct visitors *visitors, const char *import, int64_t now_ms)
 
     (void)pthread_mutex_lock(&visitors->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
-        struct visitor_salt **at = &visitors->buckets[i];
-
-        while (*at != NULL) {
-            struct visitor_salt *salt = *at;
-            bool is_meant = import != NULL ? strcmp(salt->import, import) == 0
-                                           : salt->expires_at_ms <= now_ms;
-
-            if (is_meant) {
-                *at = salt->next;
-                salt->next = taken;
-                taken = salt;
-            } else {
-                at = &salt->next;
-            }
-        }
+        taken = take_from(&visitors->buckets[i], taken, import, now_ms);
     }
     (void)pthread_mutex_unlock(&visitors->lock);
     return taken;

@@ -325,7 +325,8 @@ enum lb_err log_reader_open(struct db *db,
 
     *reader_out = NULL;
     if (reader == NULL) {
-        return lb_err_set(err, LB_ENOMEM, "out of memory");
+        (void)lb_err_set(err, LB_ENOMEM, "out of memory");
+        return LB_ENOMEM; /* never LB_OK without a reader */
     }
     reader->db = db;
     reader->cache = cache;

@@ -87,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct batch batch;
     struct lb_buf answer;
     struct lb_json_fault fault;
+    struct batch_body sent;
     char *body;
 
     if (size == 0) {
@@ -99,8 +100,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(body != NULL);
     memcpy(body, data + 1, size - 1);
     batch_init(&batch);
-    batch_read(&batch, &context, &limits, kinds[data[0] >> 1 & 3],
-               (data[0] & 1) != 0, body, size - 1);
+    sent = (struct batch_body){kinds[data[0] >> 1 & 3], (data[0] & 1) != 0,
+                               body, size - 1};
+    batch_read(&batch, &context, &limits, &sent);
     for (size_t i = 0; batch.status == 0 && i < batch.event_count; i++) {
         check_event(batch.events[i]);
     }

@@ -51,6 +51,7 @@ void ingest_world_open(struct ingest_world *world, const char *dir)
                                          .group_events = 10000};
     const struct event_store_limits store_limits = {
         100000, 72 * LB_MS_PER_HOUR, 10000, 10000, INGEST_WORLD_BURST};
+    struct event_store_parts parts;
     struct lb_error err = {LB_OK, ""};
 
     memset(world, 0, sizeof(*world));
@@ -65,9 +66,9 @@ void ingest_world_open(struct ingest_world *world, const char *dir)
     check(dict_new(world->writer, &world->dict, &err), &err);
     check(cursor_new(world->writer, &world->cursor, &err), &err);
     check(visitor_new(world->writer, &world->visitors, &err), &err);
-    check(event_store_new(world->writer, world->cursor, world->dict,
-                          world->visitors, &store_limits, &world->store, &err),
-          &err);
+    parts = (struct event_store_parts){world->writer, world->cursor,
+                                       world->dict, world->visitors};
+    check(event_store_new(&parts, &store_limits, &world->store, &err), &err);
     world->sources = source_table_new();
     assert_non_null(world->sources);
     check(agent_cache_new(&world->agents, &err), &err);

@@ -60,6 +60,8 @@ static void read_body(struct ingest_world *world,
                       const struct lb_buf *body,
                       struct batch *batch)
 {
+    const struct batch_body sent = {LB_INFLATE_NONE, true, lb_buf_text(body),
+                                    body->len};
     struct event_context context;
 
     ingest_world_context(world, &context);
@@ -67,8 +69,7 @@ static void read_body(struct ingest_world *world,
         context.is_contact_kept[i] = true;
     }
     batch_init(batch);
-    batch_read(batch, &context, &limits, LB_INFLATE_NONE, true,
-               lb_buf_text(body), body->len);
+    batch_read(batch, &context, &limits, &sent);
     assert_int_equal(batch->status, 0);
 }
 

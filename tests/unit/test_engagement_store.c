@@ -91,8 +91,9 @@ static enum lb_err append(void *ctx, struct db *db, struct lb_error *err)
 {
     struct world *world = ctx;
     bool is_duplicate[EVENTS];
-    enum lb_err rc = event_store_append(world->ingest.store, db, world->events,
-                                        world->count, NULL, is_duplicate, err);
+    const struct event_batch batch = {world->events, is_duplicate, world->count,
+                                      NULL};
+    enum lb_err rc = event_store_append(world->ingest.store, db, &batch, err);
 
     for (size_t i = 0; i < world->count; i++) {
         assert_false(is_duplicate[i]);

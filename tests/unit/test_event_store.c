@@ -78,9 +78,9 @@ static void request_add(struct request *request, const char *text)
 static enum lb_err append(void *ctx, struct db *db, struct lb_error *err)
 {
     struct request *request = ctx;
-    enum lb_err rc = event_store_append(
-        request->world->store, db, request->events, request->count,
-        request->import, request->is_duplicate, err);
+    const struct event_batch batch = {request->events, request->is_duplicate,
+                                      request->count, request->import};
+    enum lb_err rc = event_store_append(request->world->store, db, &batch, err);
 
     return rc == LB_OK && request->is_failing
                ? lb_err_set(err, LB_EINTERNAL, "on purpose")
