@@ -2,6 +2,7 @@
 import gzip
 import json
 import re
+import sqlite3
 import unittest
 
 from browser import Chromium, Pages
@@ -35,13 +36,15 @@ class Browser(unittest.TestCase):
         self.pages = Pages({"/shop": EMPTY, "/alice": EMPTY, "/other": EMPTY})
         self.addCleanup(self.pages.close)
         self.tab = self.browser.tab()
+        self.addCleanup(self.browser.call, "Target.disposeBrowserContext", browserContextId=self.tab.context)
 
     def rows(self, after):
         text = self.bell.get("/v1/export/events?site=alice.bio").body.decode()
         return [row for row in map(json.loads, text.splitlines()) if row["seq"] > after]
 
     def events(self, count):
-        """Exactly so many events came since the test began; the last is waited for."""
+        """Exactly so many events came since the test began; the last is waited for.  A browser sends on
+        several connections: what is sent quickly one after the other may come in another order."""
         wait_for(lambda: len(self.rows(self.seen)) >= count, f"{count} events: {self.rows(self.seen)}")
         rows = self.rows(self.seen)
         self.assertEqual(len(rows), count, [(row["type"], row["page"], row["name"]) for row in rows])
@@ -79,19 +82,24 @@ class Views(Browser):
     def test_navigation_within_a_single_page(self):
         self.open("", "/")
         self.tab.run("history.pushState({}, '', '/two')")
+        self.events(2)
         self.tab.run("history.pushState({}, '', '/two?tab=1')")
         self.tab.run("history.replaceState({}, '', '/three')")
         self.tab.run("history.pushState({}, '', '/four#there')")
+        self.events(3)
         self.tab.back()
         self.tab.wait("location.pathname == '/three'")
+        self.events(4)
         self.mark()
         self.assertEqual([row["page"] for row in self.events(5)], ["/", "/two", "/four", "/three", "/three"])
 
     def test_the_fragment_is_the_page_where_it_says_so(self):
         self.open("", "/", 'data-site="alice.bio" data-hash')
         self.tab.run("location.hash = '#/about?x=1'")
+        self.events(2)
         self.tab.run("location.hash = '#/about?x=1'")
         self.tab.run("history.pushState({}, '', '#/next')")
+        self.events(3)
         self.mark()
         self.assertEqual([row["page"] for row in self.events(4)],
                          ["/", "/#/about?x=1", "/#/next", "/#/next"])
@@ -113,7 +121,8 @@ class Views(Browser):
             "<script>setInterval(() => fetch('/go').then(got => { if (got.ok) location.href = '/next' }), 50)"
             "</script>")
         self.pages.pages["/next"] = (
-            EMPTY + "<script>document.addEventListener('prerenderingchange', () => "
+            EMPTY + "<script>navigator.sendBeacon = null;"  # Chromium holds a beacon back by itself
+            "document.addEventListener('prerenderingchange', () => "
             "fetch('/shown', {method: 'POST', body: '{}'}))</script>" + self.script() +
             "<script>addEventListener('load', () => fetch('/loaded', {method: 'POST', body: '{}'}))</script>")
         self.browser.call("Target.createTarget", url=self.pages.url("alice.bio"),
@@ -197,8 +206,12 @@ class Clicks(Browser):
 
     def test_links_and_elements(self):
         self.open(self.links() + self.STAY)
-        for element in ("named", "known", "inner", "own", "mail", "quiet", "hush", "buy", "still"):
+        count = 1
+        self.events(count)
+        for element in ("own", "mail", "quiet", "hush", "still", "named", "known", "inner", "buy"):
             self.tab.click("#" + element)
+            count += 1 if element in ("named", "known", "inner", "buy") else 0
+            self.events(count)
         self.mark()
         rows = self.events(6)[1:-1]
         self.assertEqual([(row["type"], row["link"], row["name"]) for row in rows],
@@ -211,6 +224,7 @@ class Clicks(Browser):
 
     def test_the_page_may_be_gone_at_once(self):
         self.open(self.links())
+        self.events(1)
         self.tab.click("#other")
         self.tab.wait("location.host.startsWith('x.example')")
         view, click = self.events(2)
@@ -220,13 +234,14 @@ class Clicks(Browser):
         self.open(self.links())
         self.tab.click("#other", "middle").click("#buy", "middle").click("#other", "right")
         self.mark()
-        self.assertEqual([row["type"] for row in self.events(3)], ["view", "click", "conversion"])
+        self.assertCountEqual([(row["type"], row["name"]) for row in self.events(3)],
+                              [("view", None), ("click", None), ("conversion", "mark")])
 
     def test_a_short_link_counts_itself(self):
         self.open(self.links() + self.STAY)
         self.tab.click("#short")
         self.mark()
-        self.assertEqual([row["type"] for row in self.events(2)], ["view", "conversion"])
+        self.assertCountEqual([row["type"] for row in self.events(2)], ["view", "conversion"])
 
 
 class Forms(Browser):
@@ -242,6 +257,7 @@ class Forms(Browser):
 
     def test_a_form_is_a_lead(self):
         self.open(self.FORM)
+        self.events(1)
         self.tab.click("#s")
         view, lead = self.events(2)
         self.assertEqual((lead["type"], lead["name"], lead["props"], lead["visitor"]),
@@ -252,7 +268,7 @@ class Forms(Browser):
         self.open(self.FORM, attributes=f'data-site="alice.bio" data-api="{self.pages.url("api.example", "/e")}"')
         self.tab.click("#s")
         wait_for(lambda: len(self.pages.recorded) == 2, "two requests")
-        lead = self.pages.bodies()[1]
+        [lead] = [body for body in self.pages.bodies() if body["t"] == "lead"]
         self.assertEqual(lead, {"n": "Booking", "t": "lead", "u": self.pages.url("alice.bio"), "d": "alice.bio",
                                 "r": None, "p": {"plan": "pro"},
                                 "c": {"email": "zoe@example.com", "name": "Zoe", "message": "Hello"}})
@@ -270,13 +286,15 @@ class Forms(Browser):
         for element in "abcde":
             self.tab.click("#" + element)
         self.mark()
-        self.assertEqual([(row["type"], row["name"]) for row in self.events(5)[1:-1]],
-                         [("lead", "signup"), ("lead", "offer"), ("lead", "Form: Submission")])
+        self.assertCountEqual([(row["type"], row["name"]) for row in self.events(5)],
+                              [("view", None), ("lead", "signup"), ("lead", "offer"),
+                               ("lead", "Form: Submission"), ("conversion", "mark")])
 
 
 class Calls(Browser):
     def test_linkbell_tells_how_it_went(self):
         self.open("")
+        self.events(1)
         call = "new Promise(done => linkbell({name}, Object.assign({more}, {{callback: done}})))"
         self.assertEqual(self.tab.run(call.format(name="'Sold'", more="{revenue: {amount: 12.5, currency: 'EUR'},"
                                                   " props: {plan: 'pro'}}")), {"status": 202})
@@ -294,7 +312,7 @@ class Calls(Browser):
     def test_calls_before_the_script_are_kept(self):
         self.open("<script>window.linkbell = window.linkbell || function () "
                   "{ (linkbell.q = linkbell.q || []).push(arguments) }; linkbell('Early')</script>")
-        self.assertEqual([row["name"] for row in self.events(2)], [None, "Early"])
+        self.assertCountEqual([row["name"] for row in self.events(2)], [None, "Early"])
 
     def test_a_page_made_for_plausible_needs_another_host_name_only(self):
         self.pages.pages["/"] = (
@@ -304,8 +322,11 @@ class Calls(Browser):
             "plausible('Early', {props: {a: 1}, interactive: false})</script>")
         self.tab.go(self.pages.url("alice.bio"))
         self.tab.run("new Promise(done => plausible('Newsletter', {callback: done}))")
-        self.assertEqual([(row["type"], row["name"], row["props"]) for row in self.events(3)],
-                         [("view", None, {}), ("conversion", "Early", {"a": "1"}), ("lead", "Newsletter", {})])
+        self.assertCountEqual([(row["type"], row["name"], row["props"]) for row in self.events(3)],
+                              [("view", None, {}), ("conversion", "Early", {"a": "1"}), ("lead", "Newsletter", {})])
+        with sqlite3.connect(f"file:{self.bell.data / 'linkbell.db'}?mode=ro", uri=True) as db:
+            passive = db.execute("SELECT name FROM events WHERE bits >> 9 & 1 AND seq > ?", (self.seen,)).fetchall()
+        self.assertEqual(passive, [("Early",)])
 
     def test_the_size(self):
         plain = self.bell.get("/lb.js", token=False)
@@ -337,9 +358,13 @@ class Tracker(Browser):
                    '<a id=out href="http://shop.example/">x</a> <a id=file href="/prices.pdf">y</a>'
                    '<form onsubmit="return false"><input id=s type=submit></form>'
                    "<script>document.addEventListener('click', e => e.target.href && e.preventDefault())</script>")
-        self.tab.click("#out").click("#file").click("#s")
+        self.events(1)
+        for count, element in enumerate(("out", "file", "s"), 2):
+            self.tab.click("#" + element)
+            self.events(count)
         self.tab.run("track('Sold', {revenue: {amount: 0.1 + 0.2, currency: 'EUR'}, props: {n: 1, yes: true}, "
                      "interactive: false})")
+        self.events(5)
         self.assertEqual(self.finish(), {"status": 202})
         rows = self.events(6)
         self.assertEqual([(row["type"], row["name"], row["link"]) for row in rows],
@@ -354,11 +379,12 @@ class Tracker(Browser):
 
     def test_navigation_and_attention(self):
         self.start("", "<p style='height: 5000px'>long</p>")
+        self.events(1)
         self.tab.run("scrollTo(0, 5000)")
         self.tab.run("new Promise(done => { requestAnimationFrame(() => requestAnimationFrame(done)) })")
         self.tab.run("history.pushState({}, '', '/two')")
         self.finish()
-        self.assertEqual([row["page"] for row in self.events(3)], ["/", "/two", "/two"])
+        self.assertCountEqual([row["page"] for row in self.events(3)], ["/", "/two", "/two"])
         sent = [json.loads(event["request"]["postData"])
                 for event in self.tab.seen("Network.requestWillBeSent") if event["request"].get("postData")]
         [engagement] = [body for body in sent if body["n"] == "engagement"]
@@ -375,7 +401,7 @@ class Tracker(Browser):
         self.start("hashBasedRouting: true")
         self.tab.run("location.hash = '#/about'")
         self.finish()
-        self.assertEqual([row["page"] for row in self.events(3)], ["/", "/#/about", "/#/about"])
+        self.assertCountEqual([row["page"] for row in self.events(3)], ["/", "/#/about", "/#/about"])
 
 
 class OldTracker(Browser):
@@ -393,8 +419,10 @@ class OldTracker(Browser):
             "one.enableAutoPageviews(); one.enableAutoOutboundTracking(); window.one = one</script>")
         self.tab.go(self.pages.url("alice.bio"))
         self.tab.wait("!!window.one")
+        self.events(1)
         self.tab.run("new Promise(done => one.trackEvent('Newsletter', {props: {plan: 'pro'}, callback: done}))")
         self.tab.run("history.pushState({}, '', '/two')")
+        self.events(3)
         self.tab.click("#out")
         self.tab.wait("location.host.startsWith('shop.example')")
         rows = self.events(4)
@@ -424,14 +452,15 @@ class Manual(Browser):
         self.tab.run("document.querySelector('[type=email]').value = 'zoe@example.com'")
         self.tab.click("a").click("button")
         rows = self.events(4)
-        self.assertEqual([(row["type"], row["name"], row["link"], row["props"]) for row in rows],
-                         [("view", None, None, {}),
-                          ("click", None, "shop", {"url": "https://shop.example/", "place": "top"}),
-                          ("conversion", "Booked", None, {"plan": "pro"}), ("lead", "Booking", None, {})])
-        self.assertEqual(rows[3]["contact"], {"email": "zoe@example.com"})
+        self.assertCountEqual([(row["type"], row["name"], row["link"], row["props"]) for row in rows],
+                              [("view", None, None, {}),
+                               ("click", None, "shop", {"url": "https://shop.example/", "place": "top"}),
+                               ("conversion", "Booked", None, {"plan": "pro"}), ("lead", "Booking", None, {})])
+        self.assertEqual([row["contact"] for row in rows if row["type"] == "lead"], [{"email": "zoe@example.com"}])
 
     def test_the_call(self):
         self.open("")
+        self.events(1)
         call = self.example("call").replace("console.log(status, error)", "{ window.told = status }")
         self.tab.run(call)
         self.tab.wait("window.told == 202")
@@ -440,10 +469,11 @@ class Manual(Browser):
                          ("conversion", "Subscribed", {"plan": "pro"}, {"amount": 12.5, "currency": "EUR"}))
         early = re.search(r"^`(window\.linkbell = .*)`\.$", (SOURCE / "docs/ingest.md").read_text(), re.M).group(1)
         self.open(f"<script>{early}; linkbell('Early')</script>")
-        self.assertEqual(self.events(4)[3]["name"], "Early")
+        self.assertIn("Early", [row["name"] for row in self.events(4)])
 
     def test_the_snippet(self):
         self.show(self.example("snippet"))
+        self.events(1)
         self.tab.click("button")
         self.assertEqual([(row["type"], row["name"], row["props"]) for row in self.events(2)],
                          [("view", None, {}), ("conversion", "Signup", {"plan": "pro"})])
@@ -454,6 +484,7 @@ class Manual(Browser):
         code = self.example("npm").replace("@plausible-analytics/tracker", "/plausible.js")
         self.show(f'<a href="http://shop.example/">x</a><script type=module>{code}; window.there = true</script>')
         self.tab.wait("window.there")
+        self.events(1)
         self.tab.click("a")
         self.assertEqual([(row["type"], row["link"]) for row in self.events(2)],
                          [("view", None), ("click", "shop")])
