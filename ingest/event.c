@@ -1,6 +1,7 @@
 /* event.c - validation and enrichment of one event. */
 #include "ingest/event.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -308,17 +309,16 @@ static const char *
 add_fragment(struct reading *reading, const char *page, const char *url)
 {
     const char *fragment = strchr(url, '#');
-    size_t page_len = strlen(page);
-    size_t fragment_bytes = fragment == NULL ? 0 : strlen(fragment) + 1;
+    size_t bytes;
     char *text;
 
     if (fragment == NULL) {
         return page;
     }
-    text = lb_arena_alloc(reading->arena, page_len + fragment_bytes);
+    bytes = strlen(page) + strlen(fragment) + 1;
+    text = lb_arena_alloc(reading->arena, bytes);
     if (text != NULL) {
-        memcpy(text, page, page_len);
-        memcpy(text + page_len, fragment, fragment_bytes);
+        (void)snprintf(text, bytes, "%s%s", page, fragment);
     }
     return text;
 }
