@@ -443,6 +443,10 @@ static void a_revenue_is_an_amount_and_a_currency(void **state)
     }
 }
 
+#define LEAD                                                                   \
+    "{\"n\":\"x\",\"t\":\"lead\",\"u\":\"/\",\"d\":\"bob.bio\",\"c\":{"        \
+    "\"phone\":\"1\",\"message\":\""
+
 static void a_lead_keeps_its_contact_and_nothing_else_does(void **state)
 {
     static const struct body_case cases[] = {
@@ -461,10 +465,7 @@ static void a_lead_keeps_its_contact_and_nothing_else_does(void **state)
          "\"contact\":{},\"props\":{}}"},
     };
     struct plausible_bench *bench = *state;
-    static const char *const lead[3] = {
-        "{\"n\":\"x\",\"t\":\"lead\",\"u\":\"/\",\"d\":\"bob.bio\",\"c\":{"
-        "\"phone\":\"1\",\"message\":\"",
-        "m", "\"}}"};
+    const char *const lead[3] = {LEAD, "m", "\"}}"};
 
     CHECK(bench, cases);
     assert_non_null(strstr(plausible_bench_read_long(bench, lead, 4096),
