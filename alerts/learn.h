@@ -27,8 +27,8 @@ void learn_settle(void *learn, void (*done)(void *ctx), void *ctx);
  */
 void learn_poke(struct learn *learn);
 
-/* Begins nothing more and calls what waits for it.  Well before the pool and the
- * writer are stopped; free after. */
+/* Begins nothing more and calls what waits for it.  Well before the pool and
+ * the writer are stopped; free after. */
 void learn_stop(struct learn *learn);
 void learn_free(struct learn *learn); /* NULL is fine */
 
