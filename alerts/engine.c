@@ -234,7 +234,31 @@ static enum lb_err mute(struct engine *engine,
     return rc;
 }
 
-static enum lb_err show_other(struct engine *engine,
+/* The events before it have been decided. */
+static enum lb_err take_entry(struct engine *engine,
+                              struct db *db,
+                              const struct entry *entry,
+                              struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    if (entry->kind == ENTRY_START || entry->kind == ENTRY_CLOCK_BACK) {
+        engine_take_jump(&engine->gaps, entry);
+    }
+    if (entry->kind == ENTRY_CLOCK_BACK) {
+        rc = set_clock_back(engine, entry, err);
+    }
+    engine_advance(engine, entry);
+    if (rc == LB_OK && entry->kind == ENTRY_RULE_READY) {
+        return engine_take_ready(engine, db, entry, err);
+    }
+    if (rc == LB_OK && entry->kind == ENTRY_MUTE) {
+        return mute(engine, db, entry, err);
+    }
+    return rc == LB_OK ? judge_all(engine, db, entry, err) : rc;
+}
+
+static enum lb_err show_entry(struct engine *engine,
                               struct db *db,
                               const struct entry *entry,
                               struct lb_error *err)
@@ -242,30 +266,21 @@ static enum lb_err show_other(struct engine *engine,
     enum lb_err rc = LB_OK;
 
     switch (entry->kind) {
+    case ENTRY_EVENT:
+        return engine_show_event(engine, db, entry, err);
     case ENTRY_START:
     case ENTRY_CLOCK_BACK:
-        engine_take_jump(&engine->gaps, entry);
-        rc = entry->kind == ENTRY_CLOCK_BACK
-                 ? set_clock_back(engine, entry, err)
-                 : LB_OK;
-        engine_advance(engine, entry);
-        return rc == LB_OK ? judge_all(engine, db, entry, err) : rc;
     case ENTRY_TICK:
-        engine_advance(engine, entry);
-        return judge_all(engine, db, entry, err);
     case ENTRY_RULE_READY:
-        engine_advance(engine, entry);
-        return engine_take_ready(engine, db, entry, err);
     case ENTRY_MUTE:
-        engine_advance(engine, entry);
-        return mute(engine, db, entry, err);
-    case ENTRY_EVENT:
+        rc = engine_flush(engine, db, err);
+        return rc == LB_OK ? take_entry(engine, db, entry, err) : rc;
     case ENTRY_CONFIG:
     case ENTRY_PULL:
     case ENTRY_COVERAGE:
     case ENTRY_NOTICE:
     case ENTRY_ENGAGEMENT:
-        engine_advance(engine, entry);
+        engine_advance(engine, entry); /* nothing to decide but the time */
         break;
     }
     return rc;
@@ -310,12 +325,7 @@ static enum lb_err apply(void *ctx,
     }
     engine->is_touched = true;
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        if (entries[i]->kind == ENTRY_EVENT) {
-            rc = engine_show_event(engine, db, entries[i], err);
-        } else {
-            rc = engine_flush(engine, db, err);
-            rc = rc == LB_OK ? show_other(engine, db, entries[i], err) : rc;
-        }
+        rc = show_entry(engine, db, entries[i], err);
     }
     rc = rc == LB_OK ? engine_flush(engine, db, err) : rc;
     return rc == LB_OK ? save_now(engine, db, 1, err) : rc;

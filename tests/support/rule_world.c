@@ -221,6 +221,11 @@ void rule_world_tick(struct rule_world *world, int64_t at_ms)
     (void)add(world, ENTRY_TICK, at_ms);
 }
 
+void rule_world_other(struct rule_world *world, int64_t at_ms)
+{
+    (void)add(world, ENTRY_ENGAGEMENT, at_ms);
+}
+
 void rule_world_start(struct rule_world *world,
                       int64_t down_from_ms,
                       int64_t at_ms)

@@ -69,6 +69,8 @@ struct entry *rule_world_event(struct rule_world *world,
                                int64_t site,
                                int64_t at_ms);
 void rule_world_tick(struct rule_world *world, int64_t at_ms);
+/* An entry that no rule looks at. */
+void rule_world_other(struct rule_world *world, int64_t at_ms);
 void rule_world_start(struct rule_world *world,
                       int64_t down_from_ms,
                       int64_t at_ms);

@@ -221,6 +221,27 @@ static void a_threshold_rings_once_and_is_over_by_time_alone(void **state)
     assert_int_equal(world->alert_count, 2);
 }
 
+static void an_entry_that_no_rule_looks_at_moves_the_time_alone(void **state)
+{
+    struct rule_world *world = *state;
+
+    add_rule(world, "flood",
+             "\"kind\":\"threshold\",\"metric\":\"clicks\",\"window\":\"5m\","
+             "\"above\":2");
+    click(world, "shop", NOW_MS);
+    rule_world_other(world, NOW_MS + SECOND);
+    click(world, "shop", NOW_MS + 2 * SECOND);
+    rule_world_other(world, NOW_MS + 5 * MINUTE + 3 * SECOND);
+    click(world, "shop", NOW_MS + 4 * MINUTE); /* was received before */
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 0);
+    click(world, "shop", NOW_MS + 5 * MINUTE + 4 * SECOND);
+    click(world, "shop", NOW_MS + 5 * MINUTE + 5 * SECOND);
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 1);
+    assert_int_equal((int)world->alerts[0].value, 3);
+}
+
 #define QUIET                                                                  \
     "\"kind\":\"threshold\",\"metric\":\"clicks\",\"window\":\"10m\","         \
     "\"below\":3"
@@ -468,6 +489,7 @@ int main(void)
         TEST(first_seen_rings_again_after_the_time_without),
         TEST(while_it_learns_first_seen_is_held_back),
         TEST(a_threshold_rings_once_and_is_over_by_time_alone),
+        TEST(an_entry_that_no_rule_looks_at_moves_the_time_alone),
         TEST(too_little_rings_by_ticks_once_until_it_is_back),
         TEST(a_window_that_is_not_full_does_not_ring),
         TEST(time_in_which_nobody_listened_is_no_silence),

@@ -116,6 +116,9 @@ static void write_log(struct rule_world *world, uint64_t seed)
             tick_ms = now_ms + LB_MS_PER_MIN;
             rule_world_set_back(world, now_ms + 700000, now_ms);
         }
+        if (roll(&seed, 6) == 0) {
+            rule_world_other(world, now_ms);
+        }
         add_event(world, &seed, now_ms);
         if (roll(&seed, 12) == 0) {
             rule_world_flush(world);
