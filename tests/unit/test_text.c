@@ -169,6 +169,16 @@ static void globs_match(void **state)
     }
 }
 
+static void folded_globs_match_in_any_case(void **state)
+{
+    (void)state;
+    assert_true(lb_text_matches_glob_folded("Partner-*", "pARTNER-Acme"));
+    assert_true(lb_text_matches_glob_folded("*ABC", "xabc"));
+    assert_false(lb_text_matches_glob_folded("Partner-*", "partner"));
+    assert_false(lb_text_matches_glob_folded("[", "{")); /* letters alone */
+    assert_false(lb_text_matches_glob_folded("\xc3\x89", "\xc3\xa9"));
+}
+
 static void many_stars_take_no_exponential_time(void **state)
 {
     char text[2001];
@@ -368,6 +378,7 @@ int main(void)
         cmocka_unit_test(only_ascii_letters_are_folded),
         cmocka_unit_test(folded_texts_compare),
         cmocka_unit_test(globs_match),
+        cmocka_unit_test(folded_globs_match_in_any_case),
         cmocka_unit_test(many_stars_take_no_exponential_time),
         cmocka_unit_test(ids_are_made_of_their_characters),
         cmocka_unit_test(percent_escapes_are_decoded_or_refused),
