@@ -157,18 +157,21 @@ static void a_kind_of_another_version_is_an_error(void **state)
 
 static enum lb_err put_sources(void *ctx, struct db *db, struct lb_error *err)
 {
-    static const char *const bodies[] = {
-        SOURCE("\"secrets_env\":[\"HOOK_NEW\"]"),
-        "{\"id\":\"bad\",\"site\":\"alice.bio\",\"kind\":\"linktree\"}",
-        "{\"id\":\"poor\",\"site\":\"alice.bio\",\"kind\":\"dub\","
-        "\"secrets_env\":[\"HOOK_NONE\"]}"};
-    static const char *const ids[] = {"s", "bad", "poor"};
+    static const struct {
+        const char *id;
+        const char *body;
+    } rows[] = {{"s", SOURCE("\"secrets_env\":[\"HOOK_NEW\"]")},
+                {"bad", "{\"id\":\"bad\",\"site\":\"alice.bio\",\"kind\":"
+                        "\"linktree\"}"},
+                {"poor",
+                 "{\"id\":\"poor\",\"site\":\"alice.bio\",\"kind\":\"dub\","
+                 "\"secrets_env\":[\"HOOK_NONE\"]}"}};
     struct ingest_world *world = ctx;
     enum lb_err rc = LB_OK;
 
     for (size_t i = 0; i < 3 && rc == LB_OK; i++) {
-        const struct catalog_object_draft draft = {CATALOG_SOURCE, ids[i],
-                                                   bodies[i], true, false};
+        const struct catalog_object_draft draft = {CATALOG_SOURCE, rows[i].id,
+                                                   rows[i].body, true, false};
 
         rc = catalog_put_object(world->holder, db, &draft, err);
     }
