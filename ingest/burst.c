@@ -376,6 +376,13 @@ step(struct visitor *visitor, uint32_t now, int64_t per_minute)
     return rc;
 }
 
+void burst_expect(const struct burst *burst, const struct entry *entry)
+{
+    uint64_t key = key_of(entry->site, entry->visitor_day, entry->visitor);
+
+    __builtin_prefetch(&burst->buckets[key & (BUCKETS - 1)]);
+}
+
 enum lb_err burst_take(struct burst *burst,
                        const struct entry *entry,
                        int64_t per_minute,

@@ -21,6 +21,9 @@ struct burst;
 struct burst *burst_new(void); /* NULL: out of memory */
 void burst_free(struct burst *burst);
 
+/* Says that an entry with its visitor's number will be counted soon. */
+void burst_expect(const struct burst *burst, const struct entry *entry);
+
 /* Counts an event, of whatever class, whose visitor is known; *is_burst_out
  * says whether it belongs to a burst of more than per_minute.  per_minute 0: no
  * event does, and nothing is counted.  LB_ENOMEM. */

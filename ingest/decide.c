@@ -347,6 +347,11 @@ void decide_forget(struct decide *decide,
     decide_pairs_forget(decide->pairs, site, day, visitor);
 }
 
+void decide_expect(const struct decide *decide, const struct entry *entry)
+{
+    decide_pairs_expect(decide->pairs, entry);
+}
+
 void decide_commit(struct decide *decide)
 {
     decide_pairs_commit(decide->pairs);

@@ -61,6 +61,9 @@ void decide_forget(struct decide *decide,
                    int64_t day,
                    int64_t visitor);
 
+/* Says that an entry with its visitor's number will be decided soon. */
+void decide_expect(const struct decide *decide, const struct entry *entry);
+
 void decide_commit(struct decide *decide);
 void decide_rollback(struct decide *decide);
 size_t decide_count(const struct decide *decide); /* pairs held */

@@ -114,6 +114,12 @@ const struct decide_pair *decide_pairs_find(const struct decide_pairs *pairs,
     return find(pairs, entry);
 }
 
+void decide_pairs_expect(const struct decide_pairs *pairs,
+                         const struct entry *entry)
+{
+    __builtin_prefetch(&pairs->buckets[bucket_of_entry(entry)]);
+}
+
 const char *decide_pairs_text(const struct decide_kept *kept, size_t index)
 {
     const char *text;

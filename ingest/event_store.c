@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "ingest/answer_store.h"
 #include "ingest/burst.h"
 #include "ingest/dedupe.h"
 #include "ingest/engagement_store.h"
@@ -17,10 +18,9 @@
 #include "sql/log_store.h"
 #include "sql/own_key.h"
 
-#define ANSWER_KEPT_MS (24 * LB_MS_PER_HOUR)
 #define JOINED_BYTES 1100
 #define MEMORY_STEP 4096 /* events remembered at a time at start */
-#define AHEAD 8 /* events whose ids are on their way out of the memory */
+#define FEW 16           /* events that are appended in steps */
 
 struct event_store {
     struct cursor *cursor;
@@ -159,22 +159,20 @@ load_memory(struct event_store *store, struct db *db, struct lb_error *err)
     return rc;
 }
 
-static void expire(struct db *db, enum sql_query query, int64_t before_ms)
-{
-    struct lb_error err;
-
-    if (db_run_number(db, query, before_ms, &err) != LB_OK) {
-        lb_log_limited(LB_LOG_WARN, "answers_expire", "text=\"%s\"", err.text);
-    }
-}
-
-static bool answers_chore(void *ctx, struct db *db)
+static bool expire_chore(void *ctx, struct db *db)
 {
     const struct event_store *store = ctx;
     int64_t now_ms = lb_clock_wall_ms();
+    struct lb_error err;
+    enum lb_err rc = answer_store_expire(db, &err);
 
-    expire(db, SQL_EVENT_EXPIRE_ANSWERS, now_ms - ANSWER_KEPT_MS);
-    expire(db, SQL_ERASE_EXPIRE_IDS, now_ms - store->dedupe_window_ms);
+    if (rc == LB_OK) {
+        rc = db_run_number(db, SQL_ERASE_EXPIRE_IDS,
+                           now_ms - store->dedupe_window_ms, &err);
+    }
+    if (rc != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "answers_expire", "text=\"%s\"", err.text);
+    }
     return utm_cap_store_expire(store->cap, db,
                                 now_ms / LB_MS_PER_DAY - UTM_CAP_KEPT_DAYS);
 }
@@ -226,7 +224,7 @@ enum lb_err event_store_new(const struct event_store_parts *parts,
     }
     committed(store);
     writer_add_member(writer, &member);
-    writer_add_chore(writer, answers_chore, store, LB_MS_PER_MIN);
+    writer_add_chore(writer, expire_chore, store, LB_MS_PER_MIN);
     *store_out = store;
     return LB_OK;
 }
@@ -441,24 +439,31 @@ take_burst(struct event_store *store, struct burst *burst, struct entry *entry)
     return rc;
 }
 
+/* One call of event_store_append(). */
+struct append {
+    struct event_store *store;
+    struct db *db;
+    struct import_store *import; /* NULL: live events */
+    struct lb_error *err;
+};
+
 /* All that depends on earlier events; the visitor's number stands in the
  * entry. */
-static enum lb_err decide_one(struct event_store *store,
-                              struct db *db,
-                              struct event *event,
-                              struct import_store *import,
-                              struct lb_error *err)
+static enum lb_err decide_one(const struct append *append, struct event *event)
 {
+    struct event_store *store = append->store;
+    struct import_store *import = append->import;
     struct decide *decide = import == NULL ? store->decide : import->decide;
     struct burst *burst = import == NULL ? store->burst : import->burst;
     const struct decide_attribution *from = NULL;
     enum lb_err rc = LB_OK;
 
     if (take_burst(store, burst, &event->entry) != LB_OK) {
-        return lb_err_set(err, LB_ENOMEM, "out of memory");
+        return lb_err_set(append->err, LB_ENOMEM, "out of memory");
     }
-    rc = cap_values(store, db, event, err);
-    rc = rc == LB_OK ? intern_all(store, db, &event->entry, err) : rc;
+    rc = cap_values(store, append->db, event, append->err);
+    rc = rc == LB_OK ? intern_all(store, append->db, &event->entry, append->err)
+                     : rc;
     if (rc != LB_OK) {
         return rc;
     }
@@ -468,78 +473,163 @@ static enum lb_err decide_one(struct event_store *store,
     }
     return decide_remember(decide, &event->entry) == LB_OK
                ? LB_OK
-               : lb_err_set(err, LB_ENOMEM, "out of memory");
+               : lb_err_set(append->err, LB_ENOMEM, "out of memory");
 }
 
-static enum lb_err append_one(struct event_store *store,
-                              struct db *db,
-                              struct event *event,
-                              struct import_store *import,
-                              struct lb_error *err)
+/* What is known of an event before it is appended. */
+enum known {
+    KNOWN_NOT,
+    KNOWN_LOG, /* an import finds it in the log for the first time */
+    KNOWN_TWICE
+};
+
+static enum known look_up(const struct append *append, uint64_t hash)
 {
+    switch (append->import == NULL
+                ? ID_SET_NEW
+                : id_set_meet(&append->import->ids->known, hash)) {
+    case ID_SET_NEW:
+        break;
+    case ID_SET_KNOWN:
+        return KNOWN_LOG;
+    case ID_SET_MET:
+        return KNOWN_TWICE;
+    }
+    return dedupe_has(append->store->dedupe, hash) ? KNOWN_TWICE : KNOWN_NOT;
+}
+
+/* An old event of an import stays out of the window of live ones, which it
+ * would push out: nobody sends it any more. */
+static enum lb_err note_id(const struct append *append,
+                           const struct event *event)
+{
+    const struct event_store *store = append->store;
+    uint64_t hash = event->entry.id_hash;
+    int64_t received_ms = event->entry.received_at_ms;
     enum lb_err rc = LB_OK;
 
-    restore_own(event);
-    if (event->salt != NULL) {
-        rc = visitor_number(store->visitors, db, event->salt,
-                            event->visitor_hash, &event->entry.visitor, err);
+    if (append->import != NULL) {
+        int64_t now_ms = lb_clock_wall_ms();
+
+        rc = id_set_add(&append->import->ids->known, hash, true);
+        if (rc != LB_OK || received_ms < now_ms - store->dedupe_window_ms) {
+            return rc;
+        }
+        received_ms = now_ms;
     }
-    rc = rc == LB_OK ? decide_one(store, db, event, import, err) : rc;
-    rc =
-        rc == LB_OK ? cursor_append(store->cursor, db, &event->entry, err) : rc;
-    return rc == LB_OK ? log_insert_event(db, &event->entry, err) : rc;
+    return dedupe_add(store->dedupe, hash, received_ms);
 }
 
-/* An event that an import finds in the log.  If its visitor is still known, it
- * came from the same import, cut short: what depends on it is decided again, so
- * that what follows is decided as if nothing had happened. */
-static enum lb_err recall_one(struct event_store *store,
-                              struct db *db,
-                              struct event *event,
-                              struct import_store *import,
-                              struct lb_error *err)
+/* Who sent it: under a number that it gets, or, if it is in the log, had.  If
+ * that is still known, the event came from the same import, cut short: what
+ * depends on it is decided again, so that what follows is decided as if nothing
+ * had happened. */
+static enum lb_err
+number_one(const struct append *append, struct event *event, enum known known)
 {
+    restore_own(event);
     if (event->salt == NULL) {
         return LB_OK;
     }
+    if (known == KNOWN_NOT) {
+        return visitor_number(append->store->visitors, append->db, event->salt,
+                              event->visitor_hash, &event->entry.visitor,
+                              append->err);
+    }
     event->entry.visitor =
         visitor_known_number(event->salt, event->visitor_hash);
-    return event->entry.visitor == 0
-               ? LB_OK
-               : decide_one(store, db, event, import, err);
+    return LB_OK;
 }
 
-/* Whether an event is known already. */
-static enum lb_err look_up(struct event_store *store,
-                           struct db *db,
-                           struct event *event,
-                           struct import_store *import,
-                           bool *is_known_out,
-                           struct lb_error *err)
+static enum lb_err
+append_one(const struct append *append, struct event *event, enum known known)
 {
-    enum id_set_found found =
-        import == NULL ? ID_SET_NEW
-                       : id_set_meet(&import->known, event->entry.id_hash);
+    struct event_store *store = append->store;
+    struct entry *entry = &event->entry;
+    enum lb_err rc = LB_OK;
 
-    *is_known_out =
-        found != ID_SET_NEW || dedupe_has(store->dedupe, event->entry.id_hash);
-    return found == ID_SET_KNOWN ? recall_one(store, db, event, import, err)
-                                 : LB_OK;
-}
-
-/* The tables of ids and visitors are larger than a processor's caches: what an
- * event needs of them is asked for while others are appended. */
-static void expect(const struct event_store *store,
-                   const struct event *event,
-                   const struct import_store *import)
-{
-    if (import != NULL) {
-        id_set_expect(&import->known, event->entry.id_hash);
+    if (event->engagement != NULL) {
+        return engagement_store_append(store->cursor, store->decide, append->db,
+                                       event, append->err);
     }
-    dedupe_expect(store->dedupe, event->entry.id_hash);
+    if (known == KNOWN_NOT || entry->visitor != 0) {
+        rc = decide_one(append, event);
+    }
+    if (rc != LB_OK || known != KNOWN_NOT) {
+        return rc;
+    }
+    rc = cursor_append(store->cursor, append->db, entry, append->err);
+    return rc == LB_OK ? log_insert_event(append->db, entry, append->err) : rc;
+}
+
+/* The tables of ids and visitors are larger than a processor's caches: what a
+ * step needs of them is asked for in the one before. */
+static void expect_keys(const struct append *append, const struct event *event)
+{
+    uint64_t hash = event->entry.id_hash;
+
+    dedupe_expect(append->store->dedupe, hash);
+    if (append->import != NULL) {
+        id_set_expect(&append->import->ids->known, hash);
+    }
     if (event->salt != NULL) {
         visitor_expect(event->salt, event->visitor_hash);
     }
+}
+
+static void expect_memory(const struct append *append,
+                          const struct entry *entry)
+{
+    bool is_live = append->import == NULL;
+
+    decide_expect(is_live ? append->store->decide : append->import->decide,
+                  entry);
+    burst_expect(is_live ? append->store->burst : append->import->burst, entry);
+}
+
+/* Looks an event up, notes its id and gives it its visitor's number. */
+static enum lb_err
+meet_one(const struct append *append, struct event *event, enum known *out)
+{
+    enum lb_err rc = LB_OK;
+
+    *out = KNOWN_NOT;
+    if (event->engagement != NULL) {
+        return LB_OK;
+    }
+    *out = look_up(append, event->entry.id_hash);
+    if (*out == KNOWN_NOT && note_id(append, event) != LB_OK) {
+        return lb_err_set(append->err, LB_ENOMEM, "out of memory");
+    }
+    if (*out != KNOWN_TWICE) {
+        rc = number_one(append, event, *out);
+        expect_memory(append, &event->entry);
+    }
+    return rc;
+}
+
+/* A few events at a time, in steps. */
+static enum lb_err append_few(const struct append *append,
+                              struct event **events,
+                              size_t count,
+                              bool *is_duplicate)
+{
+    enum known known[FEW];
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        expect_keys(append, events[i]);
+    }
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        rc = meet_one(append, events[i], &known[i]);
+        is_duplicate[i] = known[i] != KNOWN_NOT;
+    }
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        if (known[i] != KNOWN_TWICE) {
+            rc = append_one(append, events[i], known[i]);
+        }
+    }
+    return rc;
 }
 
 enum lb_err event_store_append(struct event_store *store,
@@ -547,37 +637,15 @@ enum lb_err event_store_append(struct event_store *store,
                                const struct event_batch *batch,
                                struct lb_error *err)
 {
-    struct import_store *import = batch->import;
-    int64_t now_ms = lb_clock_wall_ms();
+    const struct append append = {store, db, batch->import, err};
     enum lb_err rc = LB_OK;
 
-    store->import = import;
-    for (size_t i = 0; i < batch->count && rc == LB_OK; i++) {
-        struct event *event = batch->events[i];
-        uint64_t hash = event->entry.id_hash;
+    store->import = batch->import;
+    for (size_t i = 0; i < batch->count && rc == LB_OK; i += FEW) {
+        size_t left = batch->count - i;
 
-        batch->is_duplicate[i] = false;
-        if (event->engagement != NULL) {
-            rc = engagement_store_append(store->cursor, store->decide, db,
-                                         event, err);
-            continue;
-        }
-        if (i + AHEAD < batch->count) {
-            expect(store, batch->events[i + AHEAD], import);
-        }
-        rc = look_up(store, db, event, import, &batch->is_duplicate[i], err);
-        if (rc != LB_OK || batch->is_duplicate[i]) {
-            continue;
-        }
-        rc = append_one(store, db, event, import, err);
-        if (rc == LB_OK &&
-            (dedupe_add(store->dedupe, hash,
-                        import == NULL ? event->entry.received_at_ms
-                                       : now_ms) != LB_OK ||
-             (import != NULL &&
-              id_set_add(&import->known, hash, true) != LB_OK))) {
-            rc = lb_err_set(err, LB_ENOMEM, "out of memory");
-        }
+        rc = append_few(&append, batch->events + i, left < FEW ? left : FEW,
+                        batch->is_duplicate + i);
     }
     return rc;
 }
@@ -588,55 +656,4 @@ enum lb_err event_store_append_other(struct event_store *store,
                                      struct lb_error *err)
 {
     return cursor_append(store->cursor, db, entry, err);
-}
-
-/* --- answers under a key -----------------------------------------------------
- */
-
-enum lb_err event_store_find_answer(struct db *db,
-                                    struct event_answer *answer,
-                                    bool *same_out,
-                                    char **text_out,
-                                    struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_GET_ANSWER);
-    bool has_row = false;
-    enum lb_err rc;
-
-    *text_out = NULL;
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, answer->token);
-        db_bind_text(stmt, 2, answer->route);
-        db_bind_text(stmt, 3, answer->key);
-        (void)sqlite3_bind_int64(stmt, 4, lb_clock_wall_ms() - ANSWER_KEPT_MS);
-    }
-    rc = db_next(db, stmt, &has_row, err);
-    if (!has_row) {
-        return rc;
-    }
-    *same_out =
-        sqlite3_column_bytes(stmt, 0) == 32 &&
-        memcmp(sqlite3_column_blob(stmt, 0), answer->body_hash, 32) == 0;
-    answer->status = sqlite3_column_int(stmt, 1);
-    *text_out = strdup((const char *)sqlite3_column_text(stmt, 2));
-    (void)sqlite3_reset(stmt);
-    return *text_out == NULL ? LB_ENOMEM : LB_EEXIST;
-}
-
-enum lb_err event_store_keep_answer(struct db *db,
-                                    const struct event_answer *answer,
-                                    struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_PUT_ANSWER);
-
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, answer->token);
-        db_bind_text(stmt, 2, answer->route);
-        db_bind_text(stmt, 3, answer->key);
-        (void)sqlite3_bind_blob(stmt, 4, answer->body_hash, 32, SQLITE_STATIC);
-        (void)sqlite3_bind_int(stmt, 5, answer->status);
-        db_bind_text(stmt, 6, answer->text);
-        (void)sqlite3_bind_int64(stmt, 7, lb_clock_wall_ms());
-    }
-    return db_run(db, stmt, err);
 }

@@ -71,23 +71,4 @@ LB_MUST_CHECK enum lb_err event_store_append_other(struct event_store *store,
                                                    struct entry *entry,
                                                    struct lb_error *err);
 
-/* An answer kept under an Idempotency-Key. */
-struct event_answer {
-    const char *token; /* "local" for the socket */
-    const char *route;
-    const char *key;
-    uint8_t body_hash[32];
-    int status;
-    const char *text;
-};
-/* Inside a job.  LB_EEXIST: there is one; *same_out tells whether of the same
- * body, and status and text (to free) are filled. */
-LB_MUST_CHECK enum lb_err event_store_find_answer(struct db *db,
-                                                  struct event_answer *answer,
-                                                  bool *same_out,
-                                                  char **text_out,
-                                                  struct lb_error *err);
-LB_MUST_CHECK enum lb_err event_store_keep_answer(
-    struct db *db, const struct event_answer *answer, struct lb_error *err);
-
 #endif

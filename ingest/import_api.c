@@ -34,26 +34,20 @@ static void handle_start(struct lb_http_request *http, void *ctx)
 {
     struct import_api *api = ctx;
     const char *name = lb_http_request_query(http, "session", 0);
-    const char *site_id = lb_http_request_query(http, "site", 0);
-    const struct catalog_site *site = NULL;
+    const char *site = lb_http_request_query(http, "site", 0);
 
     if (!import_session_is_name(name)) {
         lb_http_respond_error(http, 400, "bad_request",
                               "session must be 1 to 32 letters or digits.",
                               NULL);
-        return;
+    } else if (site != NULL &&
+               catalog_site_find(auth_who_of(http)->catalog, site) == NULL) {
+        lb_http_respond_error(http, 404, "unknown_site",
+                              "There is no such site.",
+                              "Add it to linkbell.yaml and apply it.");
+    } else {
+        import_session_start(api->sessions, http, name);
     }
-    if (site_id != NULL) {
-        site = catalog_site_find(auth_who_of(http)->catalog, site_id);
-        if (site == NULL) {
-            lb_http_respond_error(http, 404, "unknown_site",
-                                  "There is no such site.",
-                                  "Add it to linkbell.yaml and apply it.");
-            return;
-        }
-    }
-    import_session_start(api->sessions, http, name,
-                         site == NULL ? 0 : site->number);
 }
 
 /* A query's number; -1: it is none. */

@@ -155,9 +155,6 @@ answered(void *ctx, size_t tag, int status, const struct lb_buf *answer)
 static enum lb_err start(struct import_sender *sender, struct lb_error *err)
 {
     const char *site = sender->order->spec.site;
-    bool is_one_site = site != NULL &&
-                       sender->order->spec.format != IMPORT_NDJSON &&
-                       sender->order->spec.format != IMPORT_CSV;
     char path[PATH_BYTES];
     const struct lb_client_request request = {.method = "POST", .path = path};
     struct lb_buf answer;
@@ -166,8 +163,8 @@ static enum lb_err start(struct import_sender *sender, struct lb_error *err)
 
     lb_buf_init(&answer, SEND_BYTES);
     (void)snprintf(path, sizeof(path), "/v1/import/start?session=%s%s%.64s",
-                   sender->session, is_one_site ? "&site=" : "",
-                   is_one_site ? site : "");
+                   sender->session,
+                   site == NULL ? "" : "&site=", site == NULL ? "" : site);
     for (int i = 0; i < START_TRIES && rc == LB_OK && status != 200; i++) {
         if (i > 0) {
             (void)usleep(START_PAUSE_US);

@@ -43,7 +43,6 @@ struct import_session {
     struct writer_job append;
     struct pool_job look;
     struct lb_http_request *starting; /* waits for the log to be read */
-    int64_t site;                     /* whose ids are read; 0: all */
     bool is_look_over;                /* the pool's word for is_looked */
     enum lb_err look_rc;
     struct lb_error look_err;
@@ -63,6 +62,10 @@ struct import_sessions {
     struct intake *intake;
     struct intake_parts parts;
     int64_t run_count;
+    /* Of all that run: read for the first of them, gone with the last. */
+    struct import_ids ids;
+    bool is_reading;             /* the ids */
+    bool is_ready;               /* they are read, and hold */
     atomic_size_t request_count; /* of all sessions */
     struct import_session sessions[IMPORT_SESSIONS];
 };
@@ -103,7 +106,27 @@ void import_sessions_free(struct import_sessions *sessions)
         free_requests(sessions->sessions[i].appending);
         import_store_free(sessions->sessions[i].store);
     }
+    if (sessions != NULL) {
+        id_set_deinit(&sessions->ids.known);
+    }
     free(sessions);
+}
+
+/* The import keeps nothing any more; the ids go with the last one. */
+static void release(struct import_session *session)
+{
+    struct import_sessions *sessions = session->sessions;
+
+    import_store_free(session->store);
+    session->store = NULL;
+    for (size_t i = 0; i < IMPORT_SESSIONS; i++) {
+        if (sessions->sessions[i].store != NULL) {
+            return;
+        }
+    }
+    id_set_deinit(&sessions->ids.known);
+    sessions->ids.read_seq = 0;
+    sessions->is_ready = false;
 }
 
 bool import_session_is_name(const char *name)
@@ -215,6 +238,19 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
 
 static void advance(struct import_session *session);
 
+/* The ids hold some that were not stored: whoever uses them may not go on. */
+static void spoil(struct import_sessions *sessions)
+{
+    sessions->is_ready = false;
+    for (size_t i = 0; i < IMPORT_SESSIONS; i++) {
+        if (sessions->sessions[i].store != NULL) {
+            sessions->sessions[i].is_failed = true;
+            advance(&sessions->sessions[i]);
+        }
+    }
+}
+
+/* The import is over and may be run again. */
 static void
 fail(struct import_session *session, enum lb_err rc, const struct lb_error *err)
 {
@@ -237,7 +273,7 @@ fail(struct import_session *session, enum lb_err rc, const struct lb_error *err)
         free_request(request);
     }
     refuse_waiting(session, 503, code, message);
-    advance(session);
+    spoil(session->sessions);
 }
 
 static void
@@ -287,8 +323,7 @@ static void advance(struct import_session *session)
         return;
     }
     if (session->is_failed) {
-        import_store_free(session->store); /* it holds what was not stored */
-        session->store = NULL;
+        release(session);
         refuse_stopped(session);
         return;
     }
@@ -321,8 +356,7 @@ static void advance(struct import_session *session)
         }
     } else if (session->is_over && session->waiting == NULL &&
                session->reading == 0) {
-        import_store_free(session->store);
-        session->store = NULL;
+        release(session);
         session->name[0] = '\0';
     }
 }
@@ -473,8 +507,21 @@ static void run_look(struct pool_job *job, struct db *db)
                                   offsetof(struct import_session, look));
 
     session->look_rc =
-        import_store_read_piece(session->store, db, session->site,
-                                &session->is_look_over, &session->look_err);
+        import_ids_read_piece(&session->sessions->ids, db,
+                              &session->is_look_over, &session->look_err);
+}
+
+static void begin(struct import_session *session)
+{
+    struct lb_http_request *http = session->starting;
+    struct lb_buf answer;
+
+    session->starting = NULL;
+    session->is_looked = true;
+    lb_buf_init(&answer, 64);
+    lb_buf_printf(&answer, "{\"run\":%lld}", (long long)session->run);
+    lb_http_respond_json(http, 200, &answer);
+    lb_buf_deinit(&answer);
 }
 
 static void
@@ -483,26 +530,25 @@ done_look(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     struct import_session *session =
         (struct import_session *)((char *)job -
                                   offsetof(struct import_session, look));
-    struct lb_http_request *http = session->starting;
-    struct lb_buf answer;
+    struct import_sessions *sessions = session->sessions;
 
     if (rc == LB_OK && session->look_rc == LB_OK && !session->is_look_over) {
-        pool_submit(session->sessions->parts.readers, &session->look);
+        pool_submit(sessions->parts.readers, &session->look);
         return;
     }
+    sessions->is_reading = false;
+    sessions->is_ready = rc == LB_OK && session->look_rc == LB_OK;
+    if (sessions->is_ready) {
+        begin(session);
+        return;
+    }
+    lb_log_limited(LB_LOG_ERROR, "import_failed", "text=\"%s\"",
+                   rc != LB_OK ? err->text : session->look_err.text);
+    lb_http_respond_error(session->starting, 503, "not_ready",
+                          "The log can't be read now.", NULL);
     session->starting = NULL;
-    session->is_looked = rc == LB_OK && session->look_rc == LB_OK;
-    if (!session->is_looked) {
-        lb_log_limited(LB_LOG_ERROR, "import_failed", "text=\"%s\"",
-                       rc != LB_OK ? err->text : session->look_err.text);
-        lb_http_respond_error(http, 503, "not_ready",
-                              "The log can't be read now.", NULL);
-        return;
-    }
-    lb_buf_init(&answer, 64);
-    lb_buf_printf(&answer, "{\"run\":%lld}", (long long)session->run);
-    lb_http_respond_json(http, 200, &answer);
-    lb_buf_deinit(&answer);
+    session->is_failed = true;
+    release(session);
 }
 
 /* Whether another import may have the place: nothing of it is under way, and
@@ -545,33 +591,51 @@ static struct import_session *find_place(struct import_sessions *sessions,
     return NULL;
 }
 
+/* Whether an import may begin: the ids are there, or may be read now. */
+static bool may_begin(const struct import_sessions *sessions)
+{
+    bool is_used = false;
+
+    for (size_t i = 0; i < IMPORT_SESSIONS; i++) {
+        is_used = is_used || sessions->sessions[i].store != NULL;
+    }
+    return sessions->is_ready || !is_used;
+}
+
 void import_session_start(struct import_sessions *sessions,
                           struct lb_http_request *http,
-                          const char *name,
-                          int64_t site)
+                          const char *name)
 {
     struct import_session *session = find_place(sessions, name);
-    struct import_store *store = import_store_new(
-        intake_settings(sessions->intake)->double_tap_window_ms);
 
-    if (session == NULL || store == NULL) {
-        import_store_free(store);
-        respond_busy(http, store == NULL
-                               ? "Out of memory."
-                               : "Too many imports run, or this one does.");
+    if (session == NULL || sessions->is_reading) {
+        respond_busy(http, "Too many imports run, or this one does.");
         return;
     }
     /* What an import that was broken off left behind. */
-    refuse_waiting(session, 409, "stopped", "The import begins anew.");
-    import_store_free(session->store);
-    memset(session, 0, sizeof(*session));
-    (void)snprintf(session->name, sizeof(session->name), "%s", name);
     session->sessions = sessions;
+    refuse_waiting(session, 409, "stopped", "The import begins anew.");
+    release(session);
+    memset(session, 0, sizeof(*session));
+    session->sessions = sessions;
+    if (may_begin(sessions)) {
+        session->store = import_store_new(
+            &sessions->ids,
+            intake_settings(sessions->intake)->double_tap_window_ms);
+    }
+    if (session->store == NULL) {
+        respond_busy(http, "Another import ends, or memory is short.");
+        return;
+    }
+    (void)snprintf(session->name, sizeof(session->name), "%s", name);
     session->run = ++sessions->run_count;
-    session->store = store;
     session->starting = http;
-    session->site = site;
     session->used_at_ms = lb_clock_mono_ms();
+    if (sessions->is_ready) {
+        begin(session);
+        return;
+    }
+    sessions->is_reading = true;
     session->look.run = run_look;
     session->look.done = done_look;
     pool_submit(sessions->parts.readers, &session->look);

@@ -25,12 +25,11 @@ void import_sessions_free(struct import_sessions *sessions);
 
 bool import_session_is_name(const char *name); /* NULL is none */
 
-/* Begins a run of an import: reads the ids of the log, of one site or, with 0,
- * of all, then answers. */
+/* Begins a run of an import: the ids of the log are read unless they are there
+ * for another, then it answers with the number of the run. */
 void import_session_start(struct import_sessions *sessions,
                           struct lb_http_request *http,
-                          const char *name,
-                          int64_t site);
+                          const char *name);
 
 /* Where a request stands: its number in the run, from 0. */
 struct import_place {

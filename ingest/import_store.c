@@ -6,7 +6,8 @@
 
 #define PIECE_ENTRIES 262144 /* a fraction of a second's reading */
 
-struct import_store *import_store_new(int64_t double_tap_window_ms)
+struct import_store *import_store_new(struct import_ids *ids,
+                                      int64_t double_tap_window_ms)
 {
     struct import_store *store = calloc(1, sizeof(*store));
 
@@ -15,7 +16,7 @@ struct import_store *import_store_new(int64_t double_tap_window_ms)
     }
     store->decide = decide_new(double_tap_window_ms);
     store->burst = burst_new();
-    id_set_init(&store->known);
+    store->ids = ids;
     if (store->decide == NULL || store->burst == NULL) {
         import_store_free(store);
         return NULL;
@@ -28,37 +29,34 @@ void import_store_free(struct import_store *store)
     if (store != NULL) {
         decide_free(store->decide);
         burst_free(store->burst);
-        id_set_deinit(&store->known);
         free(store);
     }
 }
 
-enum lb_err import_store_read_piece(struct import_store *store,
-                                    struct db *db,
-                                    int64_t site,
-                                    bool *is_over_out,
-                                    struct lb_error *err)
+enum lb_err import_ids_read_piece(struct import_ids *ids,
+                                  struct db *db,
+                                  bool *is_over_out,
+                                  struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_IMPORT_IDS);
-    int64_t upto_seq = store->read_seq + PIECE_ENTRIES;
+    int64_t upto_seq = ids->read_seq + PIECE_ENTRIES;
     int64_t next_seq = 1;
     bool has_row = false;
     enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, store->read_seq);
+        (void)sqlite3_bind_int64(stmt, 1, ids->read_seq);
         (void)sqlite3_bind_int64(stmt, 2, upto_seq);
-        (void)sqlite3_bind_int64(stmt, 3, site);
     }
     while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
            has_row) {
-        if (id_set_add(&store->known, (uint64_t)sqlite3_column_int64(stmt, 0),
+        if (id_set_add(&ids->known, (uint64_t)sqlite3_column_int64(stmt, 0),
                        false) != LB_OK) {
             (void)sqlite3_reset(stmt);
             rc = lb_err_set(err, LB_ENOMEM, "out of memory");
         }
     }
-    store->read_seq = upto_seq;
+    ids->read_seq = upto_seq;
     *is_over_out = upto_seq + 1 >= next_seq;
     return rc;
 }

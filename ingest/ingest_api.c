@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "ingest/answer_store.h"
 #include "ingest/batch.h"
 
 #define INLINE_BYTES                                                           \
@@ -95,7 +96,7 @@ static void respond_fault(struct ingest_request *request)
 static enum lb_err
 keep_answer(struct ingest_request *request, struct db *db, struct lb_error *err)
 {
-    struct event_answer answer = {
+    struct answer answer = {
         request->token, "/v1/events", request->key, {0}, 0, NULL};
     struct lb_buf text;
     enum lb_err rc;
@@ -104,7 +105,7 @@ keep_answer(struct ingest_request *request, struct db *db, struct lb_error *err)
     memcpy(answer.body_hash, request->body_hash, sizeof(answer.body_hash));
     answer.status = batch_answer(&request->batch, &text);
     answer.text = lb_buf_text(&text);
-    rc = event_store_keep_answer(db, &answer, err);
+    rc = answer_store_keep(db, &answer, err);
     lb_buf_deinit(&text);
     return rc;
 }
@@ -113,7 +114,7 @@ keep_answer(struct ingest_request *request, struct db *db, struct lb_error *err)
 static enum lb_err
 find_answer(struct ingest_request *request, struct db *db, struct lb_error *err)
 {
-    struct event_answer answer = {
+    struct answer answer = {
         request->token, "/v1/events", request->key, {0}, 0, NULL};
     bool is_same = false;
     enum lb_err rc;
@@ -121,7 +122,7 @@ find_answer(struct ingest_request *request, struct db *db, struct lb_error *err)
     free(request->stored);
     request->stored = NULL;
     memcpy(answer.body_hash, request->body_hash, sizeof(answer.body_hash));
-    rc = event_store_find_answer(db, &answer, &is_same, &request->stored, err);
+    rc = answer_store_find(db, &answer, &is_same, &request->stored, err);
     request->stored_status = answer.status;
     request->is_mismatch = rc == LB_EEXIST && !is_same;
     return rc;

@@ -1,2 +1,2 @@
--- event_expire_answers: ?1 time; no columns; event_store.c
+-- event_expire_answers: ?1 time; no columns; answer_store.c
 DELETE FROM idempotency WHERE created < ?1

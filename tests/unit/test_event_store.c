@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "ingest/answer_store.h"
 #include "ingest/event_store.h"
 #include "ingest/import_store.h"
 #include "sql/log_store.h"
@@ -306,7 +307,8 @@ static void one_bad_job_of_a_group_harms_no_other(void **state)
 static void an_import_decides_by_itself(void **state)
 {
     struct ingest_world *world = *state;
-    struct import_store *import = import_store_new(10000);
+    struct import_ids ids = {.read_seq = 0};
+    struct import_store *import = import_store_new(&ids, 10000);
     struct request request;
     struct entry live;
 
@@ -326,11 +328,11 @@ static void an_import_decides_by_itself(void **state)
     (void)send_one(world, CLICK("c") "}", &live);
     assert_false(live.is_orphan);
     import_store_free(import);
+    id_set_deinit(&ids.known);
 }
 
 struct reading {
-    struct import_store *import;
-    int64_t site;
+    struct import_ids *ids;
     bool is_over;
 };
 
@@ -338,22 +340,27 @@ static enum lb_err read_piece(void *ctx, struct db *db, struct lb_error *err)
 {
     struct reading *reading = ctx;
 
-    return import_store_read_piece(reading->import, db, reading->site,
-                                   &reading->is_over, err);
+    return import_ids_read_piece(reading->ids, db, &reading->is_over, err);
 }
 
-/* An import that knows the ids of the log, of one site or with NULL of all. */
-static struct import_store *begin_import(struct ingest_world *world,
-                                         const char *site)
+/* An import that knows the ids of the log. */
+static struct import_store *begin_import(struct ingest_world *world)
 {
-    struct reading reading = {import_store_new(10000), 0, false};
+    struct reading reading = {calloc(1, sizeof(struct import_ids)), false};
+    struct import_store *import = import_store_new(reading.ids, 10000);
 
-    assert_non_null(reading.import);
-    reading.site = site == NULL ? 0 : ingest_world_site(world, site)->number;
+    assert_non_null(import);
     while (!reading.is_over) {
         assert_int_equal(ingest_world_run(world, read_piece, &reading), LB_OK);
     }
-    return reading.import;
+    return import;
+}
+
+static void end_import(struct import_store *import)
+{
+    id_set_deinit(&import->ids->known);
+    free(import->ids);
+    import_store_free(import);
 }
 
 static void an_import_skips_what_the_log_has_and_what_it_appended(void **state)
@@ -364,7 +371,7 @@ static void an_import_skips_what_the_log_has_and_what_it_appended(void **state)
     struct request request;
 
     (void)send_one(world, VIEW("old") "}", NULL);
-    import = begin_import(world, NULL);
+    import = begin_import(world);
     (void)send_one(world, VIEW("meanwhile") "}", NULL);
     request_init(&request, world);
     request.import = import;
@@ -377,25 +384,7 @@ static void an_import_skips_what_the_log_has_and_what_it_appended(void **state)
         assert_int_equal(request.is_duplicate[i], wanted[i]);
     }
     request_deinit(&request);
-    import_store_free(import);
-}
-
-static void an_import_may_know_one_site_alone(void **state)
-{
-    struct ingest_world *world = *state;
-    struct import_store *import;
-    uint64_t hash;
-    const uint8_t *key = event_store_id_key(world->store);
-
-    (void)send_one(world, VIEW("old") "}", NULL);
-    hash = event_id_hash(key, ingest_world_site(world, "alice.bio")->number,
-                         "old");
-    import = begin_import(world, "bob.bio");
-    assert_int_equal(id_set_meet(&import->known, hash), ID_SET_NEW);
-    import_store_free(import);
-    import = begin_import(world, "alice.bio");
-    assert_int_equal(id_set_meet(&import->known, hash), ID_SET_KNOWN);
-    import_store_free(import);
+    end_import(import);
 }
 
 /* A view from a campaign, a click 1 s later, one more on the same link 1 s
@@ -415,14 +404,14 @@ static void an_import_cut_short_decides_as_if_it_were_whole(void **state)
     struct request request;
 
     request_init(&request, world);
-    request.import = begin_import(world, NULL);
+    request.import = begin_import(world);
     add_visit(&request);
     request.count = 2;
     assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
-    import_store_free(request.import);
+    end_import(request.import);
     request_deinit(&request);
     request_init(&request, world);
-    request.import = begin_import(world, NULL);
+    request.import = begin_import(world);
     add_visit(&request);
     assert_int_equal(ingest_world_run(world, append, &request), LB_OK);
     last = &request.events[2]->entry;
@@ -433,7 +422,7 @@ static void an_import_cut_short_decides_as_if_it_were_whole(void **state)
     assert_true(last->is_double_tap);
     assert_false(last->is_orphan);
     assert_string_equal(last->text[ENTRY_TEXT_UTM_SOURCE], "news");
-    import_store_free(request.import);
+    end_import(request.import);
     request_deinit(&request);
 }
 
@@ -520,7 +509,7 @@ static void assert_latest(struct ingest_world *world, const char *reason)
 }
 
 struct keeping {
-    struct event_answer answer;
+    struct answer answer;
     bool is_same;
     char *text;
     enum lb_err found;
@@ -528,15 +517,15 @@ struct keeping {
 
 static enum lb_err keep(void *ctx, struct db *db, struct lb_error *err)
 {
-    return event_store_keep_answer(db, &((struct keeping *)ctx)->answer, err);
+    return answer_store_keep(db, &((struct keeping *)ctx)->answer, err);
 }
 
 static enum lb_err look(void *ctx, struct db *db, struct lb_error *err)
 {
     struct keeping *keeping = ctx;
 
-    keeping->found = event_store_find_answer(
-        db, &keeping->answer, &keeping->is_same, &keeping->text, err);
+    keeping->found = answer_store_find(db, &keeping->answer, &keeping->is_same,
+                                       &keeping->text, err);
     return LB_OK;
 }
 
@@ -662,7 +651,6 @@ int main(void)
         TEST(a_burst_is_decided_at_append),
         TEST(an_import_decides_by_itself),
         TEST(an_import_skips_what_the_log_has_and_what_it_appended),
-        TEST(an_import_may_know_one_site_alone),
         TEST(an_import_cut_short_decides_as_if_it_were_whole),
         TEST(an_answer_is_kept_for_24_hours_for_its_token_and_body),
         TEST(a_restart_knows_ids_and_the_last_half_hour),
