@@ -4,7 +4,8 @@
 
 Single-event POST /v1/events, each acknowledged after its fsync, against nginx's `return 204`
 on the same POSTs, at 64 and 256 connections; NDJSON batches of 1,000 sustained; a lonely
-event; resident memory.  Everything is switched on: tokens, deduplication, inheritance,
+event; resident memory, idle with the demo data and at most in each phase; the processor time of
+an event, which other work on the machine changes least.  Everything is switched on: tokens, deduplication, inheritance,
 visitors, places of addresses (country database), devices and classes of real visitors' user
 agents, bursts, rollups, rules of three kinds.  The settings are the shipped ones."""
 import argparse
@@ -57,9 +58,25 @@ def wrk(port, connections, seconds, token):
     return {row[0]: float(row[1]) for row in rows if len(row) == 2 and row[0] in ("p50_ms", "p99_ms", "rate", "bad")}
 
 
-def rss_mb(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return {key: int(text.split(f"Vm{key}:")[1].split()[0]) / 1024 for key in ("RSS", "HWM")}
+class Phase:
+    """What the service takes while something is measured: memory at most, processor time."""
+
+    def __init__(self, bell):
+        self.bell, self.pid = bell, bell.process.pid
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak begins anew
+        self.ids, self.cpu_s = self.now()
+
+    def now(self):
+        ids = self.bell.metric("linkbell_dedupe_ids") + self.bell.metric("linkbell_dedupe_evicted_total")
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return ids, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def __str__(self):
+        ids, cpu_s = self.now()
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        resident, peak = (int(text.split(f"Vm{key}:")[1].split()[0]) / 1024 for key in ("RSS", "HWM"))
+        used = f"{(cpu_s - self.cpu_s) / (ids - self.ids) * 1e6:.1f} us of a processor an event, " if ids > self.ids else ""
+        return f"{used}resident {resident:.0f} MB, at most {peak:.0f} MB"
 
 
 class Batches(threading.Thread):
@@ -104,15 +121,16 @@ class Batches(threading.Thread):
 def singles(bell, nginx_port, seconds):
     for connections in (64, 256):
         peer = wrk(nginx_port, connections, seconds, bell.token)
+        phase = Phase(bell)
         ours = wrk(bell.port, connections, seconds, bell.token)
         print(f"single POSTs, {connections} connections: linkbell {ours['rate']:.0f}/s, nginx {peer['rate']:.0f}/s, "
               f"ratio {ours['rate'] / peer['rate']:.2f}, p50 {ours['p50_ms']:.2f} ms, p99 {ours['p99_ms']:.2f} ms, "
-              f"refused {ours['bad']:.0f}, resident {rss_mb(bell.process.pid)['RSS']:.0f} MB")
+              f"refused {ours['bad']:.0f}, {phase}")
 
 
 def batches(bell, seconds):
     began = time.monotonic()
-    before = bell.metric("linkbell_dedupe_ids")
+    phase = Phase(bell)
     threads = [Batches(bell, n, began + seconds) for n in range(2)]
     for thread in threads:
         thread.start()
@@ -122,11 +140,10 @@ def batches(bell, seconds):
         time.sleep(1)
     sent = sum(thread.sent for thread in threads)
     took = time.monotonic() - began
-    memory = rss_mb(bell.process.pid)
     print(f"NDJSON batches of 1,000: {sent / took:.0f} events/s over {took:.0f} s, {sent} distinct ids "
-          f"({bell.metric('linkbell_dedupe_ids') - before:.0f} more remembered), {ROUNDS * 1000} visitors, {SITES} sites, "
+          f"({bell.metric('linkbell_dedupe_ids'):.0f} remembered), {ROUNDS * 1000} visitors, {SITES} sites, "
           f"{bell.totals('*', 'views')['views']} views of people, "
-          f"rollups at most {worst:.2f} s behind, resident {memory['RSS']:.0f} MB, peak {memory['HWM']:.0f} MB")
+          f"rollups at most {worst:.2f} s behind, {phase}")
 
 
 def lonely(bell):
@@ -140,6 +157,21 @@ def lonely(bell):
     print(f"a lonely event: p50 {times[100]:.2f} ms, p99 {times[197]:.2f} ms")
 
 
+def idle_with_demo():
+    """What ./start leaves: the demo configuration and its clicks, served."""
+    bell = Linkbell((HERE.parents[1] / "docs/demo.yaml").read_text(),
+                    {"LINKBELL_DEMO_SLACK_URL": "http://127.0.0.1:9/services/demo"})
+    with bell:
+        bell.run("apply", str(bell.config))
+        bell.run("import", "--site", "demo.bio", "--format", "bitly", "--shift", "now",
+                 str(HERE.parent / "data/bitly-1usagov-20120316.ndjson.gz"))
+        bell.run("geo", "build", str(bell.data / "geo.mmdb"))
+        bell.ready("--listen", "127.0.0.1:0")
+        clicks = bell.totals("demo.bio", "clicks_raw")["clicks_raw"]
+        time.sleep(2)
+        print(f"idle with the demo data ({clicks} clicks): {Phase(bell)}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=15)
@@ -149,6 +181,7 @@ def main():
     port = free_port()
     config = pathlib.Path(folder, "nginx.conf")
     config.write_text(NGINX.format(dir=folder, port=port))
+    idle_with_demo()
     nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(config), "-p", folder])
     try:
         with Linkbell(CONFIG) as bell:
@@ -156,7 +189,7 @@ def main():
             bell.run("geo", "build", str(bell.data / "geo.mmdb"))
             wait_for(lambda: b'"geo":"ok"' in bell.get("/readyz").body, "the country database")
             wait_for(lambda: os.path.exists(f"{folder}/pid"), "nginx")
-            print(f"idle: resident {rss_mb(bell.process.pid)['RSS']:.0f} MB")
+            print(f"idle without data: {Phase(bell)}")
             lonely(bell)
             singles(bell, port, options.seconds)
             batches(bell, options.batch_seconds)
