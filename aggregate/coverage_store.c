@@ -108,23 +108,22 @@ static size_t find_bucket(const struct coverage_store_list *list,
 }
 
 enum lb_err coverage_store_read(struct db *db,
-                                const int64_t *sites,
-                                size_t site_count,
-                                int64_t from_at_ms,
-                                int64_t to_at_ms,
+                                const struct coverage_store_question *question,
                                 struct coverage_store_list *list_out,
                                 struct lb_error *err)
 {
+    int64_t first = rollup_bucket(question->from_at_ms);
+    int64_t end = rollup_bucket(question->to_at_ms - 1) + 1;
     enum lb_err rc = LB_OK;
 
     *list_out = (struct coverage_store_list){NULL, 0, 0};
-    for (size_t i = 0; i < site_count && from_at_ms < to_at_ms && rc == LB_OK;
+    for (size_t i = 0; i < question->site_count &&
+                       question->from_at_ms < question->to_at_ms && rc == LB_OK;
          i++) {
-        const struct coverage_store_row from = {
-            sites[i], rollup_bucket(from_at_ms), COVERAGE_COMPLETE};
+        const struct coverage_store_row from = {question->sites[i], first,
+                                                COVERAGE_COMPLETE};
 
-        rc =
-            read_site(db, from, rollup_bucket(to_at_ms - 1) + 1, list_out, err);
+        rc = read_site(db, from, end, list_out, err);
     }
     if (rc == LB_OK && list_out->count > 0) {
         qsort(list_out->rows, list_out->count, sizeof(*list_out->rows),

@@ -31,13 +31,17 @@ struct coverage_store_list {
     size_t cap;
 };
 
-/* from <= t < to; deinit *list_out in any case. */
+struct coverage_store_question {
+    const int64_t *sites; /* borrowed */
+    size_t site_count;
+    int64_t from_at_ms; /* from <= t < to */
+    int64_t to_at_ms;
+};
+
+/* Deinit *list_out in any case. */
 LB_MUST_CHECK enum lb_err
 coverage_store_read(struct db *db,
-                    const int64_t *sites,
-                    size_t site_count,
-                    int64_t from_at_ms,
-                    int64_t to_at_ms,
+                    const struct coverage_store_question *question,
                     struct coverage_store_list *list_out,
                     struct lb_error *err);
 void coverage_store_deinit(struct coverage_store_list *list);

@@ -395,12 +395,12 @@ static enum lb_err read_coverage(struct stats_request *request,
                                  const struct query_result *result)
 {
     const struct query *query = &request->params.query;
-    int64_t end_ms = query->to_at_ms <= request->as_of_ms
-                         ? query->to_at_ms
-                         : request->as_of_ms + 1;
+    const struct coverage_store_question question = {
+        query->sites, query->site_count, result->from_at_ms,
+        query->to_at_ms <= request->as_of_ms ? query->to_at_ms
+                                             : request->as_of_ms + 1};
 
-    return coverage_store_read(db, query->sites, query->site_count,
-                               result->from_at_ms, end_ms, &request->coverage,
+    return coverage_store_read(db, &question, &request->coverage,
                                &request->err);
 }
 

@@ -249,6 +249,26 @@ static enum lb_err raise_told(struct system_alert *alert,
 
 /* --- the consumer --------------------------------------------------------- */
 
+static enum lb_err tell(struct system_alert *alert,
+                        struct db *db,
+                        const struct entry *entry,
+                        struct lb_error *err)
+{
+    struct told told;
+    enum lb_err rc = LB_OK;
+    cJSON *json;
+
+    if (entry->kind != ENTRY_NOTICE || entry->data == NULL) {
+        return LB_OK;
+    }
+    json = cJSON_Parse(entry->data);
+    if (read_told(json, &told)) {
+        rc = raise_told(alert, db, &told, entry->received_at_ms, err);
+    }
+    cJSON_Delete(json);
+    return rc;
+}
+
 static enum lb_err apply(void *ctx,
                          struct db *db,
                          const struct entry *const *entries,
@@ -258,16 +278,7 @@ static enum lb_err apply(void *ctx,
     enum lb_err rc = LB_OK;
 
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        if (entries[i]->kind == ENTRY_NOTICE && entries[i]->data != NULL) {
-            cJSON *json = cJSON_Parse(entries[i]->data);
-            struct told told;
-
-            if (read_told(json, &told)) {
-                rc =
-                    raise_told(ctx, db, &told, entries[i]->received_at_ms, err);
-            }
-            cJSON_Delete(json);
-        }
+        rc = tell(ctx, db, entries[i], err);
     }
     return rc;
 }

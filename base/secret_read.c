@@ -14,8 +14,8 @@ enum lb_err lb_secret_read_env(const char *name,
                                size_t out_bytes,
                                struct lb_error *err)
 {
-    const char *value = getenv(
-        name); /* NOLINT(concurrency-mt-unsafe): nothing sets the environment */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets the environment */
+    const char *value = getenv(name);
     size_t len = value == NULL ? 0 : strlen(value);
 
     out[0] = '\0';

@@ -52,7 +52,7 @@ void hook_event_make_id(const uint8_t key[16],
     lb_secret_hmac_add(&message, first, strlen(first) + 1);
     lb_secret_hmac_add(&message, bytes, len);
     lb_secret_hmac_finish(&hmac, &message, digest);
-    memcpy(out, "in_", 3);
+    (void)snprintf(out, HOOK_EVENT_ID_BYTES, "in_");
     lb_text_to_hex(digest, (HOOK_EVENT_ID_BYTES - 4) / 2, out + 3);
 }
 

@@ -183,12 +183,11 @@ write_linkmi(const cJSON *source, const cJSON *body, struct hook_events *events)
     if (event == NULL) {
         return;
     }
-    if (cJSON_IsObject(payload) && type != NULL) {
-        cJSON_ArrayForEach (item, payload) {
-            if (!put_linkmi(event, type, item, events)) {
-                events->ignored_count++;
-            }
-        }
+    if (!cJSON_IsObject(payload) || type == NULL) {
+        payload = NULL;
+    }
+    cJSON_ArrayForEach (item, payload) {
+        events->ignored_count += put_linkmi(event, type, item, events) ? 0 : 1;
     }
     hook_event_put_time(event, member(body, "timestamp"));
     hook_events_add(events, event, 0);
@@ -413,16 +412,16 @@ write_bitly(const cJSON *source, const cJSON *body, struct hook_events *events)
 /* --- the table ------------------------------------------------------------ */
 
 static const struct hook_kind kinds[] = {
-    {"linkmi", true, HOOK_SIGN_HMAC, "X-Linkmi-Signature", HOOK_SIGN_AUTO, 1000,
-     false, write_linkmi},
-    {"linkme", true, HOOK_SIGN_HMAC, "X-LinkMe-Signature", HOOK_SIGN_SHA256_HEX,
-     0, false, write_linkme},
-    {"dub", true, HOOK_SIGN_HMAC, "Dub-Signature", HOOK_SIGN_HEX, 0, false,
-     write_dub},
-    {"bitly", true, HOOK_SIGN_URL_SECRET, NULL, HOOK_SIGN_AUTO, 0, false,
-     write_bitly},
-    {"generic", false, HOOK_SIGN_NONE, NULL, HOOK_SIGN_AUTO, 0, true,
-     hook_map_write},
+    {"linkmi", write_linkmi, false, true, HOOK_SIGN_HMAC, "X-Linkmi-Signature",
+     HOOK_SIGN_AUTO, 1000},
+    {"linkme", write_linkme, false, true, HOOK_SIGN_HMAC, "X-LinkMe-Signature",
+     HOOK_SIGN_SHA256_HEX, 0},
+    {"dub", write_dub, false, true, HOOK_SIGN_HMAC, "Dub-Signature",
+     HOOK_SIGN_HEX, 0},
+    {"bitly", write_bitly, false, true, HOOK_SIGN_URL_SECRET, NULL,
+     HOOK_SIGN_AUTO, 0},
+    {"generic", hook_map_write, true, false, HOOK_SIGN_NONE, NULL,
+     HOOK_SIGN_AUTO, 0},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 

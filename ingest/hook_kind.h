@@ -4,7 +4,6 @@
 #define LINKBELL_INGEST_HOOK_KIND_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include <cjson/cJSON.h>
 
@@ -13,17 +12,17 @@
 
 struct hook_kind {
     const char *name;
+    /* Makes events of a body; source is its configuration. */
+    void (*write)(const cJSON *source,
+                  const cJSON *body,
+                  struct hook_events *events);
+    bool has_map; /* the configuration tells what makes an event */
     /* What a source of this kind need not say. */
     bool has_scheme;
     enum hook_sign_scheme scheme;
     const char *header; /* NULL: none */
     enum hook_sign_encoding encoding;
-    int64_t daily_cap; /* deliveries in 24 hours; 0: the sender has no cap */
-    bool has_map;      /* the configuration tells what makes an event */
-    /* Makes events of a body; source is its configuration. */
-    void (*write)(const cJSON *source,
-                  const cJSON *body,
-                  struct hook_events *events);
+    int daily_cap; /* deliveries in 24 hours; 0: the sender has no cap */
 };
 
 /* NULL: there is no such kind. */

@@ -57,14 +57,15 @@ find_key(const cJSON *object, const char *name, size_t len, bool *is_twice)
         return NULL;
     }
     for (item = object->child; item != NULL; item = item->next) {
-        if (strncmp(item->string, name, len) == 0 &&
-            item->string[len] == '\0') {
-            if (found != NULL) {
-                *is_twice = true;
-                return NULL;
-            }
-            found = item;
+        if (strncmp(item->string, name, len) != 0 ||
+            item->string[len] != '\0') {
+            continue;
         }
+        if (found != NULL) {
+            *is_twice = true;
+            return NULL;
+        }
+        found = item;
     }
     return found;
 }

@@ -75,10 +75,11 @@ static enum lb_err ask(void *ctx, struct db *db, struct lb_error *err)
 {
     struct told *told = ctx;
 
+    const struct coverage_store_question question = {
+        told->sites, told->site_count, told->from_at_ms, told->to_at_ms};
+
     coverage_store_deinit(&told->list);
-    return coverage_store_read(db, told->sites, told->site_count,
-                               told->from_at_ms, told->to_at_ms, &told->list,
-                               err);
+    return coverage_store_read(db, &question, &told->list, err);
 }
 
 static void tell(struct told *told,
