@@ -225,6 +225,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
 
 static enum lb_err build(struct service *service, struct lb_error *err)
 {
+    struct deliver_parts outgoing;
     struct lb_http_server_limits limits =
         lb_http_server_limits_of(&service->config);
     struct lb_http_server_hooks hooks = health_hooks();
@@ -262,9 +263,10 @@ static enum lb_err build(struct service *service, struct lb_error *err)
                      : rc;
     rc = rc == LB_OK ? build_routes(service, err) : rc;
     if (rc == LB_OK && !service->is_embedded) {
-        rc = deliver_new(&service->loop, service->writer, service->readers,
-                         service->holder, &service->config, &service->deliver,
-                         err);
+        outgoing = (struct deliver_parts){service->writer, service->readers,
+                                          service->holder};
+        rc = deliver_new(&service->loop, &outgoing, &service->config,
+                         &service->deliver, err);
         if (rc == LB_OK) {
             engine_set_wake(service->engine, deliver_wake, service->deliver);
             system_alert_set_wake(service->system, deliver_wake,

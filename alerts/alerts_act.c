@@ -188,8 +188,9 @@ static const char *read_body(struct act *act, const cJSON *body)
         (!cJSON_IsString(note) || strlen(note->valuestring) > NOTE_BYTES)) {
         return "note";
     }
-    (void)snprintf(act->note, sizeof(act->note), "%s",
-                   cJSON_IsString(note) ? note->valuestring : "");
+    if (note != NULL && cJSON_IsString(note)) {
+        (void)snprintf(act->note, sizeof(act->note), "%s", note->valuestring);
+    }
     return NULL;
 }
 

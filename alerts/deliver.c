@@ -71,6 +71,13 @@ struct read_job {
 
 static void start_reading(struct deliver *deliver);
 
+static void release_attempt(struct attempt *attempt)
+{
+    catalog_unref(attempt->catalog);
+    free(attempt->delivery.body);
+    free(attempt);
+}
+
 static void free_attempt(struct attempt *attempt)
 {
     struct attempt **at = &attempt->deliver->attempts;
@@ -82,9 +89,7 @@ static void free_attempt(struct attempt *attempt)
         *at = attempt->next;
         attempt->deliver->attempt_count--;
     }
-    catalog_unref(attempt->catalog);
-    free(attempt->delivery.body);
-    free(attempt);
+    release_attempt(attempt);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -237,6 +242,7 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
 
 static void send_attempt(struct attempt *attempt)
 {
+    struct deliver_curl_request request;
     struct destination_message message = {attempt->delivery.message,
                                           attempt->delivery.body,
                                           lb_clock_wall_ms() / LB_MS_PER_S};
@@ -251,12 +257,13 @@ static void send_attempt(struct attempt *attempt)
     rc = attempt->destination.type->render(&attempt->destination, &message,
                                            &body, &headers, &err);
     attempt->request_bytes = (int64_t)body.len;
+    request =
+        (struct deliver_curl_request){attempt->destination.url, &headers, &body,
+                                      attempt->destination.timeout_ms};
     if (rc != LB_OK) {
         attempt->record.error = "rejected";
         record(attempt, DESTINATION_PERMANENT, 0);
-    } else if (deliver_curl_post(attempt->deliver->curl,
-                                 attempt->destination.url, &headers, &body,
-                                 attempt->destination.timeout_ms, on_result,
+    } else if (deliver_curl_post(attempt->deliver->curl, &request, on_result,
                                  attempt, &err) != LB_OK) {
         attempt->record.error = "bad_response";
         record(attempt, DESTINATION_RETRY, 0);
@@ -377,19 +384,18 @@ static void run_read(struct pool_job *job, struct db *db)
          i++) {
         const struct catalog_object *object =
             catalog_object_at(read->catalog, CATALOG_DESTINATION, i);
-        int64_t next_due_ms = INT64_MAX;
-        size_t count = 0;
+        struct outbox_due due = {.rows = read->rows + read->count,
+                                 .max = READ_EACH,
+                                 .next_due_at_ms = INT64_MAX};
 
         if (cJSON_IsFalse(
                 cJSON_GetObjectItemCaseSensitive(object->body, "enabled"))) {
             continue;
         }
-        read->rc =
-            outbox_read_due(db, object->id, now_ms, read->rows + read->count,
-                            READ_EACH, &count, &next_due_ms, &err);
-        read->count += count;
-        read->next_due_at_ms = next_due_ms < read->next_due_at_ms
-                                   ? next_due_ms
+        read->rc = outbox_read_due(db, object->id, now_ms, &due, &err);
+        read->count += due.count;
+        read->next_due_at_ms = due.next_due_at_ms < read->next_due_at_ms
+                                   ? due.next_due_at_ms
                                    : read->next_due_at_ms;
     }
 }
@@ -471,9 +477,7 @@ void deliver_wake(void *ctx)
 }
 
 enum lb_err deliver_new(uv_loop_t *loop,
-                        struct writer *writer,
-                        struct pool *readers,
-                        struct catalog_holder *holder,
+                        const struct deliver_parts *parts,
                         const struct lb_config *config,
                         struct deliver **deliver_out,
                         struct lb_error *err)
@@ -486,12 +490,12 @@ enum lb_err deliver_new(uv_loop_t *loop,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     deliver->loop = loop;
-    deliver->writer = writer;
-    deliver->readers = readers;
-    deliver->holder = holder;
+    deliver->writer = parts->writer;
+    deliver->readers = parts->readers;
+    deliver->holder = parts->holder;
     deliver->in_flight_max = (size_t)config->max_in_flight;
     deliver->jitter = config->jitter;
-    rc = outbox_reset_sending(writer_db(writer), err);
+    rc = outbox_reset_sending(writer_db(parts->writer), err);
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
     if (rc != LB_OK) {
         free(deliver);
@@ -516,11 +520,14 @@ void deliver_stop(struct deliver *deliver)
 
 void deliver_free(struct deliver *deliver)
 {
+    struct attempt *attempt;
+
     if (deliver == NULL) {
         return;
     }
-    while (deliver->attempts != NULL) {
-        free_attempt(deliver->attempts);
+    while ((attempt = deliver->attempts) != NULL) {
+        deliver->attempts = attempt->next;
+        release_attempt(attempt);
     }
     deliver_curl_free(deliver->curl);
     free(deliver);

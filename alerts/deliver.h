@@ -14,10 +14,15 @@
 
 struct deliver;
 
+/* What it works with; borrowed. */
+struct deliver_parts {
+    struct writer *writer;
+    struct pool *readers;
+    struct catalog_holder *holder;
+};
+
 LB_MUST_CHECK enum lb_err deliver_new(uv_loop_t *loop,
-                                      struct writer *writer,
-                                      struct pool *readers,
-                                      struct catalog_holder *holder,
+                                      const struct deliver_parts *parts,
                                       const struct lb_config *config,
                                       struct deliver **deliver_out,
                                       struct lb_error *err);

@@ -52,6 +52,17 @@ struct watch {
     curl_socket_t socket;
 };
 
+static void release_transfer(struct transfer *transfer)
+{
+    if (transfer->easy != NULL) {
+        (void)curl_multi_remove_handle(transfer->owner->multi, transfer->easy);
+        curl_easy_cleanup(transfer->easy);
+    }
+    curl_slist_free_all(transfer->headers);
+    free(transfer->body);
+    free(transfer);
+}
+
 static void free_transfer(struct transfer *transfer)
 {
     struct transfer **at = &transfer->owner->transfers;
@@ -62,13 +73,7 @@ static void free_transfer(struct transfer *transfer)
     if (*at == transfer) {
         *at = transfer->next;
     }
-    if (transfer->easy != NULL) {
-        (void)curl_multi_remove_handle(transfer->owner->multi, transfer->easy);
-        curl_easy_cleanup(transfer->easy);
-    }
-    curl_slist_free_all(transfer->headers);
-    free(transfer->body);
-    free(transfer);
+    release_transfer(transfer);
 }
 
 /* libcurl's codes in words that stay. */
@@ -340,10 +345,7 @@ static void set_options(struct transfer *transfer,
 }
 
 enum lb_err deliver_curl_post(struct deliver_curl *curl,
-                              const char *url,
-                              const struct lb_buf *headers,
-                              const struct lb_buf *body,
-                              int64_t timeout_ms,
+                              const struct deliver_curl_request *request,
                               deliver_curl_fn done,
                               void *ctx,
                               struct lb_error *err)
@@ -356,16 +358,17 @@ enum lb_err deliver_curl_post(struct deliver_curl *curl,
     transfer->owner = curl;
     transfer->done = done;
     transfer->ctx = ctx;
-    transfer->is_plain = strncmp(url, "https://", 8) != 0;
-    transfer->headers = make_headers(headers);
-    transfer->body = strdup(lb_buf_text(body));
+    transfer->is_plain = strncmp(request->url, "https://", 8) != 0;
+    transfer->headers = make_headers(request->headers);
+    transfer->body = strdup(lb_buf_text(request->body));
     transfer->easy = curl_easy_init();
     if (transfer->headers == NULL || transfer->body == NULL ||
         transfer->easy == NULL) {
         free_transfer(transfer);
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    set_options(transfer, url, body->len, timeout_ms);
+    set_options(transfer, request->url, request->body->len,
+                request->timeout_ms);
     transfer->next = curl->transfers;
     curl->transfers = transfer;
     if (curl_multi_add_handle(curl->multi, transfer->easy) != CURLM_OK) {
@@ -412,9 +415,12 @@ enum lb_err deliver_curl_new(uv_loop_t *loop,
 
 void deliver_curl_stop(struct deliver_curl *curl)
 {
+    struct transfer *transfer;
+
     curl->is_stopped = true;
-    while (curl->transfers != NULL) {
-        free_transfer(curl->transfers);
+    while ((transfer = curl->transfers) != NULL) {
+        curl->transfers = transfer->next;
+        release_transfer(transfer);
     }
     (void)curl_multi_cleanup(curl->multi);
     curl->multi = NULL;

@@ -37,15 +37,20 @@ LB_MUST_CHECK enum lb_err deliver_curl_new(uv_loop_t *loop,
 void deliver_curl_stop(struct deliver_curl *curl);
 void deliver_curl_free(struct deliver_curl *curl); /* after the loop ran */
 
-/* POSTs body to url with header lines (each ended by a newline).  On an error
- * done is never called. */
-LB_MUST_CHECK enum lb_err deliver_curl_post(struct deliver_curl *curl,
-                                            const char *url,
-                                            const struct lb_buf *headers,
-                                            const struct lb_buf *body,
-                                            int64_t timeout_ms,
-                                            deliver_curl_fn done,
-                                            void *ctx,
-                                            struct lb_error *err);
+/* What is sent; good for the call. */
+struct deliver_curl_request {
+    const char *url;
+    const struct lb_buf *headers; /* lines, each ended by a newline */
+    const struct lb_buf *body;
+    int64_t timeout_ms; /* of the whole attempt */
+};
+
+/* POSTs the request.  On an error done is never called. */
+LB_MUST_CHECK enum lb_err
+deliver_curl_post(struct deliver_curl *curl,
+                  const struct deliver_curl_request *request,
+                  deliver_curl_fn done,
+                  void *ctx,
+                  struct lb_error *err);
 
 #endif

@@ -33,24 +33,21 @@ static enum lb_err read_next_due(struct db *db,
 enum lb_err outbox_read_due(struct db *db,
                             const char *destination,
                             int64_t now_ms,
-                            struct outbox_delivery *out,
-                            size_t max,
-                            size_t *count_out,
-                            int64_t *next_due_out,
+                            struct outbox_due *due,
                             struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_DUE);
     bool has_row = false;
     enum lb_err rc;
 
-    *count_out = 0;
+    due->count = 0;
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, now_ms);
-        (void)sqlite3_bind_int64(stmt, 2, (int64_t)max);
+        (void)sqlite3_bind_int64(stmt, 2, (int64_t)due->max);
         db_bind_text(stmt, 3, destination);
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        struct outbox_delivery *row = &out[*count_out];
+        struct outbox_delivery *row = &due->rows[due->count];
         const char *body = (const char *)sqlite3_column_text(stmt, 3);
 
         (void)snprintf(row->id, sizeof(row->id), "%s",
@@ -62,11 +59,11 @@ enum lb_err outbox_read_due(struct db *db,
         row->body = strdup(body == NULL ? "" : body);
         row->created_at_ms = sqlite3_column_int64(stmt, 4);
         row->attempts = sqlite3_column_int64(stmt, 5);
-        (*count_out)++;
+        due->count++;
     }
-    return rc == LB_OK
-               ? read_next_due(db, destination, now_ms, next_due_out, err)
-               : rc;
+    return rc == LB_OK ? read_next_due(db, destination, now_ms,
+                                       &due->next_due_at_ms, err)
+                       : rc;
 }
 
 enum lb_err outbox_reset_sending(struct db *db, struct lb_error *err)

@@ -22,16 +22,19 @@ struct outbox_delivery {
     int64_t attempts;
 };
 
-/* Deliveries of one destination that are due at now, in order, at most max;
- * each body is to be freed.  *next_due_out: when a later one is due, INT64_MAX
- * when none waits. */
+/* What is due at one destination. */
+struct outbox_due {
+    struct outbox_delivery *rows; /* the caller's, of max places */
+    size_t max;
+    size_t count;           /* read; each body is to be freed */
+    int64_t next_due_at_ms; /* of a later one; INT64_MAX: none waits */
+};
+
+/* Fills due, in order, with the deliveries that are due at now. */
 LB_MUST_CHECK enum lb_err outbox_read_due(struct db *db,
                                           const char *destination,
                                           int64_t now_ms,
-                                          struct outbox_delivery *out,
-                                          size_t max,
-                                          size_t *count_out,
-                                          int64_t *next_due_out,
+                                          struct outbox_due *due,
                                           struct lb_error *err);
 
 /* Writer thread, inside jobs. */

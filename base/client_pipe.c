@@ -141,6 +141,20 @@ static enum lb_err finish(struct lb_client_pipe *pipe,
                             pipe->socket_path, curl_easy_strerror(code));
 }
 
+/* Takes in the answers that are there. */
+static enum lb_err finish_all(struct lb_client_pipe *pipe, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+    CURLMsg *message;
+    int left = 0;
+
+    while (rc == LB_OK &&
+           (message = curl_multi_info_read(pipe->multi, &left)) != NULL) {
+        rc = message->msg == CURLMSG_DONE ? finish(pipe, message, err) : LB_OK;
+    }
+    return rc;
+}
+
 /* Goes on until at most most requests are under way. */
 static enum lb_err
 turn(struct lb_client_pipe *pipe, size_t most, struct lb_error *err)
@@ -148,17 +162,10 @@ turn(struct lb_client_pipe *pipe, size_t most, struct lb_error *err)
     enum lb_err rc = LB_OK;
 
     while (rc == LB_OK) {
-        CURLMsg *message;
         int running = 0;
-        int left = 0;
 
         (void)curl_multi_perform(pipe->multi, &running);
-        while (rc == LB_OK &&
-               (message = curl_multi_info_read(pipe->multi, &left)) != NULL) {
-            if (message->msg == CURLMSG_DONE) {
-                rc = finish(pipe, message, err);
-            }
-        }
+        rc = finish_all(pipe, err);
         if (pipe->busy_count <= most) {
             break;
         }

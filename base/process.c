@@ -11,7 +11,7 @@
 #define SPARE_FILES 32
 #define LEAST_CONNECTIONS 8
 #define MAPPED_BYTES (128 * 1024) /* blocks from here on are mapped alone */
-#define TRIMMED_BYTES (2 * 1024 * 1024)
+#define TRIMMED_BYTES ((size_t)256 * 1024)
 
 void lb_process_prepare(void)
 {

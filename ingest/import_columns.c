@@ -185,6 +185,28 @@ static const char *undo_apostrophe(const char *cell)
                : cell;
 }
 
+/* One cell, or what stands for it in every row. */
+static enum import_verdict put_cell(const struct import_map *map,
+                                    struct import_reading *reading,
+                                    const struct import_map_column *column,
+                                    const char *cell)
+{
+    const char *value =
+        value_of(column, map->is_export ? undo_apostrophe(cell) : cell);
+
+    if (value == NULL) {
+        return IMPORT_IGNORED;
+    }
+    if (value[0] == '\0') {
+        return IMPORT_EVENT;
+    }
+    if (strcmp(column->field, "ts") == 0) {
+        return put_time(map, reading, value);
+    }
+    put_value(reading, column->field, value);
+    return IMPORT_EVENT;
+}
+
 enum import_verdict import_columns_read(const struct import_map *map,
                                         struct import_reading *reading)
 {
@@ -211,20 +233,10 @@ enum import_verdict import_columns_read(const struct import_map *map,
         const struct import_map_column *column = &map->columns[i];
         const char *cell =
             column->cell == IMPORT_MAP_CONSTANT ? "" : cells.text[column->cell];
-        const char *value =
-            value_of(column, map->is_export ? undo_apostrophe(cell) : cell);
+        enum import_verdict verdict = put_cell(map, reading, column, cell);
 
-        if (value == NULL) {
-            return IMPORT_IGNORED;
-        }
-        if (value[0] != '\0' && strcmp(column->field, "ts") == 0) {
-            enum import_verdict verdict = put_time(map, reading, value);
-
-            if (verdict != IMPORT_EVENT) {
-                return verdict;
-            }
-        } else if (value[0] != '\0') {
-            put_value(reading, column->field, value);
+        if (verdict != IMPORT_EVENT) {
+            return verdict;
         }
     }
     return import_native_settle(reading, map->is_export);

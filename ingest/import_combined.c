@@ -35,7 +35,7 @@ static unsigned month_of(const char *at)
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
     for (unsigned i = 0; i < 12; i++) {
-        if (memcmp(at, names + 3 * i, 3) == 0) {
+        if (memcmp(at, names + (size_t)3 * i, 3) == 0) {
             return i + 1;
         }
     }
@@ -139,7 +139,10 @@ static char read_escape(const char *at, size_t left, size_t *used_out)
     if (left == 1) {
         return '\\';
     }
-    return strchr("nrtbfv", at[1]) != NULL ? ' ' : at[1];
+    if (strchr("nrtbfv", at[1]) != NULL) {
+        return ' ';
+    }
+    return at[1];
 }
 
 static size_t unescape(const struct part *part, char *out)
@@ -148,12 +151,15 @@ static size_t unescape(const struct part *part, char *out)
 
     for (size_t i = 0; i < part->len;) {
         size_t step = 1;
+        char c = part->at[i];
 
-        char c = part->at[i] == '\\'
-                     ? read_escape(part->at + i, part->len - i, &step)
-                     : part->at[i];
-
-        out[used++] = (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c;
+        if (c == '\\') {
+            c = read_escape(part->at + i, part->len - i, &step);
+        }
+        if ((unsigned char)c < 0x20 || c == 0x7f) {
+            c = ' ';
+        }
+        out[used++] = c;
         i += step;
     }
     return used;
@@ -224,18 +230,17 @@ static bool read_address(const char *line,
     for (int word = 0; word < 2 && line < end; word++) {
         const char *space = memchr(line, ' ', (size_t)(end - line));
         size_t word_len = (size_t)((space == NULL ? end : space) - line);
+        char *text = word_len > ADDRESS_BYTES
+                         ? NULL
+                         : lb_arena_text(arena, line, word_len);
         struct lb_ip ip;
-        char *text;
 
-        if (word_len <= ADDRESS_BYTES) {
-            text = lb_arena_text(arena, line, word_len);
-            if (text == NULL) {
-                return false;
-            }
-            if (lb_ip_parse(text, &ip)) {
-                *address_out = text;
-                return true;
-            }
+        if (text == NULL && word_len <= ADDRESS_BYTES) {
+            return false;
+        }
+        if (text != NULL && lb_ip_parse(text, &ip)) {
+            *address_out = text;
+            return true;
         }
         line += word_len + 1;
     }

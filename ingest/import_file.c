@@ -278,18 +278,19 @@ enum lb_err import_file_next(struct import_file *file,
     enum lb_err rc = LB_OK;
 
     *has_record_out = false;
-    while (rc == LB_OK && !*has_record_out) {
+    while (rc == LB_OK) {
         if (file->is_skipping) {
             skip(file);
         } else {
             *has_record_out =
                 take(file, format, file->is_ended && !is_growing, record_out);
         }
-        if (!*has_record_out) {
-            rc = fill(file, err);
-            if (file->is_ended && (is_growing || file->text.len == file->at)) {
-                break;
-            }
+        if (*has_record_out) {
+            break;
+        }
+        rc = fill(file, err);
+        if (file->is_ended && (is_growing || file->text.len == file->at)) {
+            break;
         }
     }
     return rc;

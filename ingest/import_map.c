@@ -252,12 +252,25 @@ static enum lb_err read_time_kind(struct import_map *columns,
                : LB_OK;
 }
 
+static enum lb_err unknown_setting(const struct lb_yaml *node,
+                                   struct lb_error *err)
+{
+    static const char *const keys[] = {"columns", "delimiter", "time", "tz",
+                                       NULL};
+    const char *near = lb_yaml_suggest(node->key, keys);
+
+    return lb_err_set(err, LB_EFORMAT,
+                      "%u:%u: a map has columns, delimiter (one character), "
+                      "time and tz, not this %.40s%s%s",
+                      node->key_line, node->key_column, node->key,
+                      near == NULL ? "" : "; did you mean ",
+                      near == NULL ? "" : near);
+}
+
 static enum lb_err read_settings(struct import_map *columns,
                                  const struct lb_yaml *root,
                                  struct lb_error *err)
 {
-    static const char *const keys[] = {"columns", "delimiter", "time", "tz",
-                                       NULL};
     enum lb_err rc = LB_OK;
 
     for (const struct lb_yaml *node = root->child; node != NULL && rc == LB_OK;
@@ -273,19 +286,12 @@ static enum lb_err read_settings(struct import_map *columns,
         } else if (strcmp(node->key, "time") == 0 && is_text) {
             rc = read_time_kind(columns, node, err);
         } else if (strcmp(node->key, "tz") == 0 && is_text) {
-            rc =
-                lb_zone_find(node->text, &columns->zone, err) == LB_OK
-                    ? LB_OK
-                    : at_fault(err, node, "there is no time zone ", node->text);
+            rc = lb_zone_find(node->text, &columns->zone, err);
+            if (rc != LB_OK) {
+                rc = at_fault(err, node, "there is no time zone ", node->text);
+            }
         } else {
-            const char *near = lb_yaml_suggest(node->key, keys);
-
-            rc = lb_err_set(err, LB_EFORMAT,
-                            "%u:%u: a map has columns, delimiter (one "
-                            "character), time and tz, not this %.40s%s%s",
-                            node->key_line, node->key_column, node->key,
-                            near == NULL ? "" : "; did you mean ",
-                            near == NULL ? "" : near);
+            rc = unknown_setting(node, err);
         }
     }
     if (rc == LB_OK && lb_yaml_find(root, "columns") == NULL) {
@@ -329,14 +335,14 @@ enum lb_err import_map_new(const char *header,
 {
     struct import_map *columns = calloc(1, sizeof(*columns));
     struct lb_yaml *root = NULL;
-    enum lb_err rc =
-        columns == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
+    enum lb_err rc = LB_OK;
 
     *columns_out = NULL;
-    if (rc == LB_OK) {
-        columns->delimiter = ',';
+    if (columns == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    if (rc == LB_OK && map != NULL) {
+    columns->delimiter = ',';
+    if (map != NULL) {
         rc = lb_yaml_parse(map, strlen(map), &root, err);
         rc = rc == LB_OK ? read_settings(columns, root, err) : rc;
     }

@@ -507,7 +507,7 @@ static void run_look(struct pool_job *job, struct db *db)
                                   offsetof(struct import_session, look));
 
     session->look_rc =
-        import_ids_read_piece(&session->sessions->ids, db,
+        import_store_read_ids(&session->sessions->ids, db,
                               &session->is_look_over, &session->look_err);
 }
 

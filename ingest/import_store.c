@@ -33,7 +33,7 @@ void import_store_free(struct import_store *store)
     }
 }
 
-enum lb_err import_ids_read_piece(struct import_ids *ids,
+enum lb_err import_store_read_ids(struct import_ids *ids,
                                   struct db *db,
                                   bool *is_over_out,
                                   struct lb_error *err)

@@ -21,7 +21,7 @@ struct import_ids {
 
 /* Reads a piece of the log, inside a read transaction; *is_over_out: there is
  * no more. */
-LB_MUST_CHECK enum lb_err import_ids_read_piece(struct import_ids *ids,
+LB_MUST_CHECK enum lb_err import_store_read_ids(struct import_ids *ids,
                                                 struct db *db,
                                                 bool *is_over_out,
                                                 struct lb_error *err);

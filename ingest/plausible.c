@@ -207,10 +207,6 @@ add_domain(struct plausible *out, const struct catalog *catalog, char *domain)
             return;
         }
     }
-    if (out->site_count == PLAUSIBLE_DOMAINS) {
-        out->fault[PLAUSIBLE_DOMAIN] = "should have at most 100 item(s)";
-        return;
-    }
     out->sites[out->site_count++] = site;
 }
 
@@ -219,12 +215,18 @@ static enum lb_err add_domains(struct plausible *out,
                                const char *list,
                                struct lb_arena *arena)
 {
+    size_t count = 0;
+
     while (*list != '\0') {
         size_t len = strcspn(list, ",");
         char *domain = trim(list, len, arena);
 
         if (domain == NULL) {
             return LB_ENOMEM;
+        }
+        if (domain[0] != '\0' && count++ == PLAUSIBLE_DOMAINS) {
+            out->fault[PLAUSIBLE_DOMAIN] = "should have at most 100 item(s)";
+            return LB_OK;
         }
         if (domain[0] != '\0') {
             add_domain(out, catalog, domain);

@@ -18,7 +18,7 @@
 #include "sql/entry.h"
 
 #define PLAUSIBLE_BODY_BYTES ((size_t)64 * 1024)
-#define PLAUSIBLE_DOMAINS 100 /* an event goes to at most */
+#define PLAUSIBLE_DOMAINS 100 /* of an event; more would be work for many */
 #define PLAUSIBLE_PROPS 30
 
 enum plausible_field {

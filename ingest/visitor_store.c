@@ -92,7 +92,7 @@ static enum lb_err grow_slots(struct visitor_salt *salt)
 {
     struct visitor_salt grown = *salt;
 
-    grown.slot_count = salt->slot_count + salt->slot_count / 2 + 16;
+    grown.slot_count = salt->slot_count + salt->slot_count / 4 + 16;
     grown.slots = calloc(grown.slot_count, sizeof(*grown.slots));
     if (grown.slots == NULL) {
         return LB_ENOMEM;
@@ -509,8 +509,8 @@ static enum lb_err load_hashes(struct db *db,
         const struct visitor_salt wanted = {.number =
                                                 sqlite3_column_int64(stmt, 0)};
         const struct visitor_salt *key = &wanted;
-        struct visitor_salt **salt =
-            bsearch(&key, salts, count, sizeof(*salts), compare_numbers);
+        struct visitor_salt **salt = bsearch(
+            &key, salts, count, sizeof(struct visitor_salt *), compare_numbers);
 
         if (salt != NULL &&
             remember(*salt, (uint64_t)sqlite3_column_int64(stmt, 2),
@@ -535,7 +535,7 @@ load_all_hashes(struct db *db, struct visitor_salt *first, struct lb_error *err)
     if (count == 0) {
         return LB_OK;
     }
-    salts = calloc(count, sizeof(*salts));
+    salts = calloc(count, sizeof(struct visitor_salt *));
     if (salts == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
@@ -543,7 +543,7 @@ load_all_hashes(struct db *db, struct visitor_salt *first, struct lb_error *err)
     for (struct visitor_salt *salt = first; salt != NULL; salt = salt->next) {
         salts[count++] = salt;
     }
-    qsort(salts, count, sizeof(*salts), compare_numbers);
+    qsort(salts, count, sizeof(struct visitor_salt *), compare_numbers);
     rc = load_hashes(db, salts, count, err);
     free(salts);
     return rc;

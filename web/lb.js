@@ -85,8 +85,7 @@
     });
     if (auto.indexOf("view") >= 0) {
       history.pushState = function () { push.apply(this, arguments); view(); };
-      on("popstate", view);
-      if (hash) on("hashchange", view);
+      on("popstate", view); /* also for another fragment */
       on("pageshow", function (event) { if (event.persisted) view(true); });
       view(true);
     }

@@ -11,6 +11,7 @@ from harness import SOURCE, Linkbell, wait_for
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
 privacy: { keep_contact: [email, name, message, phone] }
+bots: { burst_per_minute: 0 }  # the tests are one visitor
 sites:
   - id: alice.bio
     timezone: UTC
@@ -42,12 +43,19 @@ class Browser(unittest.TestCase):
         text = self.bell.get("/v1/export/events?site=alice.bio").body.decode()
         return [row for row in map(json.loads, text.splitlines()) if row["seq"] > after]
 
-    def events(self, count):
+    def requests(self):
+        """What the page itself has sent so far, whether it has come or not."""
+        return [event for event in self.tab.seen("Network.requestWillBeSent")
+                if event["request"]["url"].endswith("/api/event") and event["request"]["method"] == "POST"]
+
+    def events(self, count, refused=0):
         """Exactly so many events came since the test began; the last is waited for.  A browser sends on
         several connections: what is sent quickly one after the other may come in another order."""
         wait_for(lambda: len(self.rows(self.seen)) >= count, f"{count} events: {self.rows(self.seen)}")
         rows = self.rows(self.seen)
         self.assertEqual(len(rows), count, [(row["type"], row["page"], row["name"]) for row in rows])
+        names = [json.loads(event["request"]["postData"])["n"] for event in self.requests()]
+        self.assertLessEqual(len([name for name in names if name != "engagement"]), count + refused, names)
         return rows
 
     def script(self, attributes='data-site="alice.bio"', path="/lb.js"):
@@ -229,6 +237,14 @@ class Clicks(Browser):
         self.tab.wait("location.host.startsWith('x.example')")
         view, click = self.events(2)
         self.assertEqual((click["type"], click["page"], click["visitor"]), ("click", "/", view["visitor"]))
+        self.assertEqual([event["type"] for event in self.requests()], ["Ping", "Ping"])
+
+    def test_also_where_there_are_no_beacons(self):
+        self.open("<script>navigator.sendBeacon = null</script>" + self.links())
+        self.events(1)
+        self.tab.click("#other")
+        self.tab.wait("location.host.startsWith('x.example')")
+        self.assertEqual(self.events(2)[1]["type"], "click")
 
     def test_the_middle_button_opens_a_link(self):
         self.open(self.links())
@@ -277,9 +293,11 @@ class Forms(Browser):
                             for headers, _ in self.pages.recorded))
 
     def test_what_a_form_is_called(self):
-        self.open('<form name=signup onsubmit="return false"><input type=hidden name=id value=1>'
+        # A field may be called name or id, too: the form's own are its attributes.
+        self.open('<form name=signup onsubmit="return false"><input type=hidden name=name value=1>'
                   "<input id=a type=submit></form>"
-                  '<form id=offer onsubmit="return false"><input id=b type=submit></form>'
+                  '<form id=offer onsubmit="return false"><input type=hidden name=id value=1>'
+                  "<input id=b type=submit></form>"
                   '<form onsubmit="return false"><input id=c type=submit></form>'
                   '<form data-lb-ignore onsubmit="return false"><input id=d type=submit></form>'
                   '<form onsubmit="return false"><input required><input id=e type=submit></form>')
@@ -302,7 +320,7 @@ class Calls(Browser):
         self.assertEqual(self.tab.run(call.format(name="'Newsletter'", more="{contact: {email: 'y@example.com'}}")),
                          {"status": 202})
         self.assertEqual(self.tab.run(call.format(name="'x'", more="{type: 'none'}")), {"status": 400})
-        rows = self.events(4)[1:]
+        rows = self.events(4, refused=1)[1:]
         self.assertEqual([(row["type"], row["name"], row["link"]) for row in rows],
                          [("conversion", "Sold", None), ("click", "x", "call"), ("lead", "Newsletter", None)])
         self.assertEqual((rows[0]["value"], rows[0]["props"]),
@@ -320,7 +338,7 @@ class Calls(Browser):
             "<script>window.plausible = window.plausible || function () "
             "{ (window.plausible.q = window.plausible.q || []).push(arguments) };"
             "plausible('Early', {props: {a: 1}, interactive: false})</script>")
-        self.tab.go(self.pages.url("alice.bio"))
+        self.tab.go(self.pages.url("page.example"))
         self.tab.run("new Promise(done => plausible('Newsletter', {callback: done}))")
         self.assertCountEqual([(row["type"], row["name"], row["props"]) for row in self.events(3)],
                               [("view", None, {}), ("conversion", "Early", {"a": "1"}), ("lead", "Newsletter", {})])

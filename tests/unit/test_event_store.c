@@ -340,7 +340,7 @@ static enum lb_err read_piece(void *ctx, struct db *db, struct lb_error *err)
 {
     struct reading *reading = ctx;
 
-    return import_ids_read_piece(reading->ids, db, &reading->is_over, err);
+    return import_store_read_ids(reading->ids, db, &reading->is_over, err);
 }
 
 /* An import that knows the ids of the log. */

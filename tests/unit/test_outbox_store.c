@@ -39,14 +39,11 @@ static void put_alert(struct db *db)
 
 static void read_due(struct db *db, struct outbox_delivery *out)
 {
-    size_t count = 0;
-    int64_t next_due_ms = 0;
+    struct outbox_due due = {.rows = out, .max = 1};
     struct lb_error err;
 
-    assert_int_equal(
-        outbox_read_due(db, "hook", 1000, out, 1, &count, &next_due_ms, &err),
-        LB_OK);
-    assert_int_equal(count, 1);
+    assert_int_equal(outbox_read_due(db, "hook", 1000, &due, &err), LB_OK);
+    assert_int_equal(due.count, 1);
 }
 
 static void a_delivery_is_claimed_once_and_not_from_an_old_reading(void **state)

@@ -208,30 +208,45 @@ static void an_event_goes_to_each_domain_once(void **state)
     }
 }
 
-static void more_than_100_sites_are_refused(void **state)
+static void more_than_100_domains_are_refused(void **state)
+{
+    const char *const parts[3] = {"{\"n\":\"pageview\",\"u\":\"/\",\"d\":\"",
+                                  "carol.bio,,", "alice.bio\"}"};
+    struct plausible_bench *bench = *state;
+
+    assert_memory_equal(
+        plausible_bench_read_long(bench, parts, PLAUSIBLE_DOMAINS - 1),
+        "{\"type\":", 8);
+    assert_int_equal(bench->read.site_count, 1);
+    assert_int_equal(bench->read.unknown_count, PLAUSIBLE_DOMAINS - 1);
+    assert_string_equal(
+        plausible_bench_read_long(bench, parts, PLAUSIBLE_DOMAINS),
+        "{\"errors\":{\"domain\":[\"should have at most 100 item(s)\"]}}");
+}
+
+static void as_many_sites_are_taken(void **state)
 {
     struct plausible_bench *bench = *state;
-    struct lb_buf body;
     struct lb_error err = {LB_OK, ""};
+    struct lb_buf body;
 
     assert_int_equal(db_begin(writer_db(bench->writer), &err), LB_OK);
     lb_buf_init(&body, PLAUSIBLE_BENCH_TEXT);
-    lb_buf_add_text(&body, "{" PLAUSIBLE_BENCH_PAGE ",\"d\":\"s0.bio");
-    for (int i = 0; i <= PLAUSIBLE_DOMAINS; i++) {
+    lb_buf_add_text(&body, "{\"n\":\"pageview\",\"u\":\"/\",\"d\":\"");
+    for (int i = 0; i < PLAUSIBLE_DOMAINS; i++) {
         char id[32];
 
-        (void)snprintf(id, sizeof(id), "s%d.bio", i);
+        (void)snprintf(id, sizeof(id), "s%d", i);
         (void)plausible_bench_put_site(bench, id, "{}");
-        lb_buf_printf(&body, ",%s", id);
+        lb_buf_printf(&body, "%s,", id);
     }
     lb_buf_add_text(&body, "\"}");
     assert_int_equal(db_commit(writer_db(bench->writer), &err), LB_OK);
     catalog_unref(bench->catalog);
     assert_int_equal(
         catalog_load(writer_db(bench->writer), &bench->catalog, &err), LB_OK);
-    assert_string_equal(plausible_bench_read(bench, lb_buf_text(&body)),
-                        "{\"errors\":{\"domain\":[\"should have at most 100 "
-                        "item(s)\"]}}");
+    (void)plausible_bench_read(bench, lb_buf_text(&body));
+    assert_int_equal(bench->read.site_count, PLAUSIBLE_DOMAINS);
     lb_buf_deinit(&body);
 }
 
@@ -594,7 +609,8 @@ int main(void)
         TEST(a_name_becomes_a_type),
         TEST(an_outbound_click_is_of_the_link_with_that_url),
         TEST(an_event_goes_to_each_domain_once),
-        TEST(more_than_100_sites_are_refused),
+        TEST(more_than_100_domains_are_refused),
+        TEST(as_many_sites_are_taken),
         TEST(faults_have_the_texts_of_the_dialect),
         TEST(lengths_count_characters_where_the_dialect_does),
         TEST(properties_are_texts),
