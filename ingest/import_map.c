@@ -252,6 +252,15 @@ static enum lb_err read_time_kind(struct import_map *columns,
                : LB_OK;
 }
 
+static enum lb_err read_zone(struct import_map *columns,
+                             const struct lb_yaml *node,
+                             struct lb_error *err)
+{
+    return lb_zone_find(node->text, &columns->zone, err) == LB_OK
+               ? LB_OK
+               : at_fault(err, node, "there is no time zone ", node->text);
+}
+
 static enum lb_err unknown_setting(const struct lb_yaml *node,
                                    struct lb_error *err)
 {
@@ -286,10 +295,7 @@ static enum lb_err read_settings(struct import_map *columns,
         } else if (strcmp(node->key, "time") == 0 && is_text) {
             rc = read_time_kind(columns, node, err);
         } else if (strcmp(node->key, "tz") == 0 && is_text) {
-            rc = lb_zone_find(node->text, &columns->zone, err);
-            if (rc != LB_OK) {
-                rc = at_fault(err, node, "there is no time zone ", node->text);
-            }
+            rc = read_zone(columns, node, err);
         } else {
             rc = unknown_setting(node, err);
         }
