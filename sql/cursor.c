@@ -1,6 +1,7 @@
 /* cursor.c - the stage that reads on from the cursor. */
 #include "sql/cursor.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "base/metrics.h"
 #include "sql/log_store.h"
 
-#define CONSUMER_MAX 4
+#define CONSUMER_MAX 8
 #define PIECE_ENTRIES 10000 /* read at once when catching up */
 #define PIECE_BYTES ((size_t)64 * 1024 * 1024)
 
@@ -254,9 +255,8 @@ void cursor_free(struct cursor *cursor)
 void cursor_add_consumer(struct cursor *cursor,
                          const struct cursor_consumer *consumer)
 {
-    if (cursor->consumer_count < CONSUMER_MAX) {
-        cursor->consumers[cursor->consumer_count++] = *consumer;
-    }
+    assert(cursor->consumer_count < CONSUMER_MAX);
+    cursor->consumers[cursor->consumer_count++] = *consumer;
 }
 
 static enum lb_err
