@@ -36,6 +36,12 @@ def go(bell, path, host="l.alice.bio", method="GET", **headers):
     return bell.request(method, path, headers=given, token=False)
 
 
+def stored(bell, clicks):
+    """A visitor is sent on after 50 ms at the latest, though the disk may take longer."""
+    wait_for(lambda: bell.stats("site=*&metrics=clicks_raw&traffic=all")["totals"]["clicks_raw"] == clicks,
+             f"{clicks} stored clicks")
+
+
 class Redirects(unittest.TestCase):
     def test_a_link_leads_on_and_counts(self):
         with Linkbell(CONFIG % "") as bell:
@@ -48,7 +54,7 @@ class Redirects(unittest.TestCase):
             self.assertEqual(answer.headers["Referrer-Policy"], "strict-origin-when-cross-origin")
             self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
             self.assertNotIn("Access-Control-Allow-Origin", answer.headers)
-            # A visitor who has the 302 finds the click in the next answer.
+            stored(bell, 1)
             rows = bell.stats("site=alice.bio&by=link,source,utm_source&metrics=clicks,visitors")["rows"]
             self.assertEqual(rows, [{"link": "book-call", "source": "news", "utm_source": "news", "clicks": 1, "visitors": 1}])
 
@@ -73,7 +79,7 @@ class Redirects(unittest.TestCase):
             self.assertEqual((answer.status, answer.json["error"]["code"]), (404, "ambiguous_slug"))
             for slug in ("off", "never", "..", "%2e%2e", "a/b"):
                 self.assertEqual(go(bell, f"/r/{slug}").status, 404, slug)
-            self.assertEqual(bell.stats("site=*&metrics=clicks_raw&traffic=all")["totals"]["clicks_raw"], 1)
+            stored(bell, 1)
 
     def test_no_request_chooses_where_it_goes(self):
         with Linkbell(CONFIG % "") as bell:
@@ -97,6 +103,7 @@ class Redirects(unittest.TestCase):
             go(bell, "/r/book-call", User_Agent="Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)")
             go(bell, "/r/book-call", User_Agent="curl/8.0")
             go(bell, "/r/book-call", Cookie="a=b; lb_own=1")
+            stored(bell, 6)
             rows = bell.stats("site=alice.bio&by=traffic,reason&metrics=clicks_raw&traffic=all&order=reason:asc")["rows"]
             self.assertEqual([(row["traffic"], row["reason"], row["clicks_raw"]) for row in rows], [
                 ("human", None, 1), ("bot", "head", 1), ("bot", "own", 1), ("prefetch", "prefetch", 1),
@@ -108,6 +115,7 @@ class Redirects(unittest.TestCase):
             bell.ready()
             self.assertNotIn("qr", go(bell, "/r/book-call?qr=1").headers["Location"])
             go(bell, "/r/both?qr=0", User_Agent=PEOPLE + " Other")
+            stored(bell, 2)
             rows = bell.stats("site=alice.bio&by=qr&metrics=clicks&order=qr:asc")["rows"]
             self.assertEqual(rows, [{"qr": False, "clicks": 1}, {"qr": True, "clicks": 1}])
 
