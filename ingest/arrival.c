@@ -92,6 +92,28 @@ struct event_context *arrival_context(struct arrival *arrival)
     return &arrival->context;
 }
 
+bool arrival_take_rate(struct arrival *arrival,
+                       struct lb_http_request *http,
+                       size_t count)
+{
+    return intake_take_rate(
+        arrival->intake, http, INTAKE_RATE_PER_IP,
+        sender_rate_of_client(intake_senders(arrival->intake),
+                              &arrival->context.address),
+        count);
+}
+
+/* Whose turn its events take: the token's, or else the client's. */
+static uint64_t sender_of(const struct arrival *arrival)
+{
+    const struct sender_rate *senders = intake_senders(arrival->intake);
+    const struct auth_who *who = arrival->context.who;
+
+    return who != NULL && who->token != NULL
+               ? sender_rate_of_token(senders, who->token->id)
+               : sender_rate_of_client(senders, &arrival->context.address);
+}
+
 static bool grow(struct arrival *arrival)
 {
     size_t cap = arrival->cap == 0 ? 4 : arrival->cap * 2;
@@ -177,6 +199,15 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
                               err);
 }
 
+/* A back end sends again what it was refused; a browser does not. */
+static void count_lost(const struct arrival *arrival)
+{
+    for (size_t i = 0; i < arrival->count && arrival->context.who == NULL;
+         i++) {
+        intake_count_lost(arrival->intake, arrival->events[i]);
+    }
+}
+
 static void
 finish(struct arrival *arrival, enum lb_err rc, const struct lb_error *err)
 {
@@ -185,6 +216,8 @@ finish(struct arrival *arrival, enum lb_err rc, const struct lb_error *err)
     if (rc == LB_OK) {
         intake_count(arrival->intake, arrival->events, arrival->is_duplicate,
                      arrival->count);
+    } else {
+        count_lost(arrival);
     }
     for (size_t i = 0; i < arrival->count && rc == LB_OK; i++) {
         const struct event *event = arrival->events[i];
@@ -226,12 +259,14 @@ enum lb_err arrival_submit(struct arrival *arrival,
     arrival->job.done = done_append;
     arrival->job.event_count = arrival->count;
     arrival->job.bytes = lb_arena_bytes(arrival->arena);
+    arrival->job.sender = sender_of(arrival);
     arrival->job.is_append = true;
     rc = arrival->is_duplicate == NULL
              ? lb_err_set(&arrival->job.err, LB_ELIMIT, "queue_bytes")
              : writer_submit(intake_parts(arrival->intake)->writer,
                              &arrival->job);
     if (rc != LB_OK) {
+        count_lost(arrival);
         *err = arrival->job.err;
         arrival_free(arrival);
     }

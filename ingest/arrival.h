@@ -37,6 +37,12 @@ struct lb_arena *arrival_arena(struct arrival *arrival);
 /* May be changed until the first arrival_add(). */
 struct event_context *arrival_context(struct arrival *arrival);
 
+/* Whether the client that the context names may send count events more now
+ * (limits.rate_per_ip); else 429 is answered, unless http is NULL. */
+bool arrival_take_rate(struct arrival *arrival,
+                       struct lb_http_request *http,
+                       size_t count);
+
 /* Reads an event; texts are copied.  False: refused, fault_out says why. */
 bool arrival_add(struct arrival *arrival,
                  const cJSON *json,

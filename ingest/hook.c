@@ -240,23 +240,15 @@ done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 
 /* --- after looking -------------------------------------------------------- */
 
-static bool is_within_rate(const struct hook_request *request)
+static bool takes_rate(struct hook_request *request)
 {
-    struct hook_source *source = request->source;
-    int64_t rate = request->settings.rate_per_source;
-    int64_t second = lb_clock_mono_ms() / LB_MS_PER_S;
-    int64_t sent = (int64_t)request->delivery.batch.sent_count;
+    size_t sent = request->delivery.batch.sent_count;
 
-    sent = sent == 0 ? 1 : sent;
-    if (source->second != second) {
-        source->second = second;
-        source->sent = 0;
-    }
-    if (rate > 0 && source->sent > 0 && source->sent + sent > rate) {
-        return false;
-    }
-    source->sent += sent;
-    return true;
+    request->job.sender = sender_rate_of_source(
+        intake_senders(request->api->intake), request->source->id);
+    return intake_take_rate(request->api->intake, request->http,
+                            INTAKE_RATE_PER_SOURCE, request->job.sender,
+                            sent == 0 ? 1 : sent);
 }
 
 /* The first right signature of a source tells how its sender writes it. */
@@ -316,14 +308,7 @@ static void after_look(struct hook_request *request)
 
     if (!hook_delivery_is_right(&request->delivery)) {
         reject(request);
-    } else if (!is_within_rate(request)) {
-        lb_metrics_limit_hit("rate_per_source");
-        lb_http_respond_header(request->http, "Retry-After", "1");
-        lb_http_respond_error(request->http, 429, "rate_limited",
-                              "This source sends more events a second than "
-                              "limits.rate_per_source.",
-                              NULL);
-    } else {
+    } else if (takes_rate(request)) {
         tell_encoding(request);
         is_over = !submit(request);
     }
@@ -457,6 +442,7 @@ static void handle(struct lb_http_request *http, void *ctx)
     struct hook_source_set *set = current_set(api);
     struct hook_request *request =
         set == NULL ? NULL : calloc(1, sizeof(*request));
+    struct lb_ip client = lb_client_rules_find(api->parts.clients, http);
 
     if (request == NULL) {
         lb_http_respond_error(http, 503, "overloaded", "Out of memory.", NULL);
@@ -483,6 +469,10 @@ static void handle(struct lb_http_request *http, void *ctx)
     }
     request->look.run = run_look;
     request->look.done = done_look;
+    /* Nobody knows yet whether it is the source's sender. */
+    request->look.sender =
+        sender_rate_of_client(intake_senders(api->intake), &client);
+    request->look.cost_bytes = request->delivery.proof.len;
     pool_submit(api->parts.parsers, &request->look);
 }
 

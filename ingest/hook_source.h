@@ -27,9 +27,7 @@ struct hook_source {
     enum hook_event_dedupe dedupe;
     int64_t daily_cap; /* 0: none */
     /* The loop thread's notes. */
-    int64_t second; /* of the clock that never goes back */
-    int64_t sent;   /* events in that second */
-    bool has_told;  /* the log has how its signature is written */
+    bool has_told; /* the log has how its signature is written */
 };
 
 /* Reads a source that the check found well; texts are borrowed from body.

@@ -20,19 +20,10 @@
     ((size_t)64 * 1024) /* larger bodies are parsed on the pool */
 #define KEY_BYTES 64
 #define HINT_BYTES 96
-#define RATE_SLOTS 256
-
-/* Events that a token may still send this second. */
-struct rate_slot {
-    char token[32];
-    int64_t second;
-    int64_t sent;
-};
 
 struct ingest_api {
     struct intake *intake;
     struct intake_parts parts;
-    struct rate_slot rates[RATE_SLOTS];
 };
 
 /* One request on its way: parsed here or on the pool, appended by the writer.
@@ -184,33 +175,6 @@ done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 /* --- after parsing -----------------------------------------------------------
  */
 
-static bool is_within_rate(struct ingest_request *request)
-{
-    struct ingest_api *api = request->api;
-    int64_t second = lb_clock_mono_ms() / LB_MS_PER_S;
-    struct rate_slot *slot;
-    unsigned hash = 0;
-
-    if (request->settings.rate == 0) {
-        return true;
-    }
-    for (const char *c = request->token; *c != '\0'; c++) {
-        hash = hash * 31 + (unsigned char)*c;
-    }
-    slot = &api->rates[hash % RATE_SLOTS];
-    if (slot->second != second || strcmp(slot->token, request->token) != 0) {
-        memcpy(slot->token, request->token, sizeof(slot->token));
-        slot->second = second;
-        slot->sent = 0;
-    }
-    if (slot->sent > 0 && slot->sent + (int64_t)request->batch.sent_count >
-                              request->settings.rate) {
-        return false;
-    }
-    slot->sent += (int64_t)request->batch.sent_count;
-    return true;
-}
-
 static void after_parse(struct ingest_request *request)
 {
     bool is_over = true;
@@ -218,12 +182,10 @@ static void after_parse(struct ingest_request *request)
     lb_http_request_drop_body(request->http);
     if (request->batch.status != 0) {
         respond_fault(request);
-    } else if (!is_within_rate(request)) {
-        lb_metrics_limit_hit("rate");
-        lb_http_respond_header(request->http, "Retry-After", "1");
-        lb_http_respond_error(
-            request->http, 429, "rate_limited",
-            "This token sends more events a second than limits.rate.", NULL);
+    } else if (!intake_take_rate(request->api->intake, request->http,
+                                 INTAKE_RATE, request->job.sender,
+                                 request->batch.sent_count)) {
+        is_over = true; /* 429 was answered */
     } else if (request->batch.event_count == 0 && request->key[0] == '\0') {
         respond_batch(request);
     } else {
@@ -335,6 +297,8 @@ static void fill_context(struct ingest_request *request,
     context->who = who;
     context->address = lb_client_rules_given(api->parts.clients, request->http);
     memcpy(request->token, token, strnlen(token, sizeof(request->token) - 1));
+    request->job.sender =
+        sender_rate_of_token(intake_senders(api->intake), token);
 }
 
 static void hash_keyed(const struct ingest_request *request,
@@ -400,6 +364,8 @@ static void start(struct ingest_request *request)
     }
     request->parse.run = run_parse;
     request->parse.done = done_parse;
+    request->parse.sender = request->job.sender;
+    request->parse.cost_bytes = len;
     pool_submit(request->api->parts.parsers, &request->parse);
 }
 

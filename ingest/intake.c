@@ -1,6 +1,7 @@
 /* intake.c - what every way in shares. */
 #include "ingest/intake.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,9 @@
 #include "base/metrics.h"
 #include "base/text.h"
 #include "ingest/agent_cache.h"
-#include "ingest/client_rate.h"
 #include "ingest/datacentre.h"
+#include "ingest/gap_store.h"
+#include "ingest/sender_rate.h"
 
 #define HINT_BYTES 96
 
@@ -24,7 +26,8 @@ struct intake {
     struct agent_cache *agents;    /* owned */
     struct datacentre *datacentre; /* owned */
     struct refused_store *refused; /* owned */
-    struct client_rate *rates;     /* owned */
+    struct sender_rate *senders;   /* owned */
+    struct gap_store *gaps;        /* owned */
     struct lb_metric *accepted[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicate[ENTRY_TYPE_COUNT];
     struct lb_metric *duplicates;
@@ -54,9 +57,9 @@ static void fill_settings(struct intake *intake, const struct lb_config *config)
     settings->limits.json_depth = (unsigned)config->json_depth;
     settings->is_case_kept = strcmp(config->utm_case, "keep") == 0;
     settings->text_bytes = (size_t)config->text_bytes;
-    settings->rate = config->rate;
-    settings->rate_per_source = config->rate_per_source;
-    settings->rate_per_ip = config->rate_per_ip;
+    settings->rates[INTAKE_RATE] = config->rate;
+    settings->rates[INTAKE_RATE_PER_SOURCE] = config->rate_per_source;
+    settings->rates[INTAKE_RATE_PER_IP] = config->rate_per_ip;
     settings->dedupe_window_ms = config->dedupe_window_ms;
     settings->double_tap_window_ms = config->double_tap_window_ms;
     for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
@@ -103,14 +106,17 @@ enum lb_err intake_new(const struct intake_parts *parts,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     intake->parts = *parts;
-    intake->rates = client_rate_new();
-    rc = intake->rates == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                               : agent_cache_new(&intake->agents, err);
+    intake->senders = sender_rate_new();
+    rc = intake->senders == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                                 : agent_cache_new(&intake->agents, err);
     rc = rc == LB_OK
              ? datacentre_new(config->datacentre_list, &intake->datacentre, err)
              : rc;
     rc = rc == LB_OK ? refused_store_new(parts->writer, &intake->refused, err)
                      : rc;
+    rc = rc == LB_OK
+             ? gap_store_new(parts->writer, parts->store, &intake->gaps, err)
+             : rc;
     make_metrics(intake);
     fill_settings(intake, config);
     return rc;
@@ -122,7 +128,8 @@ void intake_free(struct intake *intake)
         agent_cache_free(intake->agents);
         datacentre_free(intake->datacentre);
         refused_store_free(intake->refused);
-        client_rate_free(intake->rates);
+        gap_store_free(intake->gaps);
+        sender_rate_free(intake->senders);
         free(intake);
     }
 }
@@ -206,23 +213,43 @@ bool intake_read_encoding(const struct lb_http_request *http,
     return count == 0;
 }
 
+const struct sender_rate *intake_senders(const struct intake *intake)
+{
+    return intake->senders;
+}
+
 bool intake_take_rate(struct intake *intake,
                       struct lb_http_request *http,
-                      const struct lb_ip *client,
+                      enum intake_rate limit,
+                      uint64_t sender,
                       size_t count)
 {
-    int64_t per_second = intake->settings.rate_per_ip;
+    static const struct {
+        const char *limit;
+        const char *text;
+    } words[] = {
+        {"rate", "This token sends more events a second than limits.rate."},
+        {"rate_per_source", "This source sends more events a second than "
+                            "limits.rate_per_source."},
+        {"rate_per_ip",
+         "This address sends more events a second than limits.rate_per_ip."}};
+    int64_t per_second = intake->settings.rates[limit];
+    int64_t wait_ms = 0;
+    char wait[24];
 
-    if (per_second == 0 || client_rate_take(intake->rates, client, count,
-                                            per_second, lb_clock_mono_ms())) {
+    if (per_second == 0 ||
+        sender_rate_take(intake->senders, sender, count, per_second,
+                         lb_clock_mono_ms(), &wait_ms)) {
         return true;
     }
-    lb_metrics_limit_hit("rate_per_ip");
-    lb_http_respond_header(http, "Retry-After", "1");
-    lb_http_respond_error(
-        http, 429, "rate_limited",
-        "This address sends more events a second than limits.rate_per_ip.",
-        NULL);
+    lb_metrics_limit_hit(words[limit].limit);
+    if (http != NULL) {
+        (void)snprintf(wait, sizeof(wait), "%" PRId64,
+                       (wait_ms + LB_MS_PER_S - 1) / LB_MS_PER_S);
+        lb_http_respond_header(http, "Retry-After", wait);
+        lb_http_respond_error(http, 429, "rate_limited", words[limit].text,
+                              "Send it again after Retry-After.");
+    }
     return false;
 }
 
@@ -263,9 +290,12 @@ void intake_count(struct intake *intake,
     }
 }
 
-void intake_count_lost(struct intake *intake, enum entry_type type)
+void intake_count_lost(struct intake *intake, const struct event *event)
 {
-    lb_metrics_add(intake->lost[type], 1);
+    if (event->engagement == NULL) {
+        lb_metrics_add(intake->lost[event->entry.type], 1);
+        gap_store_note(intake->gaps, event->entry.site, lb_clock_wall_ms());
+    }
 }
 
 void intake_respond_failed(struct lb_http_request *http,

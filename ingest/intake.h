@@ -9,6 +9,7 @@
 #include "geo/geo_watch.h"
 #include "ingest/batch.h"
 #include "ingest/event_store.h"
+#include "ingest/sender_rate.h"
 #include "ingest/source.h"
 #include "ingest/visitor.h"
 #include "sql/auth.h"
@@ -38,15 +39,20 @@ struct intake_parts {
                            struct lb_error *err);
 };
 
+/* By which setting a sender's events are bounded. */
+enum intake_rate {
+    INTAKE_RATE,            /* a token: limits.rate */
+    INTAKE_RATE_PER_SOURCE, /* an inbound source */
+    INTAKE_RATE_PER_IP      /* a client address */
+};
+
 struct intake_settings {
     struct batch_limits limits;
     size_t inflight_bytes; /* bodies in memory, all together */
     bool is_case_kept;
     bool is_contact_kept[ENTRY_CONTACT_COUNT];
     size_t text_bytes;
-    int64_t rate;            /* events a second of a token; 0: any */
-    int64_t rate_per_source; /* of an inbound source; 0: any */
-    int64_t rate_per_ip;     /* of a client address; 0: any */
+    int64_t rates[INTAKE_RATE_PER_IP + 1]; /* events a second; 0: any */
     int64_t dedupe_window_ms;
     int64_t double_tap_window_ms;
 };
@@ -74,11 +80,15 @@ void intake_release(struct event_context *context);
 bool intake_read_encoding(const struct lb_http_request *http,
                           enum lb_inflate_kind *kind_out);
 
-/* Whether the client may send count events more this second
- * (limits.rate_per_ip); else 429 was answered. */
+/* For the hashes that tell senders apart. */
+const struct sender_rate *intake_senders(const struct intake *intake);
+
+/* Whether the sender may send count events more now; else the limit's hit is
+ * counted and, unless http is NULL, 429 answered. */
 bool intake_take_rate(struct intake *intake,
                       struct lb_http_request *http,
-                      const struct lb_ip *client,
+                      enum intake_rate limit,
+                      uint64_t sender,
                       size_t count);
 
 /* Counts what became of events that are durable. */
@@ -87,8 +97,9 @@ void intake_count(struct intake *intake,
                   const bool *is_duplicate,
                   size_t count);
 
-/* Counts an event whose sender was not told of its loss: a redirect goes on. */
-void intake_count_lost(struct intake *intake, enum entry_type type);
+/* Counts an event that was not stored and whose sender won't send it again: a
+ * redirect goes on, a page is left.  Its site's figures have a gap there. */
+void intake_count_lost(struct intake *intake, const struct event *event);
 
 /* 503 for an append that failed, or for a full queue (limit: the writer's
  * error, which is the limit's name); both name the remedy. */

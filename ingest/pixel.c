@@ -160,8 +160,7 @@ static void handle(struct lb_http_request *http, void *ctx)
     }
     /* The request's own referrer is the page that the image stands on. */
     arrival_context(arrival)->referrer = NULL;
-    if (!intake_take_rate(ctx, http, &arrival_context(arrival)->address, 1) ||
-        !add_event(arrival, http)) {
+    if (!arrival_take_rate(arrival, http, 1) || !add_event(arrival, http)) {
         arrival_free(arrival);
         return;
     }

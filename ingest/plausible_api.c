@@ -202,8 +202,8 @@ static bool add_events(struct plausible_request *request)
     context->is_fragment_kept = request->body.is_fragment_page;
     /* The request's own referrer is the page that the event is about. */
     context->referrer = NULL;
-    if (!intake_take_rate(request->intake, request->http, &context->address,
-                          request->body.site_count)) {
+    if (!arrival_take_rate(request->arrival, request->http,
+                           request->body.site_count)) {
         return false;
     }
     for (size_t i = 0; i < request->body.site_count && is_open; i++) {

@@ -67,10 +67,8 @@ static void on_counted(void *ctx, const struct arrival_result *result)
 {
     struct redirect *redirect = ctx;
 
+    (void)result; /* a loss is counted, and shown as a gap */
     redirect->is_counting = false;
-    if (result->rc != LB_OK) {
-        intake_count_lost(redirect->api->intake, ENTRY_CLICK);
-    }
     send_on(redirect);
     let_go(redirect);
 }
@@ -96,7 +94,8 @@ static void add_event(struct lb_http_request *http,
     lb_buf_deinit(&url);
 }
 
-/* Hands the click to the writer; false when it is lost. */
+/* Hands the click to the writer; false when it is not stored: it is lost, or
+ * the address sends too many. */
 static bool count_click(struct redirect *redirect,
                         const struct catalog_site *site,
                         const char *slug)
@@ -110,7 +109,8 @@ static bool count_click(struct redirect *redirect,
     struct lb_error err;
     bool is_read = false;
 
-    if (arrival != NULL && json != NULL) {
+    if (arrival != NULL && json != NULL &&
+        arrival_take_rate(arrival, NULL, 1)) {
         arrival_context(arrival)->is_length_free = true;
         arrival_context(arrival)->is_qr = qr != NULL && strcmp(qr, "1") == 0;
         add_event(http, site, slug, json);
@@ -236,7 +236,6 @@ static void handle(struct lb_http_request *http, void *ctx)
         redirect->later = lb_http_server_later_start(
             api->server, REDIRECT_WAIT_MS, on_late, redirect);
         if (!count_click(redirect, site, slug)) {
-            intake_count_lost(api->intake, ENTRY_CLICK);
             send_on(redirect);
             let_go(redirect);
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define THREAD_MAX 8
+#define TURN_BYTES ((size_t)64 * 1024) /* of one sender while others wait */
 
 struct worker {
     struct pool *pool;
@@ -19,8 +20,7 @@ struct pool {
     uv_mutex_t lock;
     uv_cond_t wake;
     /* By lock: */
-    struct pool_job *first;
-    struct pool_job *last;
+    struct lb_fair_queue waiting;
     struct pool_job *done_first;
     struct pool_job *done_last;
     bool is_stopping;
@@ -28,16 +28,16 @@ struct pool {
     unsigned thread_count;
 };
 
-static void
-push(struct pool_job **first, struct pool_job **last, struct pool_job *job)
+/* Under the lock: it waits to be reported. */
+static void push_done(struct pool *pool, struct pool_job *job)
 {
     job->next = NULL;
-    if (*last == NULL) {
-        *first = job;
+    if (pool->done_last == NULL) {
+        pool->done_first = job;
     } else {
-        (*last)->next = job;
+        pool->done_last->next = job;
     }
-    *last = job;
+    pool->done_last = job;
 }
 
 static void run_job(struct worker *worker, struct pool_job *job)
@@ -64,6 +64,16 @@ static void run_job(struct worker *worker, struct pool_job *job)
     db_rollback(worker->db);
 }
 
+static struct pool_job *take(struct pool *pool)
+{
+    struct lb_fair_node *node = lb_fair_queue_pop(&pool->waiting);
+
+    return node == NULL
+               ? NULL
+               : (struct pool_job *)(void *)((char *)node -
+                                             offsetof(struct pool_job, node));
+}
+
 static void worker_thread(void *arg)
 {
     struct worker *worker = arg;
@@ -72,21 +82,17 @@ static void worker_thread(void *arg)
 
     for (;;) {
         uv_mutex_lock(&pool->lock);
-        while (pool->first == NULL && !pool->is_stopping) {
+        while (pool->waiting.active == 0 && !pool->is_stopping) {
             uv_cond_wait(&pool->wake, &pool->lock);
         }
-        job = pool->first;
-        if (job != NULL) {
-            pool->first = job->next;
-            pool->last = pool->first == NULL ? NULL : pool->last;
-        }
+        job = take(pool);
         uv_mutex_unlock(&pool->lock);
         if (job == NULL) {
             break;
         }
         run_job(worker, job);
         uv_mutex_lock(&pool->lock);
-        push(&pool->done_first, &pool->done_last, job);
+        push_done(pool, job);
         uv_mutex_unlock(&pool->lock);
         (void)uv_async_send(&pool->async);
     }
@@ -126,6 +132,7 @@ enum lb_err pool_new(uv_loop_t *loop,
         free(pool);
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
+    lb_fair_queue_init(&pool->waiting, TURN_BYTES);
     pool->loop = loop;
     pool->dir = dir == NULL ? NULL : strdup(dir);
     (void)uv_async_init(loop, &pool->async, on_async);
@@ -150,8 +157,10 @@ void pool_submit(struct pool *pool, struct pool_job *job)
     job->rc = LB_OK;
     job->err.code = LB_OK;
     job->err.text[0] = '\0';
+    job->node.sender = job->sender;
+    job->node.cost = job->cost_bytes == 0 ? TURN_BYTES : job->cost_bytes;
     uv_mutex_lock(&pool->lock);
-    push(&pool->first, &pool->last, job);
+    lb_fair_queue_push(&pool->waiting, &job->node);
     uv_cond_signal(&pool->wake);
     uv_mutex_unlock(&pool->lock);
 }

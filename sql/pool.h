@@ -1,6 +1,7 @@
 /* pool.h - worker threads, each with a read-only connection when the pool has a
  * data directory (queries, exports), without one otherwise (parsing large
- * bodies).  Readers never block ingestion. */
+ * bodies).  Readers never block ingestion.  Senders take turns (fair_queue.h).
+ */
 #ifndef LINKBELL_SQL_POOL_H
 #define LINKBELL_SQL_POOL_H
 
@@ -8,6 +9,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "base/fair_queue.h"
 #include "sql/db.h"
 
 struct pool;
@@ -24,8 +26,11 @@ struct pool_job {
                  const struct lb_error *err);
     /* Any thread may set it; long work looks at it between pieces. */
     atomic_bool is_cancelled;
+    uint64_t sender;   /* whose turn it takes: a hash; 0: the service's */
+    size_t cost_bytes; /* that it works on, if that tells how long it takes */
 
     /* The pool's. */
+    struct lb_fair_node node;
     struct pool_job *next;
     enum lb_err rc;
     struct lb_error err;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "sql/disk_watch.h"
+#include "sql/writer_queue.h"
 
 #define MEMBER_MAX 16
 #define CHORE_MAX 16
@@ -24,11 +25,6 @@ struct chore {
     int64_t due_at_ms; /* monotonic */
 };
 
-struct job_list {
-    struct writer_job *first;
-    struct writer_job *last;
-};
-
 struct writer {
     struct db *db; /* owned; the writer thread's once started */
     uv_loop_t *loop;
@@ -40,11 +36,8 @@ struct writer {
     uv_mutex_t lock;
     uv_cond_t wake;
     /* By lock, from here: */
-    struct job_list live;
-    struct job_list background;
-    struct job_list reported;
-    size_t queued_events;
-    size_t queued_bytes;
+    struct writer_queue queue;
+    struct writer_list reported;
     bool is_stopping;
     struct writer_status status;
     struct writer_limits limits;
@@ -64,29 +57,6 @@ struct writer {
     struct lb_metric *commit_events;
     struct lb_metric *queue_events;
 };
-
-static void push(struct job_list *list, struct writer_job *job)
-{
-    job->next = NULL;
-    if (list->last == NULL) {
-        list->first = job;
-    } else {
-        list->last->next = job;
-    }
-    list->last = job;
-}
-
-static struct writer_job *pop(struct job_list *list)
-{
-    struct writer_job *job = list->first;
-
-    if (job != NULL) {
-        list->first = job->next;
-        list->last = list->first == NULL ? NULL : list->last;
-        job->next = NULL;
-    }
-    return job;
-}
 
 static int on_wal(void *ctx, sqlite3 *handle, const char *name, int pages)
 {
@@ -131,6 +101,7 @@ enum lb_err writer_new(uv_loop_t *loop,
         return rc;
     }
     (void)sqlite3_wal_hook(db_handle(writer->db), on_wal, writer);
+    writer_queue_init(&writer->queue);
     make_metrics(writer);
     if (uv_mutex_init(&writer->lock) != 0 || uv_cond_init(&writer->wake) != 0) {
         db_close(writer->db);
@@ -339,19 +310,18 @@ static void report(struct writer *writer, struct writer_job *jobs)
     while (jobs != NULL) {
         struct writer_job *next = jobs->next;
 
-        writer->queued_events -= jobs->event_count;
-        writer->queued_bytes -= jobs->bytes;
-        push(&writer->reported, jobs);
+        writer_queue_release(&writer->queue, jobs);
+        writer_list_push(&writer->reported, jobs);
         jobs = next;
     }
-    lb_metrics_set(writer->queue_events, (int64_t)writer->queued_events);
+    lb_metrics_set(writer->queue_events, (int64_t)writer->queue.events);
     uv_mutex_unlock(&writer->lock);
     if (writer->loop != NULL) {
         (void)uv_async_send(&writer->async);
         return;
     }
-    for (struct writer_job *job = pop(&writer->reported); job != NULL;
-         job = pop(&writer->reported)) {
+    for (struct writer_job *job = writer_list_pop(&writer->reported);
+         job != NULL; job = writer_list_pop(&writer->reported)) {
         job->done(job, job->rc, &job->err);
     }
 }
@@ -492,30 +462,6 @@ static bool run_chore(struct writer *writer, int64_t now_ms)
     return false;
 }
 
-/* Under the lock: the jobs of the next group, in order. */
-static struct writer_job *take_group(struct writer *writer,
-                                     size_t *event_count_out)
-{
-    struct job_list *from =
-        writer->live.first != NULL ? &writer->live : &writer->background;
-    struct job_list group = {NULL, NULL};
-
-    *event_count_out = 0;
-    while (from->first != NULL) {
-        if (group.first != NULL &&
-            (!from->first->is_append || !group.first->is_append ||
-             *event_count_out >= writer->limits.group_events)) {
-            break;
-        }
-        *event_count_out += from->first->event_count;
-        push(&group, pop(from));
-        if (from == &writer->background) {
-            break;
-        }
-    }
-    return group.first;
-}
-
 static bool is_behind(struct writer *writer)
 {
     return writer->derive.is_behind != NULL &&
@@ -542,12 +488,13 @@ static void writer_thread(void *arg)
         size_t event_count = 0;
 
         uv_mutex_lock(&writer->lock);
-        if (writer->live.first == NULL && writer->background.first == NULL &&
-            !writer->is_stopping && !has_more) {
+        if (writer_queue_is_empty(&writer->queue) && !writer->is_stopping &&
+            !has_more) {
             (void)uv_cond_timedwait(&writer->wake, &writer->lock,
                                     (uint64_t)IDLE_MS * 1000000);
         }
-        jobs = take_group(writer, &event_count);
+        jobs = writer_queue_take(&writer->queue, writer->limits.group_events,
+                                 &event_count);
         is_over = jobs == NULL && writer->is_stopping;
         uv_mutex_unlock(&writer->lock);
         if (jobs != NULL) {
@@ -572,7 +519,7 @@ static void on_async(uv_async_t *async)
 
     uv_mutex_lock(&writer->lock);
     job = writer->reported.first;
-    writer->reported = (struct job_list){NULL, NULL};
+    writer->reported = (struct writer_list){NULL, NULL};
     uv_mutex_unlock(&writer->lock);
     while (job != NULL) {
         struct writer_job *next = job->next;
@@ -616,26 +563,14 @@ enum lb_err writer_start(struct writer *writer, struct lb_error *err)
 
 enum lb_err writer_submit(struct writer *writer, struct writer_job *job)
 {
-    const char *full = NULL;
     bool is_later = job->is_append && writer->loop != NULL;
+    const char *full;
 
     job->rc = LB_OK;
     job->err.code = LB_OK;
     job->err.text[0] = '\0';
     uv_mutex_lock(&writer->lock);
-    if (job->event_count > 0 && writer->queued_events > 0) {
-        full = writer->queued_events + job->event_count >
-                       writer->limits.queue_events
-                   ? "queue_events"
-               : writer->queued_bytes + job->bytes > writer->limits.queue_bytes
-                   ? "queue_bytes"
-                   : NULL;
-    }
-    if (full == NULL) {
-        writer->queued_events += job->event_count;
-        writer->queued_bytes += job->bytes;
-        push(job->is_background ? &writer->background : &writer->live, job);
-    }
+    full = writer_queue_put(&writer->queue, &writer->limits, job);
     uv_mutex_unlock(&writer->lock);
     if (full == NULL && is_later) {
         writer->is_wake_due = true;
@@ -650,7 +585,7 @@ bool writer_is_awaited(struct writer *writer)
     bool is_awaited;
 
     uv_mutex_lock(&writer->lock);
-    is_awaited = writer->live.first != NULL;
+    is_awaited = writer_queue_has_live(&writer->queue);
     uv_mutex_unlock(&writer->lock);
     return is_awaited;
 }
@@ -690,7 +625,7 @@ void writer_get_status(struct writer *writer, struct writer_status *status_out)
 {
     uv_mutex_lock(&writer->lock);
     *status_out = writer->status;
-    status_out->queued_events = writer->queued_events;
-    status_out->queued_bytes = writer->queued_bytes;
+    status_out->queued_events = writer->queue.events;
+    status_out->queued_bytes = writer->queue.bytes;
     uv_mutex_unlock(&writer->lock);
 }

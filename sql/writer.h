@@ -3,7 +3,7 @@
  * cursor stage derive in the same transaction, commits (one fdatasync) and only
  * then reports each job, on the loop thread.  While a commit is under way the
  * next group gathers: the window adapts by itself, and a lonely job goes at
- * once. */
+ * once.  Senders take turns, and none fills the queue alone (fair_queue.h). */
 #ifndef LINKBELL_SQL_WRITER_H
 #define LINKBELL_SQL_WRITER_H
 
@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "base/fair_queue.h"
 #include "sql/db.h"
 
 struct writer;
@@ -34,11 +35,13 @@ struct writer_job {
                  const struct lb_error *err);
     size_t event_count; /* for the queue's limits and the metrics */
     size_t bytes;       /* memory held, likewise */
+    uint64_t sender; /* of what is appended: a hash that tells senders apart */
     bool is_append;  /* joins a group; else it gets a transaction of its own */
     bool is_outside; /* runs without a transaction, alone: a checkpoint */
     bool is_background; /* runs only while no other job waits (imports, days) */
 
     /* The writer's. */
+    struct lb_fair_node node;
     struct writer_job *next;
     enum lb_err rc;
     struct lb_error err;
@@ -107,9 +110,10 @@ void writer_set_limits(struct writer *writer,
                        const struct writer_limits *limits);
 
 /* Any thread; jobs with is_append come from the loop's own, and those of one
- * turn of the loop are handed over together.  LB_ELIMIT: the queue is full,
- * job->err.text is the limit's name (queue_events, queue_bytes), done is not
- * called. */
+ * turn of the loop are handed over together.  LB_ELIMIT: the queue is full, or
+ * too much of it is this sender's; job->err.text is the limit's name
+ * (queue_events, queue_bytes), done is not called.  While nothing waits a job
+ * is taken however large it is. */
 LB_MUST_CHECK enum lb_err writer_submit(struct writer *writer,
                                         struct writer_job *job);
 

@@ -260,8 +260,47 @@ static void other_jobs_have_transactions_of_their_own(void **state)
     submit(add_job(world, "c", LB_OK));
     start(world);
     wait_for(world, 3);
-    assert_int_equal(world->commits, 3);
-    assert_int_equal(world->jobs[2].order, 3);
+    assert_int_equal(world->commits, 2);
+    assert_int_equal(world->jobs[2].order, 2); /* with a */
+    assert_int_equal(world->jobs[1].order, 3);
+}
+
+/* Events and other jobs take turns: neither waits for all of the other. */
+static void events_and_other_jobs_take_turns(void **state)
+{
+    struct world *world = *state;
+
+    for (int i = 0; i < 3; i++) {
+        add_job(world, "own", LB_OK)->job.is_append = false;
+        submit(&world->jobs[i]);
+    }
+    submit(add_job(world, "a", LB_OK));
+    start(world);
+    wait_for(world, 4);
+    assert_true(world->jobs[3].order <= 2);
+    assert_int_equal(world->jobs[2].order, 4);
+}
+
+/* Who sends much leaves room, and a turn, for who sends little. */
+static void one_sender_holds_up_no_other(void **state)
+{
+    struct world *world = *state;
+
+    for (int i = 0; i < 8; i++) {
+        submit(add_job(world, "much", LB_OK));
+    }
+    add_job(world, "much", LB_OK);
+    assert_int_equal(writer_submit(world->writer, &world->jobs[8].job),
+                     LB_ELIMIT);
+    assert_string_equal(world->jobs[8].job.err.text, "queue_events");
+    add_job(world, "little", LB_OK)->job.sender = 1;
+    submit(&world->jobs[9]);
+    start(world);
+    wait_for(world, 9);
+    assert_int_equal(stored(world, "much"), 8);
+    assert_int_equal(stored(world, "little"), 1);
+    submit(&world->jobs[8]);
+    wait_for(world, 1);
 }
 
 static void background_waits_for_the_others(void **state)
@@ -283,9 +322,10 @@ static void a_full_queue_refuses(void **state)
     struct writer_status status;
 
     for (int i = 0; i < 10; i++) {
-        submit(add_job(world, "a", LB_OK));
+        add_job(world, "a", LB_OK)->job.sender = (uint64_t)i;
+        submit(&world->jobs[i]);
     }
-    add_job(world, "a", LB_OK);
+    add_job(world, "a", LB_OK)->job.sender = 10;
     assert_int_equal(writer_submit(world->writer, &world->jobs[10].job),
                      LB_ELIMIT);
     assert_string_equal(world->jobs[10].job.err.text, "queue_events");
@@ -556,6 +596,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(jobs_that_wait_share_a_transaction,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_job_at_fault_is_undone_alone,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(events_and_other_jobs_take_turns,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(one_sender_holds_up_no_other,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(
             other_jobs_have_transactions_of_their_own, open_world, close_world),
