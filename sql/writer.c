@@ -311,7 +311,7 @@ static void report(struct writer *writer, struct writer_job *jobs)
         struct writer_job *next = jobs->next;
 
         writer_queue_release(&writer->queue, jobs);
-        writer_list_push(&writer->reported, jobs);
+        writer_queue_list_push(&writer->reported, jobs);
         jobs = next;
     }
     lb_metrics_set(writer->queue_events, (int64_t)writer->queue.events);
@@ -320,8 +320,8 @@ static void report(struct writer *writer, struct writer_job *jobs)
         (void)uv_async_send(&writer->async);
         return;
     }
-    for (struct writer_job *job = writer_list_pop(&writer->reported);
-         job != NULL; job = writer_list_pop(&writer->reported)) {
+    for (struct writer_job *job = writer_queue_list_pop(&writer->reported);
+         job != NULL; job = writer_queue_list_pop(&writer->reported)) {
         job->done(job, job->rc, &job->err);
     }
 }

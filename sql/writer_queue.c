@@ -6,7 +6,7 @@
 #define TURN_EVENTS 500    /* of one sender while others wait */
 #define SHARED_EVENTS 2000 /* close a group for which several senders wait */
 
-void writer_list_push(struct writer_list *list, struct writer_job *job)
+void writer_queue_list_push(struct writer_list *list, struct writer_job *job)
 {
     job->next = NULL;
     if (list->last == NULL) {
@@ -17,7 +17,7 @@ void writer_list_push(struct writer_list *list, struct writer_job *job)
     list->last = job;
 }
 
-struct writer_job *writer_list_pop(struct writer_list *list)
+struct writer_job *writer_queue_list_pop(struct writer_list *list)
 {
     struct writer_job *job = list->first;
 
@@ -70,13 +70,13 @@ const char *writer_queue_put(struct writer_queue *queue,
     queue->lane_events[lane] += job->event_count;
     queue->lane_bytes[lane] += job->bytes;
     if (job->is_background) {
-        writer_list_push(&queue->background, job);
+        writer_queue_list_push(&queue->background, job);
     } else if (job->is_append) {
         job->node.sender = job->sender;
         job->node.cost = job->event_count == 0 ? 1 : job->event_count;
         lb_fair_queue_push(&queue->appends, &job->node);
     } else {
-        writer_list_push(&queue->others, job);
+        writer_queue_list_push(&queue->others, job);
     }
     return NULL;
 }
@@ -99,7 +99,7 @@ static struct writer_job *take_appends(struct writer_queue *queue,
                                           offsetof(struct writer_job, node));
 
         *event_count_out += job->event_count;
-        writer_list_push(&group, job);
+        writer_queue_list_push(&group, job);
     }
     return group.first;
 }
@@ -117,7 +117,8 @@ struct writer_job *writer_queue_take(struct writer_queue *queue,
         return take_appends(queue, group_events, event_count_out);
     }
     queue->is_others_turn = false;
-    job = writer_list_pop(has_others ? &queue->others : &queue->background);
+    job =
+        writer_queue_list_pop(has_others ? &queue->others : &queue->background);
     *event_count_out = job == NULL ? 0 : job->event_count;
     return job;
 }

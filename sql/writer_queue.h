@@ -14,8 +14,9 @@ struct writer_list {
     struct writer_job *last;
 };
 
-void writer_list_push(struct writer_list *list, struct writer_job *job);
-struct writer_job *writer_list_pop(struct writer_list *list); /* NULL: empty */
+void writer_queue_list_push(struct writer_list *list, struct writer_job *job);
+struct writer_job *
+writer_queue_list_pop(struct writer_list *list); /* NULL: empty */
 
 struct writer_queue {
     struct lb_fair_queue appends;
