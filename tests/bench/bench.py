@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).parent
 AGENTS = HERE.parent / "data/real_agents.txt"
 SITES = 20
 VISITORS = 50000
+LINKS = ', links: [{ slug: shop, title: Shop, url: "https://shop.example/" }]'
 ROUNDS = 400  # batches until a visitor comes again: fewer would be a burst, so no person's
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
@@ -38,7 +39,7 @@ rules:
   - { id: hot-lead, kind: event, match: { type: lead, utm_campaign: never }, notify: [hook] }
   - { id: partner, kind: first_seen, match: { type: view, utm_medium: partner }, key: [utm_campaign], notify: [hook] }
   - { id: flood, kind: threshold, metric: clicks, window: 1m, above: 1000000, per: [link], notify: [hook] }
-""" % "\n".join(f"  - {{ id: site-{n}.bio, timezone: Europe/Paris }}" for n in range(1, SITES + 1))
+""" % "\n".join(f"  - {{ id: site-{n}.bio, timezone: Europe/Paris{LINKS if n == 1 else ''} }}" for n in range(1, SITES + 1))
 
 NGINX = """
 worker_processes 1; daemon off; pid {dir}/pid; error_log {dir}/error.log crit;
@@ -147,14 +148,21 @@ def batches(bell, seconds):
 
 
 def lonely(bell):
-    times = []
+    """One event at a time, and one visitor on a short link, who is sent on when the click is durable."""
     connection = bell.connect()
+    events, links = [], []
     for n in range(200):
         began = time.perf_counter()
         bell.send({"type": "view", "site": "site-1.bio", "id": f"lonely-{n}"}, connection=connection)
-        times.append((time.perf_counter() - began) * 1000)
-    times.sort()
-    print(f"a lonely event: p50 {times[100]:.2f} ms, p99 {times[197]:.2f} ms")
+        events.append((time.perf_counter() - began) * 1000)
+        began = time.perf_counter()
+        answer = bell.get("/r/shop?utm_source=news", token=False, connection=connection)
+        links.append((time.perf_counter() - began) * 1000)
+        assert answer.status == 302, answer
+    events.sort()
+    links.sort()
+    print(f"a lonely event: p50 {events[100]:.2f} ms, p99 {events[197]:.2f} ms; "
+          f"a short link: p50 {links[100]:.2f} ms, p99 {links[197]:.2f} ms")
 
 
 def idle_with_demo():
