@@ -208,6 +208,12 @@ static void count_lost(const struct arrival *arrival)
     }
 }
 
+void arrival_lose(struct arrival *arrival)
+{
+    count_lost(arrival);
+    arrival_free(arrival);
+}
+
 static void
 finish(struct arrival *arrival, enum lb_err rc, const struct lb_error *err)
 {

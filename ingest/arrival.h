@@ -51,6 +51,8 @@ bool arrival_add(struct arrival *arrival,
 bool arrival_engage(struct arrival *arrival,
                     int scroll_depth,
                     int64_t attention_ms);
+/* Gives up what was added: it counts as lost (intake_count_lost).  Frees. */
+void arrival_lose(struct arrival *arrival);
 size_t arrival_count(const struct arrival *arrival);
 const struct event *arrival_event(const struct arrival *arrival, size_t index);
 

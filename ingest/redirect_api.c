@@ -94,8 +94,7 @@ static void add_event(struct lb_http_request *http,
     lb_buf_deinit(&url);
 }
 
-/* Hands the click to the writer; false when it is not stored: it is lost, or
- * the address sends too many. */
+/* Hands the click to the writer; false when it is lost, or refused. */
 static bool count_click(struct redirect *redirect,
                         const struct catalog_site *site,
                         const char *slug)
@@ -109,8 +108,7 @@ static bool count_click(struct redirect *redirect,
     struct lb_error err;
     bool is_read = false;
 
-    if (arrival != NULL && json != NULL &&
-        arrival_take_rate(arrival, NULL, 1)) {
+    if (arrival != NULL && json != NULL) {
         arrival_context(arrival)->is_length_free = true;
         arrival_context(arrival)->is_qr = qr != NULL && strcmp(qr, "1") == 0;
         add_event(http, site, slug, json);
@@ -119,6 +117,10 @@ static bool count_click(struct redirect *redirect,
     cJSON_Delete(json);
     if (!is_read) {
         arrival_free(arrival);
+        return false;
+    }
+    if (!arrival_take_rate(arrival, NULL, 1)) {
+        arrival_lose(arrival);
         return false;
     }
     redirect->is_counting = true;
