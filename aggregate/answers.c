@@ -5,12 +5,14 @@
 
 #include "aggregate/export_api.h"
 #include "aggregate/filtered_api.h"
+#include "aggregate/funnel_api.h"
 #include "aggregate/stats_api.h"
 #include "aggregate/verify.h"
 
 struct answers {
     struct stats_api *stats;
     struct filtered_api *filtered;
+    struct funnel_api *funnel;
     struct export_api *exports;
     struct verify_api *verify;
 };
@@ -38,6 +40,9 @@ enum lb_err answers_new(struct lb_http_server *server,
     rc = rc == LB_OK ? filtered_api_new(server, parts->auth, &asked, config,
                                         &answers->filtered, err)
                      : rc;
+    rc = rc == LB_OK ? funnel_api_new(server, parts->auth, &asked, config,
+                                      &answers->funnel, err)
+                     : rc;
     rc = rc == LB_OK ? export_api_new(server, parts->auth, &taken,
                                       &answers->exports, err)
                      : rc;
@@ -50,6 +55,7 @@ void answers_set_config(struct answers *answers, const struct lb_config *config)
 {
     stats_api_set_config(answers->stats, config);
     filtered_api_set_config(answers->filtered, config);
+    funnel_api_set_config(answers->funnel, config);
 }
 
 void answers_free(struct answers *answers)
@@ -58,6 +64,7 @@ void answers_free(struct answers *answers)
         verify_api_free(answers->verify);
         export_api_free(answers->exports);
         filtered_api_free(answers->filtered);
+        funnel_api_free(answers->funnel);
         stats_api_free(answers->stats);
         free(answers);
     }

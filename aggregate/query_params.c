@@ -527,6 +527,38 @@ static bool read_range(struct lb_http_request *request, struct query *query)
            refuse(request, "bad_request", err.text, NULL);
 }
 
+static bool read_filter(struct lb_http_request *request,
+                        bool is_case_kept,
+                        struct query_params *params)
+{
+    const char *filter = lb_http_request_query(request, "filter", 0);
+    char message[LB_ERROR_TEXT_BYTES + 16];
+    struct lb_error err;
+
+    if (filter != NULL &&
+        filter_parse(filter, is_case_kept, &params->filter, &err) != LB_OK) {
+        (void)snprintf(message, sizeof(message), "filter: %s", err.text);
+        return refuse(request, "bad_request", message,
+                      "Write it like: source == newsletter and not (country == "
+                      "[FR, BE])");
+    }
+    params->query.filter = params->filter;
+    return true;
+}
+
+bool query_params_read_some(struct lb_http_request *request,
+                            const char *const *known,
+                            bool is_case_kept,
+                            struct query_params *params_out)
+{
+    memset(params_out, 0, sizeof(*params_out));
+    return check_names(request, known, params_out) &&
+           query_params_sites(request, params_out) &&
+           read_traffic(request, params_out) &&
+           read_range(request, &params_out->query) &&
+           read_filter(request, is_case_kept, params_out);
+}
+
 bool query_params_read_range(struct lb_http_request *request,
                              struct query_params *params_out)
 {
@@ -544,12 +576,10 @@ bool query_params_read(struct lb_http_request *request,
                        struct query_params *params_out)
 {
     struct query *query = &params_out->query;
-    const char *filter = lb_http_request_query(request, "filter", 0);
     static const char *const known[] = {
         "site",   "metrics", "by",      "from",  "to",
         "tz",     "filter",  "traffic", "order", "limit",
         "cursor", "format",  "period",  "key",   NULL};
-    struct lb_error err;
 
     memset(params_out, 0, sizeof(*params_out));
     if (!check_names(request, known, params_out) ||
@@ -559,17 +589,7 @@ bool query_params_read(struct lb_http_request *request,
         !read_page(request, params_out) || !read_range(request, query)) {
         return false;
     }
-    if (filter != NULL && filter_parse(filter, is_case_kept,
-                                       &params_out->filter, &err) != LB_OK) {
-        char message[LB_ERROR_TEXT_BYTES + 16];
-
-        (void)snprintf(message, sizeof(message), "filter: %s", err.text);
-        return refuse(request, "bad_request", message,
-                      "Write it like: source == newsletter and not (country == "
-                      "[FR, BE])");
-    }
-    query->filter = params_out->filter;
-    return true;
+    return read_filter(request, is_case_kept, params_out);
 }
 
 void query_params_deinit(struct query_params *params)

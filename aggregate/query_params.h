@@ -28,6 +28,13 @@ struct query_params {
 bool query_params_read(struct lb_http_request *request,
                        bool is_case_kept,
                        struct query_params *params_out);
+/* The same for a route that takes the parameters known (NULL-terminated): of
+ * them site, from, to, period, tz, filter and traffic are read here, the others
+ * by the caller. */
+bool query_params_read_some(struct lb_http_request *request,
+                            const char *const *known,
+                            bool is_case_kept,
+                            struct query_params *params_out);
 /* The same for a route that takes site, from, to, period and tz alone. */
 bool query_params_read_range(struct lb_http_request *request,
                              struct query_params *params_out);
