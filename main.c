@@ -16,6 +16,7 @@
 #include "aggregate/rollup_store.h"
 #include "aggregate/verify.h"
 #include "alerts/alerts_api.h"
+#include "alerts/alerts_store.h"
 #include "alerts/deliver.h"
 #include "alerts/engine.h"
 #include "alerts/learn.h"
@@ -193,9 +194,9 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
         service->visitors, service->sources, service->clients,
         service->geo,      service->parsers, service->readers,
         service->holder,   service->dict,    rollup_store_reclass};
-    const struct answer_parts asked = {service->auth, service->readers,
+    const struct answer_parts asked = {service->auth,   service->readers,
                                        service->writer, service->cursor,
-                                       service->days};
+                                       service->days,   alerts_store_since};
     const struct alerts_parts alerts = {service->auth, service->readers,
                                         service->writer, service->cursor};
     const struct health_parts watched = {

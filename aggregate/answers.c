@@ -6,6 +6,7 @@
 #include "aggregate/export_api.h"
 #include "aggregate/filtered_api.h"
 #include "aggregate/funnel_api.h"
+#include "aggregate/live_api.h"
 #include "aggregate/stats_api.h"
 #include "aggregate/verify.h"
 
@@ -13,6 +14,7 @@ struct answers {
     struct stats_api *stats;
     struct filtered_api *filtered;
     struct funnel_api *funnel;
+    struct live_api *live;
     struct export_api *exports;
     struct verify_api *verify;
 };
@@ -43,6 +45,12 @@ enum lb_err answers_new(struct lb_http_server *server,
     rc = rc == LB_OK ? funnel_api_new(server, parts->auth, &asked, config,
                                       &answers->funnel, err)
                      : rc;
+    rc = rc == LB_OK ? live_api_new(server, parts->auth, &asked, parts->alerts,
+                                    &answers->live, err)
+                     : rc;
+    if (rc == LB_OK) {
+        live_api_set_config(answers->live, config);
+    }
     rc = rc == LB_OK ? export_api_new(server, parts->auth, &taken,
                                       &answers->exports, err)
                      : rc;
@@ -56,6 +64,7 @@ void answers_set_config(struct answers *answers, const struct lb_config *config)
     stats_api_set_config(answers->stats, config);
     filtered_api_set_config(answers->filtered, config);
     funnel_api_set_config(answers->funnel, config);
+    live_api_set_config(answers->live, config);
 }
 
 void answers_free(struct answers *answers)
@@ -65,6 +74,7 @@ void answers_free(struct answers *answers)
         export_api_free(answers->exports);
         filtered_api_free(answers->filtered);
         funnel_api_free(answers->funnel);
+        live_api_free(answers->live);
         stats_api_free(answers->stats);
         free(answers);
     }

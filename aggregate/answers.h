@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/http_server.h"
+#include "sql/alert_feed.h"
 #include "sql/auth.h"
 #include "sql/cursor.h"
 #include "sql/pool.h"
@@ -21,6 +22,7 @@ struct answer_parts {
     struct writer *writer;
     struct cursor *cursor;
     struct day_builder *days;
+    alert_feed_fn alerts;
 };
 
 /* Adds the routes to server.  On an error what was made is in *answers_out, for

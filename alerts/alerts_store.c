@@ -6,6 +6,8 @@
 
 #include "base/json.h"
 
+#define ALERT_BYTES ((size_t)256 * 1024)
+
 static const char *text_at(sqlite3_stmt *stmt, int column)
 {
     return (const char *)sqlite3_column_text(stmt, column);
@@ -113,6 +115,54 @@ static enum lb_err add_alert(struct db *db,
     rc = add_deliveries(db, text_at(stmt, 1), out, err);
     lb_buf_add_char(out, '}');
     cJSON_Delete(data);
+    return rc;
+}
+
+static enum lb_err
+find_last(struct db *db, int64_t *number_out, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_LAST);
+    bool has_row = false;
+    enum lb_err rc = db_next(db, stmt, &has_row, err);
+
+    if (has_row) {
+        *number_out = sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+enum lb_err alerts_store_since(struct db *db,
+                               const struct alert_feed *feed,
+                               int64_t *number_in_out,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+    struct lb_buf alert;
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (*number_in_out < 0) {
+        return find_last(db, number_in_out, err);
+    }
+    stmt = db_stmt(db, SQL_ALERTS_SINCE);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, *number_in_out);
+        (void)sqlite3_bind_int64(stmt, 2, ALERTS_STORE_SINCE);
+    }
+    lb_buf_init(&alert, ALERT_BYTES);
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        *number_in_out = sqlite3_column_int64(stmt, 0);
+        if (!feed->may_site(feed->ctx, text_at(stmt, 6))) {
+            continue;
+        }
+        lb_buf_clear(&alert);
+        rc = add_alert(db, stmt, &alert, err);
+        if (rc == LB_OK && !alert.is_failed) {
+            feed->add(feed->ctx, &alert);
+        }
+    }
+    lb_buf_deinit(&alert);
     return rc;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "sql/alert_feed.h"
 #include "sql/db.h"
 
 struct alerts_store_question {
@@ -38,6 +39,13 @@ alerts_store_get_alert(struct db *db,
                        const struct alerts_store_question *question,
                        struct lb_buf *out,
                        struct lb_error *err);
+/* An alert_feed_fn: oldest first, as lists have them, ALERTS_STORE_SINCE at
+ * most; those that were held back are none. */
+#define ALERTS_STORE_SINCE 100
+LB_MUST_CHECK enum lb_err alerts_store_since(struct db *db,
+                                             const struct alert_feed *feed,
+                                             int64_t *number_in_out,
+                                             struct lb_error *err);
 /* Writer thread, inside a job: notes that somebody has seen to it; the first
  * time stays. */
 LB_MUST_CHECK enum lb_err

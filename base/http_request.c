@@ -402,6 +402,11 @@ bool lb_http_request_is_gone(const struct lb_http_request *request)
     return request->conn == NULL;
 }
 
+bool lb_http_request_is_draining(const struct lb_http_request *request)
+{
+    return request->server->is_draining;
+}
+
 bool lb_http_request_is_head(const struct lb_http_request *request)
 {
     return request->is_head;

@@ -60,6 +60,8 @@ bool lb_http_request_is_local(
     const struct lb_http_request *request); /* local socket */
 bool lb_http_request_is_gone(
     const struct lb_http_request *request); /* peer left */
+/* The service is about to end: a stream without an end is to be ended. */
+bool lb_http_request_is_draining(const struct lb_http_request *request);
 bool lb_http_request_is_head(const struct lb_http_request *request);
 
 /* A handler's own data, freed with the request. */
