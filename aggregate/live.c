@@ -62,9 +62,9 @@ static void add_event(const struct live *live,
 }
 
 /* Whether one more may be told in this second. */
-static bool take_turn(struct live *live, int64_t now_ms)
+static bool take_turn(struct live *live)
 {
-    int64_t second = now_ms / LB_MS_PER_S;
+    int64_t second = lb_clock_mono_ms() / LB_MS_PER_S;
 
     if (live->second != second) {
         live->second = second;
@@ -88,8 +88,6 @@ static void add_skipped(struct live *live, struct lb_buf *out)
 enum lb_err live_read_events(struct live *live,
                              struct db *db,
                              int64_t upto_seq,
-                             int64_t now_ms,
-                             bool has_no_rate,
                              struct lb_buf *out,
                              struct lb_error *err)
 {
@@ -117,7 +115,7 @@ enum lb_err live_read_events(struct live *live,
         if (entry->traffic != ENTRY_HUMAN || entry->is_silent) {
             continue;
         }
-        if (has_no_rate || take_turn(live, now_ms)) {
+        if (live->has_no_rate || take_turn(live)) {
             add_event(live, entry, out);
         } else {
             live->skipped++;
@@ -127,6 +125,7 @@ enum lb_err live_read_events(struct live *live,
     dict_cache_free(cache);
     if (rc == LB_OK) {
         live->seq = upto_seq > live->seq ? upto_seq : live->seq;
+        live->has_no_rate = false;
         add_skipped(live, out);
     }
     return rc;

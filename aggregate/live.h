@@ -22,20 +22,19 @@ struct live {
     const struct catalog *catalog; /* borrowed */
     const int64_t *sites;          /* catalog numbers; borrowed */
     size_t site_count;
-    int64_t seq;    /* entries after it are new */
-    int64_t second; /* in which told were told, by the caller's clock */
+    int64_t seq;      /* entries after it are new */
+    bool has_no_rate; /* all are told at the next reading, as many as there are
+                       */
+    int64_t second;   /* of the monotonic clock, in which told were told */
     size_t told;
     int64_t skipped; /* entries that were not told */
 };
 
 /* Appends the events after live->seq up to upto_seq as server-sent events and
- * moves on.  now_ms is monotonic; has_no_rate: all are told, as many as there
- * are.  Entries that imports wrote are no news. */
+ * moves on.  Entries that imports wrote are no news. */
 LB_MUST_CHECK enum lb_err live_read_events(struct live *live,
                                            struct db *db,
                                            int64_t upto_seq,
-                                           int64_t now_ms,
-                                           bool has_no_rate,
                                            struct lb_buf *out,
                                            struct lb_error *err);
 

@@ -20,6 +20,7 @@
 #define LONGEST_MS LB_MS_PER_HOUR /* then the client comes again, if it may */
 #define PIECE_BYTES ((size_t)4 * 1024 * 1024)
 #define STATE_BYTES 160
+#define JSON_BYTES ((size_t)512)
 
 struct live_api {
     struct auth *auth;
@@ -39,7 +40,6 @@ struct live_stream {
     struct query_params params;
     struct live live;
     bool is_first;
-    bool is_back;   /* came with Last-Event-ID */
     bool is_behind; /* the peer has not taken the last piece */
     bool is_state_due;
     int64_t alert_number;
@@ -105,7 +105,7 @@ static enum lb_err read_state(struct live_stream *stream, struct db *db)
         return LB_OK;
     }
     memcpy(stream->state, text, sizeof(text));
-    lb_buf_init(&json, STATE_BYTES * 2);
+    lb_buf_init(&json, JSON_BYTES);
     lb_buf_add_text(&json, text);
     lb_json_add_time(&json, now_ms);
     lb_buf_add_char(&json, '}');
@@ -121,14 +121,12 @@ static void run(struct pool_job *job, struct db *db)
     enum lb_err rc = stream->is_state_due ? read_state(stream, db) : LB_OK;
 
     rc = rc == LB_OK ? live_read_events(&stream->live, db, stream->upto_seq,
-                                        lb_clock_mono_ms(), stream->is_back,
                                         &stream->piece, &stream->err)
                      : rc;
     stream->rc = rc == LB_OK
                      ? stream->api->alerts(db, &feed, &stream->alert_number,
                                            &stream->err)
                      : rc;
-    stream->is_back = false;
 }
 
 /* --- sending -------------------------------------------------------------- */
@@ -233,7 +231,7 @@ static bool read_place(struct live_stream *stream)
                               NULL);
         return false;
     }
-    stream->is_back = true;
+    stream->live.has_no_rate = true;
     seq = seq < now_seq - LIVE_BACK ? now_seq - LIVE_BACK : seq;
     stream->live.seq = seq < now_seq ? seq : now_seq;
     return true;
