@@ -280,10 +280,11 @@ static enum lb_err read_settings(struct import_map *columns,
                                  const struct lb_yaml *root,
                                  struct lb_error *err)
 {
+    bool is_map = root->kind == LB_YAML_MAP;
     enum lb_err rc = LB_OK;
 
-    for (const struct lb_yaml *node = root->child; node != NULL && rc == LB_OK;
-         node = node->next) {
+    for (const struct lb_yaml *node = is_map ? root->child : NULL;
+         node != NULL && rc == LB_OK; node = node->next) {
         bool is_text = node->kind == LB_YAML_SCALAR;
 
         if (strcmp(node->key, "columns") == 0 && node->kind == LB_YAML_MAP) {
@@ -300,7 +301,7 @@ static enum lb_err read_settings(struct import_map *columns,
             rc = unknown_setting(node, err);
         }
     }
-    if (rc == LB_OK && lb_yaml_find(root, "columns") == NULL) {
+    if (rc == LB_OK && (!is_map || lb_yaml_find(root, "columns") == NULL)) {
         rc = lb_err_set(err, LB_EFORMAT,
                         "1:1: a map needs columns: { FIELD: COLUMN }");
     }
