@@ -40,6 +40,7 @@
 #include "ingest/ways_in.h"
 #include "sql/apply.h"
 #include "sql/auth.h"
+#include "sql/backup_command.h"
 #include "sql/cursor.h"
 #include "sql/dict.h"
 #include "sql/erase_api.h"
@@ -659,6 +660,8 @@ static const struct lb_cli_verb verbs[] = {
     {"rebuild", rebuild_command, "derive the rollups anew"},
     {"relabel", relabel_api_command,
      "apply a newer list of crawlers to history"},
+    {"backup", backup_command, "a consistent copy of the database"},
+    {"restore", backup_command_restore, "put a copy back"},
     {"geo", geo_command, "make a country database, ask it"},
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},

@@ -59,6 +59,7 @@ enum lb_err db_file_lock(const char *dir, int *fd_out, struct lb_error *err)
             "to, or choose another one with --data-dir",
             dir);
     }
+    (void)unlinkat(fd, DB_FILE_NAME DB_FILE_RESTORE, 0);
     *fd_out = fd;
     return LB_OK;
 }

@@ -8,6 +8,10 @@
 
 #include "base/err.h"
 
+/* What a restore writes beside the database, after its name; one that was cut
+ * short leaves it, and the next who takes the lock removes it. */
+#define DB_FILE_RESTORE ".restore"
+
 /* Makes the directory (0700) when absent and takes its lock; *fd_out keeps it.
  * LB_EBUSY: another process has it. */
 LB_MUST_CHECK enum lb_err
