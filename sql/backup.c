@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +30,14 @@ static const char *const forget = "PRAGMA journal_mode=DELETE;"
 static enum lb_err system_error(const char *path, struct lb_error *err)
 {
     int number = errno;
+    char text[128];
 
     return lb_err_set(err,
                       number == ENOSPC || number == EDQUOT    ? LB_EFULL
                       : number == EACCES || number == EROFS   ? LB_EREADONLY
                       : number == ENOENT || number == ENOTDIR ? LB_ENOENT
                                                               : LB_EIO,
-                      "%s: %s", path, strerror(number));
+                      "%s: %s", path, strerror_r(number, text, sizeof(text)));
 }
 
 static enum lb_err
@@ -56,12 +56,15 @@ sqlite_error(sqlite3 *handle, const char *path, struct lb_error *err)
 /* Makes what was renamed into the directory of path last. */
 static enum lb_err sync_directory_of(const char *path, struct lb_error *err)
 {
-    char copy[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    char dir[PATH_BYTES];
     int fd;
     bool is_synced;
 
-    (void)snprintf(copy, sizeof(copy), "%s", path);
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    (void)snprintf(dir, sizeof(dir), "%.*s/",
+                   slash == NULL ? 1 : (int)(slash - path),
+                   slash == NULL ? "." : path);
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     is_synced = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0) {
         (void)close(fd);
