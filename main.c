@@ -45,6 +45,7 @@
 #include "sql/dict.h"
 #include "sql/erase_api.h"
 #include "sql/health.h"
+#include "sql/object_api.h"
 #include "sql/token.h"
 
 #define GROUP_EVENTS 20000 /* of one transaction */
@@ -106,6 +107,7 @@ struct service {
     bool has_failed;
     char socket_path[PATH_BYTES];
     struct health_api *health;
+    struct object_api *objects;
 };
 
 /* --- building ------------------------------------------------------------ */
@@ -200,6 +202,11 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                        service->days,   alerts_store_since};
     const struct alerts_parts alerts = {service->auth, service->readers,
                                         service->writer, service->cursor};
+    const struct object_parts objects = {service->auth,
+                                         service->writer,
+                                         service->readers,
+                                         &service->target,
+                                         {NULL}};
     const struct health_parts watched = {
         service->writer, service->cursor, {geo_watch_state, service->geo}};
     enum lb_err rc =
@@ -220,6 +227,9 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     rc = rc == LB_OK ? apply_api_new(service->http, service->writer,
                                      &service->target, &service->apply, err)
                      : rc;
+    rc = rc == LB_OK
+             ? object_api_new(service->http, &objects, &service->objects, err)
+             : rc;
     return rc == LB_OK ? health_api_new(service->http, service->auth, &watched,
                                         &service->health, err)
                        : rc;
@@ -322,6 +332,7 @@ static void demolish(struct service *service)
 {
     deliver_free(service->deliver);
     health_api_free(service->health);
+    object_api_free(service->objects);
     apply_api_free(service->apply);
     token_api_free(service->tokens);
     alerts_api_free(service->alerts);

@@ -134,21 +134,19 @@ static enum lb_err apply_links(struct run *run,
     return rc;
 }
 
-/* What of a site is neither id, zone, hosts nor links, as JSON. */
-static void settings_of(const cJSON *site, struct lb_buf *buf)
+void apply_site_settings(const cJSON *site, struct lb_buf *out)
 {
-    lb_buf_init(buf, REPORT_BYTES);
-    lb_buf_add_char(buf, '{');
+    lb_buf_add_char(out, '{');
     for (const cJSON *item = site->child; item != NULL; item = item->next) {
         if (strcmp(item->string, "id") != 0 &&
             strcmp(item->string, "timezone") != 0 &&
             strcmp(item->string, "hosts") != 0 &&
             strcmp(item->string, "links") != 0) {
-            lb_json_add_key(buf, item->string);
-            lb_json_add_item(buf, item);
+            lb_json_add_key(out, item->string);
+            lb_json_add_item(out, item);
         }
     }
-    lb_buf_add_char(buf, '}');
+    lb_buf_add_char(out, '}');
 }
 
 static bool is_same_site(const struct catalog_site *before,
@@ -187,7 +185,8 @@ static enum lb_err apply_site(struct run *run, const cJSON *site)
             hosts[draft.host_count++] = host->valuestring;
         }
     }
-    settings_of(site, &settings);
+    lb_buf_init(&settings, REPORT_BYTES);
+    apply_site_settings(site, &settings);
     draft.settings_json = lb_buf_text(&settings);
     if (before == NULL || !is_same_site(before, &draft)) {
         lb_buf_printf(run->report, "%c site %s\n", before == NULL ? '+' : '~',

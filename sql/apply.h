@@ -61,6 +61,10 @@ LB_MUST_CHECK enum lb_err apply_run(const struct apply_target *target,
                                     struct lb_buf *report,
                                     struct lb_error *err);
 
+/* Appends what of a site's object is neither id, zone, hosts nor links, as a
+ * JSON object. */
+void apply_site_settings(const cJSON *site, struct lb_buf *out);
+
 /* POST /v1/apply on the local socket. */
 struct apply_api;
 LB_MUST_CHECK enum lb_err apply_api_new(struct lb_http_server *server,

@@ -2,6 +2,7 @@
  * sections. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/ip.h"
 #include "base/text.h"
@@ -12,6 +13,9 @@
 #define ID_BYTES 64
 #define TITLE_BYTES 256
 #define URL_BYTES 2048
+#define HOST_BYTES 253
+#define HOSTS_MOST 64 /* of a site */
+#define HOST_CHARS "A-Za-z0-9_.-"
 
 static const char *const site_keys[] = {"id",          "timezone",   "hosts",
                                         "lead_events", "ignore_ips", "badge",
@@ -177,7 +181,73 @@ static void check_ignored(const struct lb_yaml *list,
     }
 }
 
+static bool has_host(const struct lb_yaml *site, const char *host)
+{
+    const struct lb_yaml *hosts = lb_yaml_find(site, "hosts");
+
+    for (const struct lb_yaml *at = hosts == NULL ? NULL : hosts->child;
+         at != NULL; at = at->next) {
+        if (at->text != NULL && strcasecmp(at->text, host) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same host among those of an earlier site is a fault. */
+static void check_host_is_free(const struct lb_yaml *host,
+                               const struct lb_yaml *site,
+                               const struct lb_yaml *sites,
+                               struct lb_config_faults *faults)
+{
+    for (const struct lb_yaml *other = sites->child; other != site;
+         other = other->next) {
+        if (has_host(other, host->text)) {
+            const struct lb_yaml *id = lb_yaml_find(other, "id");
+
+            lb_config_fault(faults, host->line, host->column, "hosts",
+                            "\"%.60s\" is a host of %.64s already", host->text,
+                            id == NULL || id->text == NULL ? "another site"
+                                                           : id->text);
+            return;
+        }
+    }
+}
+
+static void check_hosts(const struct lb_yaml *site,
+                        const struct lb_yaml *sites,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *hosts = lb_yaml_find(site, "hosts");
+    size_t count = 0;
+
+    if (hosts == NULL) {
+        return;
+    }
+    if (hosts->kind != LB_YAML_LIST) {
+        lb_config_fault(faults, hosts->line, hosts->column, "hosts",
+                        "must be a list");
+        return;
+    }
+    for (const struct lb_yaml *host = hosts->child; host != NULL;
+         host = host->next) {
+        if (host->kind != LB_YAML_SCALAR ||
+            !lb_text_is_made_of(host->text, HOST_CHARS, HOST_BYTES)) {
+            lb_config_fault(faults, host->line, host->column, "hosts",
+                            "must hold host names, like l.alice.bio, without "
+                            "scheme, port or path");
+        } else if (++count > HOSTS_MOST) {
+            lb_config_fault(faults, host->line, host->column, "hosts",
+                            "has more than %d values", HOSTS_MOST);
+            return;
+        } else {
+            check_host_is_free(host, site, sites, faults);
+        }
+    }
+}
+
 static void check_site(const struct lb_yaml *site,
+                       const struct lb_yaml *sites,
                        struct lb_config_faults *faults)
 {
     const struct lb_yaml *links = lb_yaml_find(site, "links");
@@ -209,6 +279,7 @@ static void check_site(const struct lb_yaml *site,
     if (ignored != NULL) {
         check_ignored(ignored, faults);
     }
+    check_hosts(site, sites, faults);
     if (links != NULL && links->kind != LB_YAML_LIST) {
         lb_config_fault(faults, links->line, links->column, "links",
                         "must be a list");
@@ -267,7 +338,7 @@ void apply_check(const struct lb_yaml *root,
     if (sites != NULL && sites->kind == LB_YAML_LIST) {
         for (const struct lb_yaml *site = sites->child; site != NULL;
              site = site->next) {
-            check_site(site, faults);
+            check_site(site, sites, faults);
             check_unique(site, sites, "id", faults);
         }
     } else if (sites != NULL &&
