@@ -18,6 +18,7 @@
 #include "alerts/alerts_api.h"
 #include "alerts/alerts_store.h"
 #include "alerts/deliver.h"
+#include "alerts/deliver_curl.h"
 #include "alerts/engine.h"
 #include "alerts/learn.h"
 #include "alerts/listen.h"
@@ -32,20 +33,22 @@
 #include "base/http_server.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "geo/geo.h"
 #include "geo/geo_command.h"
 #include "geo/geo_watch.h"
 #include "ingest/hook_check.h"
 #include "ingest/import_command.h"
 #include "ingest/relabel_api.h"
 #include "ingest/ways_in.h"
+#include "sql/admin.h"
 #include "sql/apply.h"
 #include "sql/auth.h"
 #include "sql/backup_command.h"
 #include "sql/cursor.h"
 #include "sql/dict.h"
+#include "sql/doctor_api.h"
 #include "sql/erase_api.h"
 #include "sql/health.h"
-#include "sql/object_api.h"
 #include "sql/token.h"
 
 #define GROUP_EVENTS 20000 /* of one transaction */
@@ -98,16 +101,13 @@ struct service {
     struct answers *answers;
     struct erase_api *erase;
     struct alerts_api *alerts;
-    struct token_api *tokens;
-    struct apply_api *apply;
     struct apply_target target;
     uv_signal_t signals[3];
     uv_async_t stop; /* of an embedded service */
     bool is_draining;
     bool has_failed;
     char socket_path[PATH_BYTES];
-    struct health_api *health;
-    struct object_api *objects;
+    struct admin *admin;
 };
 
 /* --- building ------------------------------------------------------------ */
@@ -202,13 +202,10 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                        service->days,   alerts_store_since};
     const struct alerts_parts alerts = {service->auth, service->readers,
                                         service->writer, service->cursor};
-    const struct object_parts objects = {service->auth,
-                                         service->writer,
-                                         service->readers,
-                                         &service->target,
-                                         {NULL}};
-    const struct health_parts watched = {
-        service->writer, service->cursor, {geo_watch_state, service->geo}};
+    const struct admin_parts run = {
+        service->auth,   service->writer,  service->readers,
+        service->cursor, &service->target, {geo_watch_state, service->geo},
+        {NULL}};
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
@@ -220,18 +217,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     rc = rc == LB_OK
              ? alerts_api_new(service->http, &alerts, &service->alerts, err)
              : rc;
-    rc = rc == LB_OK
-             ? token_api_new(service->http, service->auth, service->writer,
-                             service->holder, &service->tokens, err)
-             : rc;
-    rc = rc == LB_OK ? apply_api_new(service->http, service->writer,
-                                     &service->target, &service->apply, err)
-                     : rc;
-    rc = rc == LB_OK
-             ? object_api_new(service->http, &objects, &service->objects, err)
-             : rc;
-    return rc == LB_OK ? health_api_new(service->http, service->auth, &watched,
-                                        &service->health, err)
+    return rc == LB_OK ? admin_new(service->http, &run, &service->admin, err)
                        : rc;
 }
 
@@ -331,10 +317,7 @@ static void drain(struct service *service)
 static void demolish(struct service *service)
 {
     deliver_free(service->deliver);
-    health_api_free(service->health);
-    object_api_free(service->objects);
-    apply_api_free(service->apply);
-    token_api_free(service->tokens);
+    admin_free(service->admin);
     alerts_api_free(service->alerts);
     erase_api_free(service->erase);
     answers_free(service->answers);
@@ -658,6 +641,18 @@ static int apply_verb(struct lb_cli *cli, int argc, char **argv)
     return apply_command(cli, &all_kinds, argc, argv);
 }
 
+static int doctor_verb(struct lb_cli *cli, int argc, char **argv)
+{
+    char versions[400];
+
+    (void)snprintf(versions, sizeof(versions),
+                   "linkbell %s, SQLite %s, libuv %s, cJSON %s, libmaxminddb "
+                   "%s, %s",
+                   LINKBELL_VERSION, sqlite3_libversion(), uv_version_string(),
+                   cJSON_Version(), geo_version(), deliver_curl_version());
+    return doctor_api_command(cli, &all_kinds, versions, argc, argv);
+}
+
 static const struct lb_cli_verb verbs[] = {
     {"serve", serve_command, "the service"},
     {"apply", apply_verb,
@@ -673,6 +668,7 @@ static const struct lb_cli_verb verbs[] = {
      "apply a newer list of crawlers to history"},
     {"backup", backup_command, "a consistent copy of the database"},
     {"restore", backup_command_restore, "put a copy back"},
+    {"doctor", doctor_verb, "say what is wrong, and what to do"},
     {"geo", geo_command, "make a country database, ask it"},
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},

@@ -440,3 +440,8 @@ void deliver_curl_free(struct deliver_curl *curl)
     }
     free(curl);
 }
+
+const char *deliver_curl_version(void)
+{
+    return curl_version();
+}

@@ -53,4 +53,7 @@ deliver_curl_post(struct deliver_curl *curl,
                   void *ctx,
                   struct lb_error *err);
 
+/* Of libcurl and what it is built on, as they run.  Static. */
+const char *deliver_curl_version(void);
+
 #endif

@@ -454,3 +454,8 @@ enum lb_err geo_find(const struct geo *geo,
     }
     return is_found ? LB_OK : LB_ENOTFOUND;
 }
+
+const char *geo_version(void)
+{
+    return MMDB_lib_version();
+}

@@ -63,4 +63,7 @@ LB_MUST_CHECK enum lb_err geo_find(const struct geo *geo,
 size_t geo_file_count(const struct geo *geo);
 struct geo_file geo_file_at(const struct geo *geo, size_t index);
 
+/* Of libmaxminddb, as it runs.  Static. */
+const char *geo_version(void);
+
 #endif
