@@ -296,10 +296,25 @@ lb_http_server_take_request(struct lb_http_server *server)
     return request;
 }
 
+/* The spare body with the least or the most memory. */
+static struct lb_buf *spare_body(struct lb_http_server *server, bool is_most)
+{
+    struct lb_buf *found = &server->spare_bodies[0];
+
+    for (size_t i = 1; i < LB_HTTP_SPARE_BODIES; i++) {
+        struct lb_buf *spare = &server->spare_bodies[i];
+
+        if (is_most ? spare->cap > found->cap : spare->cap < found->cap) {
+            found = spare;
+        }
+    }
+    return found;
+}
+
 void lb_http_server_give_body(struct lb_http_request *request)
 {
     struct lb_http_server *server = request->server;
-    struct lb_buf *spare = &server->spare_body;
+    struct lb_buf *spare = spare_body(server, false);
 
     (void)atomic_fetch_sub(&server->inflight_bytes, request->inflight);
     request->inflight = 0;
@@ -318,7 +333,7 @@ void lb_http_server_give_body(struct lb_http_request *request)
 
 void lb_http_server_take_body(struct lb_http_request *request, int64_t length)
 {
-    struct lb_buf *spare = &request->server->spare_body;
+    struct lb_buf *spare = spare_body(request->server, true);
     size_t max = request->body.max;
     struct lb_buf body = *spare;
 
@@ -483,7 +498,9 @@ void lb_http_server_free(struct lb_http_server *server)
     if (server->spare_fd >= 0) {
         (void)close(server->spare_fd);
     }
-    lb_buf_deinit(&server->spare_body);
+    for (size_t i = 0; i < LB_HTTP_SPARE_BODIES; i++) {
+        lb_buf_deinit(&server->spare_bodies[i]);
+    }
     free(server);
 }
 

@@ -8,6 +8,7 @@
 #include "base/http_server.h"
 
 #define LB_HTTP_READ_BYTES ((size_t)64 * 1024)
+#define LB_HTTP_SPARE_BODIES 4 /* a parser and the few that wait for it */
 #define LB_HTTP_KEPT_BYTES                                                     \
     ((size_t)4096)              /* of a buffer of an idle connection */
 #define LB_HTTP_REST_MS 1000    /* idle for so long it rests */
@@ -143,7 +144,8 @@ struct lb_http_server {
     struct lb_http_conn *dirty;
     struct lb_http_request *spare; /* owned; requests to use again */
     size_t spare_count;
-    struct lb_buf spare_body;     /* owned; for a large body */
+    /* Owned; for large bodies. */
+    struct lb_buf spare_bodies[LB_HTTP_SPARE_BODIES];
     atomic_size_t inflight_bytes; /* any thread */
     int spare_fd;                 /* given up when there is no other; or -1 */
     bool is_starved; /* it was; the next connection is closed at once */

@@ -8,6 +8,8 @@
 #include "base/http_server_conn.h"
 
 #define LIMIT_HINT_BYTES 64
+#define DIRECT_BYTES ((size_t)16 * 1024) /* of room in a body worth a read */
+#define DIRECT_MOST ((size_t)256 * 1024) /* so that all get their turn */
 
 /* Counts what the body holds by now; false: that is too much. */
 static bool count_inflight(struct lb_http_request *request)
@@ -256,23 +258,31 @@ static bool read_head(struct lb_http_conn *conn)
     return true;
 }
 
-static bool read_body(struct lb_http_conn *conn)
+/* Adds to a body of known length what stands at bytes, which may be its own
+ * room; returns how much of it is the body's. */
+static size_t
+feed_body(struct lb_http_conn *conn, const char *bytes, size_t len)
+{
+    struct lb_buf *body = &conn->last->body;
+
+    len = (uint64_t)conn->body_left < len ? (size_t)conn->body_left : len;
+    if (body->data != NULL && bytes == body->data + body->len) {
+        body->len += len;
+        body->data[body->len] = '\0';
+    } else {
+        lb_buf_add(body, bytes, len);
+    }
+    conn->body_left -= (int64_t)len;
+    return len;
+}
+
+/* A piece of the body came; returns whether to go on with what stands in the in
+ * buffer. */
+static bool end_piece(struct lb_http_conn *conn,
+                      enum lb_http_parse_result result)
 {
     struct lb_http_request *request = conn->last;
-    enum lb_http_parse_result result = LB_HTTP_PARSE_MORE;
-    size_t used = conn->in.len;
 
-    if (conn->body_left < 0) {
-        result = lb_http_parse_chunked_feed(
-            &conn->chunked, conn->in.data, conn->in.len, &used, &request->body);
-    } else {
-        used =
-            (uint64_t)conn->body_left < used ? (size_t)conn->body_left : used;
-        lb_buf_add(&request->body, conn->in.data, used);
-        conn->body_left -= (int64_t)used;
-        result = conn->body_left == 0 ? LB_HTTP_PARSE_DONE : LB_HTTP_PARSE_MORE;
-    }
-    lb_buf_consume(&conn->in, used);
     if (result == LB_HTTP_PARSE_BAD) {
         lb_http_server_refuse(request, conn->chunked.status,
                               code_of_status(conn->chunked.status),
@@ -291,6 +301,23 @@ static bool read_body(struct lb_http_conn *conn)
         return true;
     }
     return false;
+}
+
+static bool read_body(struct lb_http_conn *conn)
+{
+    enum lb_http_parse_result result;
+    size_t used = conn->in.len;
+
+    if (conn->body_left < 0) {
+        result =
+            lb_http_parse_chunked_feed(&conn->chunked, conn->in.data,
+                                       conn->in.len, &used, &conn->last->body);
+    } else {
+        used = feed_body(conn, conn->in.data, conn->in.len);
+        result = conn->body_left == 0 ? LB_HTTP_PARSE_DONE : LB_HTTP_PARSE_MORE;
+    }
+    lb_buf_consume(&conn->in, used);
+    return end_piece(conn, result);
 }
 
 void lb_http_server_read_on(struct lb_http_conn *conn)
@@ -317,13 +344,34 @@ void lb_http_server_read_on(struct lb_http_conn *conn)
     }
 }
 
+/* Whether all that comes next is a body whose length is known. */
+static bool is_body_next(const struct lb_http_conn *conn)
+{
+    return conn->state == LB_HTTP_CONN_BODY && conn->body_left > 0 &&
+           conn->in.len == 0;
+}
+
+/* Where the next bytes go: into the room that a large body has, else into a
+ * buffer that all share, so that nobody gets memory for a promise. */
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 {
     struct lb_http_conn *conn = handle->data;
+    struct lb_http_server *server = conn->server;
 
     (void)size;
-    *buf = uv_buf_init(conn->server->read_buffer,
-                       sizeof(conn->server->read_buffer));
+    *buf = uv_buf_init(server->read_buffer, sizeof(server->read_buffer));
+    if (is_body_next(conn)) {
+        struct lb_buf *body = &conn->last->body;
+        size_t room = body->cap > body->len ? body->cap - body->len - 1 : 0;
+
+        room =
+            (uint64_t)conn->body_left < room ? (size_t)conn->body_left : room;
+        if (room >= DIRECT_BYTES) {
+            *buf = uv_buf_init(
+                body->data + body->len,
+                (unsigned)(room < DIRECT_MOST ? room : DIRECT_MOST));
+        }
+    }
 }
 
 /* Nothing more comes.  A request that is cut short is not acted upon; the
@@ -363,6 +411,7 @@ static void drop(struct lb_http_conn *conn, size_t count)
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
     struct lb_http_conn *conn = stream->data;
+    size_t used = 0;
 
     if (got == 0 || conn->state == LB_HTTP_CONN_CLOSED) {
         return;
@@ -380,10 +429,17 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         drop(conn, (size_t)got);
         return;
     }
-    lb_buf_add(&conn->in, buf->base, (size_t)got);
+    if (is_body_next(conn)) {
+        used = feed_body(conn, buf->base, (size_t)got);
+    }
+    lb_buf_add(&conn->in, buf->base + used, (size_t)got - used);
     if (conn->in.is_failed) {
         lb_http_server_conn_close(conn);
         return;
+    }
+    if (used > 0) {
+        (void)end_piece(conn, conn->body_left == 0 ? LB_HTTP_PARSE_DONE
+                                                   : LB_HTTP_PARSE_MORE);
     }
     lb_http_server_read_on(conn);
 }
