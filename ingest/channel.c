@@ -200,6 +200,33 @@ static const char *other_channel(const struct facts *facts)
     return "Direct";
 }
 
+/* Whether nothing but the source says where the visitor came from: most events
+ * carry neither campaign nor identifier. */
+static bool is_untagged(const struct facts *facts)
+{
+    return facts->medium[0] == '\0' && facts->campaign[0] == '\0' &&
+           facts->source[0] == '\0' && facts->id_kind == CLICK_ID_NONE;
+}
+
+/* What the rows come to then. */
+static const char *channel_of_source(const struct source_verdict *source)
+{
+    static const char *const channels[] = {
+        [SOURCE_SEARCH] = "Organic Search",
+        [SOURCE_SOCIAL] = "Organic Social",
+        [SOURCE_VIDEO] = "Organic Video",
+        [SOURCE_SHOPPING] = "Organic Shopping",
+        [SOURCE_EMAIL] = "Email",
+        [SOURCE_AI] = "AI Assistants",
+        [SOURCE_AUDIO] = "Audio",
+        [SOURCE_REFERRAL] = "Referral"};
+
+    if (source->row != NULL) {
+        return channels[source->row->category];
+    }
+    return source->is_known ? "Referral" : "Direct";
+}
+
 static const char *text_or_empty(const char *text)
 {
     return text == NULL ? "" : text;
@@ -220,6 +247,9 @@ const char *channel_decide(const struct utm *utm,
     if (utm->click_id != NULL) {
         facts.id_kind = utm->click_id->kind;
         facts.id_source = utm->click_id->source;
+    }
+    if (is_untagged(&facts)) {
+        return channel_of_source(source);
     }
     facts.is_paid_medium = has(facts.medium, "cp") || is(facts.medium, "ppc") ||
                            is(facts.medium, "retargeting") ||

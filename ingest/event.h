@@ -15,6 +15,7 @@
 #include "base/ip.h"
 #include "geo/geo.h"
 #include "ingest/agent_cache.h"
+#include "ingest/client_memo.h"
 #include "ingest/datacentre.h"
 #include "ingest/decide.h"
 #include "ingest/event_fault.h"
@@ -56,7 +57,8 @@ struct event_engagement {
     size_t data_bytes;
 };
 
-/* What all events of a request share.  Read-only while events are read. */
+/* What all events of a request share.  Read-only while events are read, but for
+ * the memo. */
 struct event_context {
     const struct catalog *catalog;
     const struct auth_who *who; /* whose sites count; NULL: all */
@@ -72,6 +74,7 @@ struct event_context {
     size_t text_bytes;    /* of texts without a limit of their own */
     const char *referrer; /* the request's, for events without one; NULL */
     struct agent_cache *agents;
+    struct client_memo *memo; /* of the batch; NULL: each client is looked up */
     struct datacentre_list *datacentres; /* NULL: none is known */
     struct refused_store
         *refused;          /* where refused events count; NULL: nowhere */

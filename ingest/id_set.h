@@ -1,7 +1,7 @@
 /* id_set.h - many 64-bit hashes of ids, without end: those of a whole log while
- * an import runs, each with a mark whether the import has met it.  8 bytes each
- * at least, 18 at most; it grows in pieces, so that no single addition takes
- * long.  The last bit of a hash does not count. */
+ * an import runs, each with a mark whether the import has met it.  10 bytes
+ * each at least, 20 at most; it grows in pieces, so that no single addition
+ * takes long.  The last bit of a hash does not count. */
 #ifndef LINKBELL_INGEST_ID_SET_H
 #define LINKBELL_INGEST_ID_SET_H
 

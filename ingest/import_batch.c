@@ -263,6 +263,7 @@ static void open_work(struct work *work, const char *body, size_t len)
         make_key(work);
         work->context->is_silent = !work->order.is_firing;
         work->context->is_any_age = true;
+        work->context->memo = client_memo_new(out->batch.arena);
         read_records(work, body + used, len - used);
     }
     lb_arena_free(arena);
@@ -283,6 +284,7 @@ void import_batch_read(struct import_batch *batch,
         fail(batch, 503, "The records take too much memory.");
     }
     import_reader_free(work.reader);
+    context->memo = NULL;
     lb_arena_free(work.scratch);
 }
 

@@ -113,16 +113,35 @@ bool import_combined_is_line(const char *line, size_t len)
 /* --- texts ----------------------------------------------------------------
  */
 
+/* The tops of the bytes of a word that are below a space, DEL, a backslash or
+ * not ASCII; more may be set behind the first of them (Hacker's Delight, 6-1).
+ */
+static uint64_t odd_bytes(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t deletes = word ^ ones * 0x7f;
+    uint64_t slashes = word ^ ones * '\\';
+
+    return (word | (word - ones * 0x20) | ((deletes - ones) & ~deletes) |
+            ((slashes - ones) & ~slashes)) &
+           ones << 7;
+}
+
+/* Printable ASCII without escapes, looked at in words of eight. */
 static bool is_plain(const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)bytes[i];
+    uint64_t word = 0;
+    size_t at = 0;
 
-        if (c < 0x20 || c >= 0x7f || c == '\\') {
+    for (; len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, bytes + at, sizeof(word));
+        if (odd_bytes(word) != 0) {
             return false;
         }
     }
-    return true;
+    memset(&word, ' ', sizeof(word));
+    memcpy(&word, bytes + at, len - at);
+    return odd_bytes(word) == 0;
 }
 
 /* One byte of a log's quoted text: \" and \\, \t and its like, \xHH. */
@@ -190,6 +209,15 @@ static bool keep(const struct part *part,
     return text != NULL;
 }
 
+/* The quote that no backslash stands before; end: there is none. */
+static const char *find_close(const char *at, const char *end)
+{
+    while (at < end && *at != '"') {
+        at += *at == '\\' && at + 1 < end ? 2 : 1;
+    }
+    return at;
+}
+
 /* The text in quotes at *at, which then stands behind it. */
 static bool take_quoted(const char **at, const char *end, struct part *part)
 {
@@ -198,9 +226,12 @@ static bool take_quoted(const char **at, const char *end, struct part *part)
     if (*at >= end || **at != '"') {
         return false;
     }
-    close = *at + 1;
-    while (close < end && *close != '"') {
-        close += *close == '\\' && close + 1 < end ? 2 : 1;
+    close = memchr(*at + 1, '"', (size_t)(end - *at - 1));
+    if (close == NULL) {
+        return false;
+    }
+    if (memchr(*at + 1, '\\', (size_t)(close - *at - 1)) != NULL) {
+        close = find_close(*at + 1, end);
     }
     if (close >= end) {
         return false;

@@ -14,7 +14,6 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "ingest/import_file.h"
-#include "ingest/import_repeat.h"
 #include "ingest/import_sender.h"
 
 #define PEEK_BYTES 4096 /* of a file, by which it is known again */
@@ -33,10 +32,9 @@ struct import {
     struct import_order order;
     struct import_reader *reader; /* owned; for looking at records here */
     struct import_sender *sender; /* owned */
-    struct import_repeat_count *repeats; /* owned */
-    struct lb_arena *scratch;            /* owned */
-    char *header;                        /* owned */
-    char *map;                           /* owned */
+    struct lb_arena *scratch;     /* owned */
+    char *header;                 /* owned */
+    char *map;                    /* owned */
     char session[2 * NAME_BYTES + 1];
     bool is_following;
     size_t lines;
@@ -237,7 +235,7 @@ static enum lb_err add(struct import *import,
                        const struct import_file_record *record)
 {
     struct import_sender_record sent = {record->text, record->len, record->line,
-                                        0, 1};
+                                        1};
     struct import_event event;
     enum lb_err rc;
 
@@ -245,11 +243,6 @@ static enum lb_err add(struct import *import,
     if (record->fault != NULL) {
         return import_sender_refuse(import->sender, record->line, record->fault,
                                     &import->err);
-    }
-    rc = import_repeat_add(import->repeats, record->text, record->len,
-                           &sent.before);
-    if (rc != LB_OK) {
-        return lb_err_set(&import->err, rc, "out of memory");
     }
     if (import->order.spec.format == IMPORT_PLAUSIBLE &&
         look_at(import, record, &event)) {
@@ -285,9 +278,11 @@ static enum lb_err send_all(struct import *import, bool is_growing)
 /* Another file: what was known of the one before does not count for it. */
 static enum lb_err begin_anew(struct import *import)
 {
-    import_repeat_clear(import->repeats);
+    enum lb_err rc = import_sender_flush(import->sender, false, &import->err);
+
+    import_sender_forget(import->sender);
     drop_header(import);
-    return import_file_restart(import->file, &import->err);
+    return rc == LB_OK ? import_file_restart(import->file, &import->err) : rc;
 }
 
 /* The file was replaced: first what is left of the old one. */
@@ -458,7 +453,6 @@ static void free_import(struct import *import)
     import_sender_free(import->sender);
     import_reader_free(import->reader);
     import_file_close(import->file);
-    import_repeat_free(import->repeats);
     lb_arena_free(import->scratch);
     free(import->header);
     free(import->map);
@@ -505,9 +499,8 @@ int import_command(struct lb_cli *cli, int argc, char **argv)
         return exit_code;
     }
     watch_signals();
-    import.repeats = import_repeat_new();
     import.scratch = lb_arena_new(SCRATCH_BYTES);
-    if (import.repeats == NULL || import.scratch == NULL) {
+    if (import.scratch == NULL) {
         (void)fprintf(stderr, "linkbell import: out of memory\n");
         exit_code = LB_CLI_FAILED;
     } else {

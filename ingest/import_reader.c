@@ -142,13 +142,16 @@ static bool has(const cJSON *json, const char *key)
            (!cJSON_IsString(item) || item->valuestring[0] != '\0');
 }
 
-/* Takes a member that says nothing away, and puts one that does. */
+/* Puts a member where there is none that says something. */
 static void
-replace(struct import_reading *reading, const char *key, const char *text)
+put_missing(struct import_reading *reading, const char *key, const char *text)
 {
     cJSON *json = reading->event->json;
     cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
 
+    if (has(json, key)) {
+        return;
+    }
     if (item != NULL) {
         lb_json_take(json, item);
     }
@@ -175,11 +178,12 @@ enum import_verdict import_reader_read(const struct import_reader *reader,
         return verdict;
     }
     event_out->ts_at_ms += reader->shift_ms;
-    if (!has(event_out->json, "site")) {
-        replace(&reading, "site", reader->site);
-    }
-    if (!has(event_out->json, "id")) {
-        replace(&reading, "id", record->id);
+    if (reader->format == IMPORT_COMBINED) { /* lines name neither */
+        import_reading_put(&reading, "site", reader->site);
+        import_reading_put(&reading, "id", record->id);
+    } else {
+        put_missing(&reading, "site", reader->site);
+        put_missing(&reading, "id", record->id);
     }
     if (lb_json_put_number(event_out->json, "ts", (double)event_out->ts_at_ms,
                            arena) == NULL) {

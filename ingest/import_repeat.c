@@ -80,19 +80,27 @@ static enum lb_err grow(struct import_repeat_count *count)
     return LB_OK;
 }
 
-enum lb_err import_repeat_add(struct import_repeat_count *count,
+uint64_t import_repeat_expect(const struct import_repeat_count *count,
                               const char *text,
-                              size_t len,
-                              uint32_t *before_out)
+                              size_t len)
 {
     uint64_t hash = lb_hash_sip_fast(count->key, text, len) & ~UINT64_C(1);
-    struct again *again;
 
     hash = hash == 0 ? 2 : hash;
+    id_set_expect(&count->seen, hash);
+    return hash;
+}
+
+enum lb_err import_repeat_add(struct import_repeat_count *count,
+                              uint64_t number,
+                              uint32_t *before_out)
+{
+    struct again *again;
+
     *before_out = 0;
-    switch (id_set_meet(&count->seen, hash)) {
+    switch (id_set_meet(&count->seen, number)) {
     case ID_SET_NEW:
-        return id_set_add(&count->seen, hash, false);
+        return id_set_add(&count->seen, number, false);
     case ID_SET_KNOWN:
     case ID_SET_MET:
         break;
@@ -100,9 +108,9 @@ enum lb_err import_repeat_add(struct import_repeat_count *count,
     if ((count->used + 1) * 4 > count->cap * 3 && grow(count) != LB_OK) {
         return LB_ENOMEM;
     }
-    again = find(count->agains, count->cap, hash);
+    again = find(count->agains, count->cap, number);
     if (again->hash == 0) {
-        again->hash = hash;
+        again->hash = number;
         count->used++;
     }
     *before_out = ++again->count;

@@ -8,6 +8,7 @@
 
 #include "base/client_pipe.h"
 #include "base/json.h"
+#include "ingest/import_repeat.h"
 
 #define PLACES 8 /* requests at a time */
 #define RING 16  /* more than can be between the first and the last of them */
@@ -32,6 +33,8 @@ struct import_sender {
     struct lb_client_pipe *pipe; /* owned */
     struct lb_buf records;       /* of the next request */
     struct lb_buf body;
+    uint64_t numbers[IMPORT_ORDER_RECORDS]; /* of these, as repeats has them */
+    struct import_repeat_count *repeats;    /* owned */
     size_t weight;
     int64_t run;       /* as the service numbers it */
     size_t number;     /* of the next request */
@@ -216,7 +219,8 @@ enum lb_err import_sender_new(struct lb_cli *cli,
     lb_buf_init(&sender->records, 4 * SEND_BYTES);
     lb_buf_init(&sender->body, 8 * SEND_BYTES);
     sender->ring = calloc(RING, sizeof(*sender->ring));
-    if (sender->ring == NULL) {
+    sender->repeats = import_repeat_new();
+    if (sender->ring == NULL || sender->repeats == NULL) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     for (size_t i = 0; rc == LB_OK && i < RING; i++) {
@@ -244,16 +248,39 @@ void import_sender_free(struct import_sender *sender)
         lb_buf_deinit(&sender->ring[i].messages);
     }
     free(sender->ring);
+    import_repeat_free(sender->repeats);
     lb_buf_deinit(&sender->records);
     lb_buf_deinit(&sender->body);
     free(sender);
+}
+
+/* Says which records stood before in the file.  All at once: where the numbers
+ * of a whole file lie is in no processor's cache, and was asked for as they
+ * came. */
+static enum lb_err count_repeats(struct import_sender *sender)
+{
+    struct import_order *order = sender->order;
+    size_t count = sent_of(sender, sender->number)->count;
+    enum lb_err rc = LB_OK;
+
+    order->repeat_count = 0;
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        uint32_t before = 0;
+
+        rc = import_repeat_add(sender->repeats, sender->numbers[i], &before);
+        if (before > 0) {
+            order->repeats[order->repeat_count++] =
+                (struct import_repeat){(uint32_t)i, before};
+        }
+    }
+    return rc;
 }
 
 static enum lb_err
 send_records(struct import_sender *sender, bool is_last, struct lb_error *err)
 {
     char path[PATH_BYTES];
-    enum lb_err rc;
+    enum lb_err rc = count_repeats(sender);
 
     (void)snprintf(
         path, sizeof(path), "/v1/import?session=%s&run=%lld&number=%zu&last=%d",
@@ -261,14 +288,13 @@ send_records(struct import_sender *sender, bool is_last, struct lb_error *err)
     lb_buf_clear(&sender->body);
     import_order_write(sender->order, &sender->body);
     lb_buf_add(&sender->body, sender->records.data, sender->records.len);
-    if (sender->body.is_failed || sender->records.is_failed) {
+    if (rc != LB_OK || sender->body.is_failed || sender->records.is_failed) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     rc = lb_client_pipe_send(sender->pipe, path, &sender->body, sender->number,
                              err);
     sender->number++;
     lb_buf_clear(&sender->records);
-    sender->order->repeat_count = 0;
     sender->weight = 0;
     /* The place of the next one was answered long ago. */
     sent_of(sender, sender->number)->count = 0;
@@ -285,12 +311,9 @@ enum lb_err import_sender_add(struct import_sender *sender,
                               struct lb_error *err)
 {
     struct sent *sent = sent_of(sender, sender->number);
-    struct import_order *order = sender->order;
 
-    if (record->before > 0) {
-        order->repeats[order->repeat_count++] =
-            (struct import_repeat){(uint32_t)sent->count, record->before};
-    }
+    sender->numbers[sent->count] =
+        import_repeat_expect(sender->repeats, record->text, record->len);
     sent->lines[sent->count++] = record->line;
     lb_buf_add(&sender->records, record->text, record->len);
     lb_buf_add_char(&sender->records, '\n');
@@ -339,6 +362,11 @@ enum lb_err import_sender_flush(struct import_sender *sender,
         rc = err->code;
     }
     return rc;
+}
+
+void import_sender_forget(struct import_sender *sender)
+{
+    import_repeat_clear(sender->repeats);
 }
 
 bool import_sender_is_stopped(const struct import_sender *sender)

@@ -36,8 +36,7 @@ struct import_sender_record {
     const char *text; /* without its line end */
     size_t len;
     unsigned long line;
-    uint32_t before; /* how often it came before in the file */
-    size_t weight;   /* events that it stands for */
+    size_t weight; /* events that it stands for */
 };
 
 /* Adds a record; sends when enough have come. */
@@ -56,6 +55,10 @@ LB_MUST_CHECK enum lb_err import_sender_refuse(struct import_sender *sender,
 LB_MUST_CHECK enum lb_err import_sender_flush(struct import_sender *sender,
                                               bool is_last,
                                               struct lb_error *err);
+
+/* Another file begins: after a flush, what stood in the one before does not
+ * count for it. */
+void import_sender_forget(struct import_sender *sender);
 
 /* Whether a bad record ended the import under --strict. */
 bool import_sender_is_stopped(const struct import_sender *sender);

@@ -371,7 +371,6 @@ static void run_read(struct pool_job *job, struct db *db)
     (void)db;
     import_batch_read(&request->batch, &request->context, lb_buf_text(body),
                       body->len);
-    lb_buf_deinit(body);
 }
 
 /* A request that can't be read fails the import: its records would be missing.
@@ -407,6 +406,7 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     (void)err;
     session->reading--;
     request->is_read = true;
+    lb_http_request_drop_body(request->http);
     if (request->batch.batch.status != 0) {
         refuse_request(request);
     }

@@ -212,9 +212,45 @@ static void an_arena_that_is_full_is_told(void **state)
     assert_in_range(full, 3, 16);
 }
 
+/* Bytes are looked at in words: wherever one stands, it is seen. */
+static void no_odd_byte_comes_through_wherever_it_stands(void **state)
+{
+    (void)state;
+
+    for (int byte = 1; byte < 256; byte++) {
+        bool is_printable = byte >= 0x20 && byte < 0x7f;
+
+        for (int at = 0; at < 20 && byte != '"' && byte != '\\'; at++) {
+            struct lb_arena *arena = lb_arena_new((size_t)64 * 1024);
+            char line[] =
+                "203.0.113.9 - - " TIME
+                " \"GET / HTTP/1.1\" 200 5 \"-\" \"aaaaaaaaaaaaaaaaaaaaa\"";
+            char *agent = line + sizeof(line) - 23;
+            struct import_combined got;
+            const char *reason = NULL;
+
+            agent[at] = (char)byte;
+            assert_int_equal(
+                import_combined_read(line, strlen(line), arena, &got, &reason),
+                IMPORT_COMBINED_REQUEST);
+            assert_non_null(got.agent);
+            if (is_printable && byte != ' ') {
+                agent[21] = '\0';
+                assert_string_equal(got.agent, agent);
+            }
+            for (const char *c = got.agent; !is_printable && *c != '\0'; c++) {
+                assert_true(*c >= 0x20 || (*c & 0x80) != 0);
+                assert_true(*c != 0x7f);
+            }
+            lb_arena_free(arena);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_odd_byte_comes_through_wherever_it_stands),
         cmocka_unit_test(lines_are_read_or_refused),
         cmocka_unit_test(times_are_read_with_their_zone),
         cmocka_unit_test(what_is_too_long_is_cut_between_characters),

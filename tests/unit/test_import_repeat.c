@@ -15,8 +15,10 @@ static uint32_t add(struct import_repeat_count *count, const char *text)
 {
     uint32_t before = 99;
 
-    assert_int_equal(import_repeat_add(count, text, strlen(text), &before),
-                     LB_OK);
+    assert_int_equal(
+        import_repeat_add(
+            count, import_repeat_expect(count, text, strlen(text)), &before),
+        LB_OK);
     return before;
 }
 

@@ -134,6 +134,39 @@ static void sources_and_channels_follow_the_table_of_cases(void **state)
     source_table_free(table);
 }
 
+/* Without a campaign the source's category alone decides. */
+static void an_untagged_event_has_its_sources_channel(void **state)
+{
+    static const char *const rows[][2] = {
+        {"https://www.google.com/", "Organic Search"},
+        {"https://t.co/a", "Organic Social"},
+        {"https://youtu.be/a", "Organic Video"},
+        {"https://www.etsy.com/", "Organic Shopping"},
+        {"https://mail.google.com/", "Email"},
+        {"https://chatgpt.com/", "AI Assistants"},
+        {"https://open.spotify.com/", "Audio"},
+        {"https://news.google.com/", "Referral"},
+        {"https://somebody.example/", "Referral"},
+        {"android-app://com.example.reader", "Referral"},
+        {"", "Direct"}};
+    struct source_table *table = source_table_new();
+    const struct source_self self = {NULL, "alice.bio", NULL, 0};
+    (void)state;
+
+    assert_non_null(table);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct lb_arena *arena = lb_arena_new(ARENA_BYTES);
+        struct attribution got;
+
+        attribute(table, arena, rows[i][0], "https://alice.bio/?a=b", &self,
+                  &got);
+        assert_int_equal(
+            compare(rows[i][0], "channel", rows[i][1], got.channel), 0);
+        lb_arena_free(arena);
+    }
+    source_table_free(table);
+}
+
 static void a_stored_referrer_has_no_query_and_no_www(void **state)
 {
     static const struct {
@@ -218,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(campaign_parameters_follow_the_table_of_cases),
         cmocka_unit_test(sources_and_channels_follow_the_table_of_cases),
+        cmocka_unit_test(an_untagged_event_has_its_sources_channel),
         cmocka_unit_test(a_stored_referrer_has_no_query_and_no_www),
         cmocka_unit_test(a_long_referrer_is_cut_at_a_character),
         cmocka_unit_test(a_given_campaign_beats_the_url),
