@@ -44,6 +44,9 @@ struct event {
     bool is_own_kept;
     enum entry_traffic own_traffic;
     const char *own_texts[EVENT_OWN_TEXTS];
+    /* How many of its visitor's come in a minute says nothing: a line of a web
+     * server's log, of which a page brings dozens, or a part of a daily sum. */
+    bool is_burst_free;
     /* Not an event: it tells of the visit that is under way. */
     struct event_engagement *engagement; /* NULL: an event */
     bool is_dropped; /* an engagement without a visit; set at append */

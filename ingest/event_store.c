@@ -459,7 +459,8 @@ static enum lb_err decide_one(const struct append *append, struct event *event)
     const struct decide_attribution *from = NULL;
     enum lb_err rc = LB_OK;
 
-    if (take_burst(store, burst, &event->entry) != LB_OK) {
+    if (!event->is_burst_free &&
+        take_burst(store, burst, &event->entry) != LB_OK) {
         return lb_err_set(append->err, LB_ENOMEM, "out of memory");
     }
     rc = cap_values(store, append->db, event, append->err);

@@ -136,6 +136,8 @@ static bool keep(struct work *work, const struct import_event *source)
         batch_reject(batch, &fault, event);
         return false;
     }
+    event->is_burst_free = work->order.spec.format == IMPORT_COMBINED ||
+                           work->order.spec.format == IMPORT_PLAUSIBLE;
     if ((source->given != NULL &&
          !import_native_restore(source->given, work->scratch, &event->entry)) ||
         !event_keep(event, batch->arena) || !batch_add(batch, event)) {

@@ -12,6 +12,7 @@
 
 #include "ingest/import_batch.h"
 #include "ingest/import_order.h"
+#include "ingest/import_store.h"
 #include "tests/support/ingest_world.h"
 
 #define LINE                                                                   \
@@ -191,6 +192,80 @@ static void a_head_request_and_an_agent_are_judged(void **state)
     lb_buf_deinit(&records);
 }
 
+static enum lb_err append(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct ingest_world *world = ((void **)ctx)[0];
+    struct import_batch *batch = ((void **)ctx)[1];
+    struct import_store *import = ((void **)ctx)[2];
+    const struct event_batch group = {batch->batch.events,
+                                      batch->batch.is_duplicate,
+                                      batch->batch.event_count, import};
+
+    return event_store_append(world->store, db, &group, err);
+}
+
+/* Appends records of one visitor within a minute; how many are of a burst. */
+static size_t count_bursts(struct ingest_world *world,
+                           const struct import_order *order,
+                           const char *records)
+{
+    static struct import_ids ids;
+    struct import_store *import = import_store_new(&ids, 10000);
+    struct import_batch batch;
+    void *ctx[] = {world, &batch, import};
+    size_t count = 0;
+
+    assert_non_null(import);
+    id_set_init(&ids.known);
+    read_records(world, order, records, &batch);
+    assert_int_equal(batch.batch.event_count, 200);
+    assert_int_equal(ingest_world_run(world, append, ctx), LB_OK);
+    for (size_t i = 0; i < batch.batch.event_count; i++) {
+        const struct entry *entry = &batch.batch.events[i]->entry;
+
+        assert_int_not_equal(entry->visitor, 0);
+        count += entry->traffic == ENTRY_BOT ? 1 : 0;
+    }
+    import_batch_deinit(&batch);
+    import_store_free(import);
+    id_set_deinit(&ids.known);
+    return count;
+}
+
+/* A page brings dozens of lines, and a daily sum is one instant. */
+static void only_events_make_a_burst(void **state)
+{
+    struct ingest_world *world = *state;
+    struct import_order log = {
+        .spec = {.format = IMPORT_COMBINED, .site = "alice.bio"}};
+    struct import_order sums = {
+        .spec = {.format = IMPORT_PLAUSIBLE,
+                 .site = "alice.bio",
+                 .header = "date,source,referrer,pageviews,visitors"}};
+    struct import_order events = {
+        .spec = {.format = IMPORT_NDJSON, .site = "alice.bio"}};
+    struct lb_buf records;
+
+    lb_buf_init(&records, (size_t)1 << 20);
+    for (uint32_t i = 0; i < 200; i++) {
+        add_line(&records, "GET",
+                 "Mozilla/5.0 (X11; Linux x86_64) Firefox/126.0");
+        log.repeats[log.repeat_count++] = (struct import_repeat){i, i};
+    }
+    assert_int_equal(count_bursts(world, &log, lb_buf_text(&records)), 0);
+    assert_int_equal(count_bursts(world, &sums, "2026-11-20,X,t.co/a,200,1\n"),
+                     0);
+    lb_buf_clear(&records);
+    for (int i = 0; i < 200; i++) {
+        lb_buf_printf(&records,
+                      "{\"type\":\"view\",\"ts\":%d,\"visitor\":\"v\"}\n",
+                      1600000000 + i);
+    }
+    assert_int_equal(count_bursts(world, &events, lb_buf_text(&records)),
+                     200 - INGEST_WORLD_BURST);
+    lb_buf_deinit(&records);
+}
+
 static void bad_records_are_all_told_or_end_it(void **state)
 {
     struct ingest_world *world = *state;
@@ -307,6 +382,7 @@ int main(void)
         cmocka_unit_test(an_order_that_is_none_is_refused),
         TEST(ids_are_made_of_the_record_and_its_repetition),
         TEST(a_head_request_and_an_agent_are_judged),
+        TEST(only_events_make_a_burst),
         TEST(bad_records_are_all_told_or_end_it),
         TEST(a_sum_becomes_as_many_events_and_visitors),
         TEST(a_row_of_our_own_export_keeps_device_and_class),
