@@ -352,6 +352,11 @@ void decide_expect(const struct decide *decide, const struct entry *entry)
     decide_pairs_expect(decide->pairs, entry);
 }
 
+void decide_expect_pair(const struct decide *decide, const struct entry *entry)
+{
+    decide_pairs_expect_pair(decide->pairs, entry);
+}
+
 void decide_commit(struct decide *decide)
 {
     decide_pairs_commit(decide->pairs);

@@ -61,8 +61,10 @@ void decide_forget(struct decide *decide,
                    int64_t day,
                    int64_t visitor);
 
-/* Says that an entry with its visitor's number will be decided soon. */
+/* Says that an entry with its visitor's number will be decided soon; and, a
+ * little later, once more. */
 void decide_expect(const struct decide *decide, const struct entry *entry);
+void decide_expect_pair(const struct decide *decide, const struct entry *entry);
 
 void decide_commit(struct decide *decide);
 void decide_rollback(struct decide *decide);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKET_COUNT 131072 /* a power of two above the usual maximum */
+#define BUCKET_BITS 18 /* over twice the usual maximum */
+#define BUCKET_COUNT ((size_t)1 << BUCKET_BITS)
 #define JOURNAL_MAX 0x3fffffffu
 
 /* What this transaction touched, with the state from before, and in the order
@@ -81,10 +82,12 @@ bucket_of(int64_t site, int64_t day, int64_t visitor, bool is_human)
 {
     uint64_t hash = (uint64_t)site * UINT64_C(0x9e3779b97f4a7c15) ^
                     (uint64_t)day * UINT64_C(0xc2b2ae3d27d4eb4f) ^
-                    (uint64_t)visitor * UINT64_C(0x165667b19e3779f9);
+                    (uint64_t)visitor * UINT64_C(0x165667b19e3779f9) ^
+                    (is_human ? UINT64_C(0x27d4eb2f165667c5) : 0);
 
+    /* Most are human: whatever tells pairs apart spreads over all buckets. */
     hash ^= hash >> 29;
-    return (hash * 2 + (is_human ? 1 : 0)) & (BUCKET_COUNT - 1);
+    return (size_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> (64 - BUCKET_BITS));
 }
 
 static size_t bucket_of_entry(const struct entry *entry)
@@ -118,6 +121,12 @@ void decide_pairs_expect(const struct decide_pairs *pairs,
                          const struct entry *entry)
 {
     __builtin_prefetch(&pairs->buckets[bucket_of_entry(entry)]);
+}
+
+void decide_pairs_expect_pair(const struct decide_pairs *pairs,
+                              const struct entry *entry)
+{
+    __builtin_prefetch(pairs->buckets[bucket_of_entry(entry)]);
 }
 
 const char *decide_pairs_text(const struct decide_kept *kept, size_t index)

@@ -61,9 +61,11 @@ void decide_pairs_free(struct decide_pairs *pairs);
 /* The pair of the entry's site, visitor, day and class; NULL: there is none. */
 const struct decide_pair *decide_pairs_find(const struct decide_pairs *pairs,
                                             const struct entry *entry);
-/* Says that it will be asked for soon. */
+/* Says that it will be asked for soon; and, a little later, once more. */
 void decide_pairs_expect(const struct decide_pairs *pairs,
                          const struct entry *entry);
+void decide_pairs_expect_pair(const struct decide_pairs *pairs,
+                              const struct entry *entry);
 /* The same for changing it, made when new, touched last; NULL: out of memory.
  */
 struct decide_pair *decide_pairs_open(struct decide_pairs *pairs,

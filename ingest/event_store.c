@@ -616,6 +616,9 @@ static enum lb_err append_few(const struct append *append,
                               size_t count,
                               bool *is_duplicate)
 {
+    const struct import_store *import = append->import;
+    const struct decide *decide =
+        import == NULL ? append->store->decide : import->decide;
     enum known known[FEW];
     enum lb_err rc = LB_OK;
 
@@ -625,6 +628,9 @@ static enum lb_err append_few(const struct append *append,
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         rc = meet_one(append, events[i], &known[i]);
         is_duplicate[i] = known[i] != KNOWN_NOT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        decide_expect_pair(decide, &events[i]->entry);
     }
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         if (known[i] != KNOWN_TWICE) {

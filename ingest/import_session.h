@@ -11,10 +11,9 @@
 #include "ingest/import_batch.h"
 #include "ingest/intake.h"
 
-#define IMPORT_SESSIONS 4 /* imports at the same time */
-#define IMPORT_GROUP_EVENTS                                                    \
-    1000                /* appended before live events are looked after */
-#define IMPORT_GROUPS 4 /* of one transaction, if no live event comes */
+#define IMPORT_SESSIONS 4       /* imports at the same time */
+#define IMPORT_GROUP_EVENTS 250 /* appended before a live event's turn */
+#define IMPORT_GROUPS 16        /* of one transaction, if no live event comes */
 
 struct import_sessions;
 struct import_session;
