@@ -157,14 +157,36 @@ put_value(struct import_reading *reading, const char *field, const char *text)
     import_reading_put(reading, field, text);
 }
 
+/* What stands behind the last text of that kind, without a query or fragment
+ * behind it; "" where there is none.  NULL: out of memory. */
+static const char *
+behind(const char *cell, const char *after, struct lb_arena *arena)
+{
+    const char *tail = NULL;
+    size_t len = strcspn(cell, "?#");
+
+    for (const char *at = strstr(cell, after);
+         at != NULL && (size_t)(at - cell) < len; at = strstr(at + 1, after)) {
+        tail = at + strlen(after);
+    }
+    return tail == NULL || tail > cell + len
+               ? ""
+               : lb_arena_text(arena, tail, (size_t)(cell + len - tail));
+}
+
 /* What a column says in a row; NULL: its value is not in the table. */
 static const char *value_of(const struct import_map_column *column,
+                            struct import_reading *reading,
                             const char *cell)
 {
     if (column->cell == IMPORT_MAP_CONSTANT) {
         return column->constant;
     }
-    if (column->words == NULL) {
+    if (column->after != NULL) {
+        cell = behind(cell, column->after, reading->arena);
+        reading->is_full = reading->is_full || cell == NULL;
+    }
+    if (cell == NULL || column->words == NULL) {
         return cell;
     }
     for (const struct import_map_word *word = column->words; word != NULL;
@@ -172,6 +194,14 @@ static const char *value_of(const struct import_map_column *column,
         if (strcmp(word->from, cell) == 0) {
             return word->to;
         }
+    }
+    switch (column->other) {
+    case IMPORT_MAP_KEEP:
+        return cell;
+    case IMPORT_MAP_NONE:
+        return "";
+    case IMPORT_MAP_IGNORE:
+        break;
     }
     return NULL;
 }
@@ -191,8 +221,8 @@ static enum import_verdict put_cell(const struct import_map *map,
                                     const struct import_map_column *column,
                                     const char *cell)
 {
-    const char *value =
-        value_of(column, map->is_export ? undo_apostrophe(cell) : cell);
+    const char *value = value_of(column, reading,
+                                 map->is_export ? undo_apostrophe(cell) : cell);
 
     if (value == NULL) {
         return IMPORT_IGNORED;

@@ -61,6 +61,7 @@ void import_map_free(struct import_map *columns)
         }
         free(columns->columns[i].field);
         free(columns->columns[i].constant);
+        free(columns->columns[i].after);
     }
     free(columns->time_format);
     free(columns);
@@ -75,7 +76,7 @@ add_column(struct import_map *columns, const char *field, int cell)
     if (columns->count == IMPORT_CELLS_MAX) {
         return NULL;
     }
-    *column = (struct import_map_column){strdup(field), cell, NULL, NULL};
+    *column = (struct import_map_column){.field = strdup(field), .cell = cell};
     if (column->field == NULL) {
         return NULL;
     }
@@ -157,40 +158,120 @@ static enum lb_err find_cell(const struct import_cells *cells,
                           name->kind == LB_YAML_SCALAR ? name->text : "");
 }
 
-/* { is: TEXT }, { column: NAME, is: { VALUE: TEXT } } */
+/* Of a rule's keys. */
+struct rule {
+    const struct lb_yaml *column;
+    const struct lb_yaml *is;
+    const struct lb_yaml *after;
+    const struct lb_yaml *other;
+};
+
+static bool is_text(const struct lb_yaml *node)
+{
+    return node->kind == LB_YAML_SCALAR && node->text[0] != '\0';
+}
+
+/* { is: TEXT }, or { column: NAME } with a table, a text before it, or both. */
+static bool is_rule(const struct rule *rule)
+{
+    if (rule->column == NULL) {
+        return rule->is != NULL && rule->is->kind == LB_YAML_SCALAR &&
+               rule->after == NULL && rule->other == NULL;
+    }
+    return (rule->is != NULL || rule->after != NULL) &&
+           (rule->is == NULL || rule->is->kind == LB_YAML_MAP) &&
+           (rule->after == NULL || is_text(rule->after)) &&
+           (rule->other == NULL || rule->is != NULL);
+}
+
+static enum lb_err sort_rule(const struct lb_yaml *node,
+                             struct rule *rule_out,
+                             struct lb_error *err)
+{
+    const struct {
+        const char *key;
+        const struct lb_yaml **place;
+    } keys[] = {{"column", &rule_out->column},
+                {"is", &rule_out->is},
+                {"after", &rule_out->after},
+                {"else", &rule_out->other}};
+
+    memset(rule_out, 0, sizeof(*rule_out));
+    for (const struct lb_yaml *item = node->child; item != NULL;
+         item = item->next) {
+        size_t i = 0;
+
+        while (i < sizeof(keys) / sizeof(keys[0]) &&
+               strcmp(keys[i].key, item->key) != 0) {
+            i++;
+        }
+        if (i == sizeof(keys) / sizeof(keys[0])) {
+            return at_fault(err, item,
+                            "a field has column, is, after and else, not ",
+                            item->key);
+        }
+        *keys[i].place = item;
+    }
+    return LB_OK;
+}
+
+static enum lb_err read_other(struct import_map_column *column,
+                              const struct lb_yaml *other,
+                              struct lb_error *err)
+{
+    if (other->kind == LB_YAML_SCALAR && strcmp(other->text, "keep") == 0) {
+        column->other = IMPORT_MAP_KEEP;
+    } else if (other->kind == LB_YAML_SCALAR &&
+               strcmp(other->text, "none") == 0) {
+        column->other = IMPORT_MAP_NONE;
+    } else {
+        return at_fault(err, other, "else is keep or none, not ",
+                        other->kind == LB_YAML_SCALAR ? other->text : "");
+    }
+    return LB_OK;
+}
+
 static enum lb_err read_rule(struct import_map *columns,
                              const struct import_cells *cells,
                              const struct lb_yaml *node,
                              const char *field,
                              struct lb_error *err)
 {
-    const struct lb_yaml *name = lb_yaml_find(node, "column");
-    const struct lb_yaml *is = lb_yaml_find(node, "is");
     struct import_map_column *column;
+    struct rule rule;
     int cell = IMPORT_MAP_CONSTANT;
-    enum lb_err rc = LB_OK;
+    enum lb_err rc = sort_rule(node, &rule, err);
 
-    if (is == NULL || (name == NULL) != (is->kind == LB_YAML_SCALAR) ||
-        is->kind == LB_YAML_LIST) {
-        return at_fault(err, node,
-                        "write { is: TEXT } or { column: NAME, is: { VALUE: "
-                        "TEXT } } for ",
-                        field);
+    if (rc == LB_OK && !is_rule(&rule)) {
+        rc = at_fault(err, node,
+                      "write { is: TEXT }, { column: NAME, is: { VALUE: TEXT "
+                      "} } or { column: NAME, after: TEXT } for ",
+                      field);
     }
-    rc = name == NULL ? LB_OK : find_cell(cells, name, &cell, err);
+    if (rc == LB_OK && rule.column != NULL) {
+        rc = find_cell(cells, rule.column, &cell, err);
+    }
     if (rc != LB_OK) {
         return rc;
     }
     column = add_column(columns, field, cell);
-    if (column != NULL && name != NULL) {
-        return read_words(column, is, err);
+    if (column == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    if (column != NULL) {
-        column->constant = strdup(is->text);
+    if (rule.column == NULL) {
+        column->constant = strdup(rule.is->text);
     }
-    return column == NULL || column->constant == NULL
-               ? lb_err_set(err, LB_ENOMEM, "out of memory")
-               : LB_OK;
+    if (rule.after != NULL) {
+        column->after = strdup(rule.after->text);
+    }
+    if ((rule.column == NULL && column->constant == NULL) ||
+        (rule.after != NULL && column->after == NULL)) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    rc = rule.other == NULL ? LB_OK : read_other(column, rule.other, err);
+    return rc == LB_OK && rule.is != NULL && rule.column != NULL
+               ? read_words(column, rule.is, err)
+               : rc;
 }
 
 static enum lb_err use_map(struct import_map *columns,
@@ -285,17 +366,17 @@ static enum lb_err read_settings(struct import_map *columns,
 
     for (const struct lb_yaml *node = is_map ? root->child : NULL;
          node != NULL && rc == LB_OK; node = node->next) {
-        bool is_text = node->kind == LB_YAML_SCALAR;
+        bool is_scalar = node->kind == LB_YAML_SCALAR;
 
         if (strcmp(node->key, "columns") == 0 && node->kind == LB_YAML_MAP) {
             continue;
         }
-        if (strcmp(node->key, "delimiter") == 0 && is_text &&
+        if (strcmp(node->key, "delimiter") == 0 && is_scalar &&
             strlen(node->text) == 1 && node->text[0] != '"') {
             columns->delimiter = node->text[0];
-        } else if (strcmp(node->key, "time") == 0 && is_text) {
+        } else if (strcmp(node->key, "time") == 0 && is_scalar) {
             rc = read_time_kind(columns, node, err);
-        } else if (strcmp(node->key, "tz") == 0 && is_text) {
+        } else if (strcmp(node->key, "tz") == 0 && is_scalar) {
             rc = read_zone(columns, node, err);
         } else {
             rc = unknown_setting(node, err);

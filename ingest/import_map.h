@@ -5,12 +5,15 @@
  *     ts: "Clicked at"
  *     type: { is: click }             # always the same, or
  *     name: { column: Kind, is: { s: Signup, d: Download } }  # by a table
+ *     country: { column: Land, is: { France: FR }, else: none }
+ *     link: { column: Url, after: "/" }  # what stands behind the last one
  *     utm.source: Source
  *   delimiter: ";"
- *   time: "%d.%m.%Y %H:%M"            # rfc3339, epoch_s, epoch_ms or
- * strptime's tz: Europe/Paris                  # of times that name no zone
+ *   time: "%d.%m.%Y %H:%M"    # rfc3339, epoch_s, epoch_ms or strptime's
+ *   tz: Europe/Paris          # of times that name no zone
  *
- * A row whose value is not in a table is ignored.  Pure. */
+ * A row whose value is not in a table is ignored, unless the table says "else":
+ * then the field is as it stands (keep) or left out (none).  Pure. */
 #ifndef LINKBELL_INGEST_IMPORT_MAP_H
 #define LINKBELL_INGEST_IMPORT_MAP_H
 
@@ -29,11 +32,16 @@ struct import_map_word {
     char *to;                     /* owned */
 };
 
+/* What a value becomes that is not in the table. */
+enum import_map_else { IMPORT_MAP_IGNORE, IMPORT_MAP_KEEP, IMPORT_MAP_NONE };
+
 struct import_map_column {
     char *field;                   /* owned */
     int cell;                      /* CONSTANT: none */
     char *constant;                /* owned */
     struct import_map_word *words; /* owned; NULL: any value, as it is */
+    enum import_map_else other;
+    char *after; /* owned; NULL: the whole cell */
 };
 
 enum import_map_time {

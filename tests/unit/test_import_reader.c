@@ -106,6 +106,30 @@ static const struct wanted cases[] = {
      "bad_ts"},
     {IMPORT_CSV, "At", "time: epoch_s\ncolumns: { ts: At }", "1e300", "bad_ts"},
 
+    {IMPORT_CSV, "Url,Land,At",
+     "time: epoch_ms\ncolumns: { ts: At, link: { column: Url, after: / }, "
+     "country: { column: Land, is: { France: FR }, else: none } }",
+     "https://s.example/a/shop?x=/y#/z,France,5",
+     "{\"link\":\"shop\",\"country\":\"FR\",\"site\":\"s\",\"id\":\"made\","
+     "\"ts\":5}"},
+    {IMPORT_CSV, "Url,Land,At",
+     "time: epoch_ms\ncolumns: { ts: At, link: { column: Url, after: '=>' }, "
+     "country: { column: Land, is: { France: FR }, else: none } }",
+     "a=>,Spain,5", "{\"site\":\"s\",\"id\":\"made\",\"ts\":5}"},
+    {IMPORT_CSV, "Url,Land,At",
+     "time: epoch_ms\ncolumns: { ts: At, link: { column: Url, after: ab, is: { "
+     "c: shop } }, city: { column: Land, is: { Unknown: '' }, else: keep } }",
+     "abab?abc,Unknown,5", "ignored"},
+    {IMPORT_CSV, "Url,Land,At",
+     "time: epoch_ms\ncolumns: { ts: At, link: { column: Url, after: ab, is: { "
+     "c: shop } }, city: { column: Land, is: { Unknown: '' }, else: keep } }",
+     "ababc?,Unknown,5",
+     "{\"link\":\"shop\",\"site\":\"s\",\"id\":\"made\",\"ts\":5}"},
+    {IMPORT_CSV, "Land,At",
+     "time: epoch_ms\ncolumns: { ts: At, city: { column: Land, is: { Unknown: "
+     "'' }, else: keep } }",
+     "Paris,5", "{\"city\":\"Paris\",\"site\":\"s\",\"id\":\"made\",\"ts\":5}"},
+
     /* Web servers' logs. */
     {IMPORT_COMBINED, NULL, NULL,
      "203.0.113.9 - - [24/Nov/2026:09:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 "
@@ -337,6 +361,26 @@ static void what_can_not_be_read_is_told(void **state)
         {{.format = IMPORT_CSV,
           .header = "At",
           .map = "columns: { type: { column: At } }"},
+         "write { is: TEXT }"},
+        {{.format = IMPORT_CSV,
+          .header = "At",
+          .map = "columns: { type: { column: At, is: { a: b }, els: keep } }"},
+         "a field has column, is, after and else, not els"},
+        {{.format = IMPORT_CSV,
+          .header = "At",
+          .map = "columns: { type: { column: At, is: { a: b }, else: c } }"},
+         "else is keep or none, not c"},
+        {{.format = IMPORT_CSV,
+          .header = "At",
+          .map = "columns: { type: { column: At, after: '' } }"},
+         "write { is: TEXT }"},
+        {{.format = IMPORT_CSV,
+          .header = "At",
+          .map = "columns: { type: { is: view, after: / } }"},
+         "write { is: TEXT }"},
+        {{.format = IMPORT_CSV,
+          .header = "At",
+          .map = "columns: { type: { column: At, after: /, else: keep } }"},
          "write { is: TEXT }"},
         {{.format = IMPORT_CSV, .header = "At", .map = "tz: UTC"},
          "needs columns"},
