@@ -137,7 +137,8 @@ static bool keep(struct work *work, const struct import_event *source)
         return false;
     }
     event->is_burst_free = work->order.spec.format == IMPORT_COMBINED ||
-                           work->order.spec.format == IMPORT_PLAUSIBLE;
+                           work->order.spec.format == IMPORT_PLAUSIBLE ||
+                           source->count > 1;
     if ((source->given != NULL &&
          !import_native_restore(source->given, work->scratch, &event->entry)) ||
         !event_keep(event, batch->arena) || !batch_add(batch, event)) {

@@ -215,6 +215,17 @@ static const char *undo_apostrophe(const char *cell)
                : cell;
 }
 
+static enum import_verdict put_count(struct import_reading *reading,
+                                     const char *text)
+{
+    if (!import_reading_count(text, &reading->event->count)) {
+        return import_reading_bad(reading, "bad_value", NULL,
+                                  "count is no whole number up to %d",
+                                  IMPORT_COUNT_MAX);
+    }
+    return reading->event->count == 0 ? IMPORT_IGNORED : IMPORT_EVENT;
+}
+
 /* One cell, or what stands for it in every row. */
 static enum import_verdict put_cell(const struct import_map *map,
                                     struct import_reading *reading,
@@ -226,6 +237,9 @@ static enum import_verdict put_cell(const struct import_map *map,
 
     if (value == NULL) {
         return IMPORT_IGNORED;
+    }
+    if (strcmp(column->field, IMPORT_MAP_COUNT) == 0) {
+        return put_count(reading, value);
     }
     if (value[0] == '\0') {
         return IMPORT_EVENT;

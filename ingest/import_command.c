@@ -244,7 +244,7 @@ static enum lb_err add(struct import *import,
         return import_sender_refuse(import->sender, record->line, record->fault,
                                     &import->err);
     }
-    if (import->order.spec.format == IMPORT_PLAUSIBLE &&
+    if (import_reader_has_sums(import->reader) &&
         look_at(import, record, &event)) {
         sent.weight = event.count; /* a row stands for many */
     }

@@ -286,7 +286,10 @@ static enum lb_err use_map(struct import_map *columns,
         char field[128];
         int cell = IMPORT_MAP_CONSTANT;
 
-        if (!read_field(node->key, field, sizeof(field))) {
+        if (strcmp(node->key, IMPORT_MAP_COUNT) == 0) {
+            (void)snprintf(field, sizeof(field), IMPORT_MAP_COUNT);
+            columns->has_count = true;
+        } else if (!read_field(node->key, field, sizeof(field))) {
             const char *near = lb_yaml_suggest(node->key, fields);
 
             return lb_err_set(err, LB_EFORMAT,

@@ -8,6 +8,7 @@
  *     country: { column: Land, is: { France: FR }, else: none }
  *     link: { column: Url, after: "/" }  # what stands behind the last one
  *     utm.source: Source
+ *     count: Clicks                   # the row stands for so many events
  *   delimiter: ";"
  *   time: "%d.%m.%Y %H:%M"    # rfc3339, epoch_s, epoch_ms or strptime's
  *   tz: Europe/Paris          # of times that name no zone
@@ -25,6 +26,7 @@
 #include "ingest/import_cells.h"
 
 #define IMPORT_MAP_CONSTANT (-1) /* a column that is no cell */
+#define IMPORT_MAP_COUNT "count" /* no field of an event */
 
 struct import_map_word {
     struct import_map_word *next; /* owned */
@@ -61,6 +63,7 @@ struct import_map {
     char *time_format;          /* owned; of strptime */
     const struct lb_zone *zone; /* NULL: UTC */
     bool is_export;             /* linkbell's own */
+    bool has_count;             /* rows stand for several events */
 };
 
 /* header is the first row; map NULL: its names are fields.  LB_EFORMAT says

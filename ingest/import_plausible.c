@@ -159,22 +159,6 @@ static void put_page(const struct import_plausible *plausible,
         IMPORT_URL_BYTES);
 }
 
-static bool read_count(const char *text, size_t *count_out)
-{
-    long long value = 0;
-
-    if (text[0] == '\0') {
-        *count_out = 0;
-        return true;
-    }
-    if (!lb_text_to_int(text, &value) || value < 0 ||
-        value > IMPORT_PLAUSIBLE_MAX) {
-        return false;
-    }
-    *count_out = (size_t)value;
-    return true;
-}
-
 static enum import_verdict read_sums(const struct import_plausible *plausible,
                                      struct import_reading *reading,
                                      const struct import_cells *cells)
@@ -192,12 +176,13 @@ static enum import_verdict read_sums(const struct import_plausible *plausible,
     event->ts_at_ms = plausible->zone == NULL
                           ? day * LB_MS_PER_DAY + NOON_MS
                           : lb_zone_instant_ms(plausible->zone, day, NOON_MS);
-    if (!read_count(cells->text[places[count]], &event->count) ||
-        !read_count(import_table_cell(cells, places[PLAUSIBLE_VISITORS]),
-                    &event->visitor_count)) {
+    if (!import_reading_count(cells->text[places[count]], &event->count) ||
+        !import_reading_count(
+            import_table_cell(cells, places[PLAUSIBLE_VISITORS]),
+            &event->visitor_count)) {
         return import_reading_bad(reading, "bad_value", NULL,
                                   "a sum is no whole number up to %d",
-                                  IMPORT_PLAUSIBLE_MAX);
+                                  IMPORT_COUNT_MAX);
     }
     return event->count == 0 ? IMPORT_IGNORED : IMPORT_EVENT;
 }

@@ -10,8 +10,6 @@
 #include "base/zone.h"
 #include "ingest/import_reading.h"
 
-#define IMPORT_PLAUSIBLE_MAX 100000 /* events of one row */
-
 struct import_plausible; /* which file, and its columns; read-only once made */
 
 /* LB_EFORMAT: header is no first row of such a file.  zone NULL: UTC. */

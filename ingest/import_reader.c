@@ -77,6 +77,12 @@ void import_reader_free(struct import_reader *reader)
     }
 }
 
+bool import_reader_has_sums(const struct import_reader *reader)
+{
+    return reader->plausible != NULL ||
+           (reader->map != NULL && reader->map->has_count);
+}
+
 static enum import_verdict read_combined(struct import_reading *reading)
 {
     struct import_combined line;

@@ -27,6 +27,9 @@ LB_MUST_CHECK enum lb_err import_reader_new(const struct import_spec *spec,
                                             struct lb_error *err);
 void import_reader_free(struct import_reader *reader); /* NULL is fine */
 
+/* Whether records may stand for several events. */
+bool import_reader_has_sums(const struct import_reader *reader);
+
 struct import_record {
     const char *text; /* without its line end; NUL behind it */
     size_t len;

@@ -29,6 +29,18 @@ enum import_verdict import_reading_bad(struct import_reading *reading,
     return IMPORT_BAD;
 }
 
+bool import_reading_count(const char *text, size_t *count_out)
+{
+    long long value = 0;
+
+    if (text[0] != '\0' && (!lb_text_to_int(text, &value) || value < 0 ||
+                            value > IMPORT_COUNT_MAX)) {
+        return false;
+    }
+    *count_out = (size_t)value;
+    return true;
+}
+
 void import_reading_put_in(struct import_reading *reading,
                            cJSON *group,
                            const char *key,

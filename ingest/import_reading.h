@@ -24,6 +24,8 @@ enum import_verdict {
     IMPORT_FULL     /* the arena is */
 };
 
+#define IMPORT_COUNT_MAX 100000 /* events of one record */
+
 struct import_event {
     cJSON *json;        /* the native event, in the arena */
     int64_t ts_at_ms;   /* its time */
@@ -51,6 +53,10 @@ enum import_verdict import_reading_bad(struct import_reading *reading,
                                        const char *field,
                                        const char *fmt,
                                        ...) LB_PRINTF(4, 5);
+
+/* Reads how many events a record stands for, "" as none; false: no whole number
+ * up to IMPORT_COUNT_MAX. */
+bool import_reading_count(const char *text, size_t *count_out);
 
 /* Adds a text to the event; NULL and "" add nothing. */
 void import_reading_put(struct import_reading *reading,

@@ -130,6 +130,20 @@ static const struct wanted cases[] = {
      "'' }, else: keep } }",
      "Paris,5", "{\"city\":\"Paris\",\"site\":\"s\",\"id\":\"made\",\"ts\":5}"},
 
+    {IMPORT_CSV, "At,Clicks",
+     "time: epoch_ms\ncolumns: { ts: At, type: { is: click }, count: Clicks }",
+     "5,12",
+     "12 of 0 {\"type\":\"click\",\"site\":\"s\",\"id\":\"made\",\"ts\":5}"},
+    {IMPORT_CSV, "At,Clicks",
+     "time: epoch_ms\ncolumns: { ts: At, count: Clicks }", "5,0", "ignored"},
+    {IMPORT_CSV, "At,Clicks",
+     "time: epoch_ms\ncolumns: { ts: At, count: Clicks }", "5,", "ignored"},
+    {IMPORT_CSV, "At,Clicks",
+     "time: epoch_ms\ncolumns: { ts: At, count: Clicks }", "5,-1", "bad_value"},
+    {IMPORT_CSV, "At,Clicks",
+     "time: epoch_ms\ncolumns: { ts: At, count: Clicks }", "5,100001",
+     "bad_value"},
+
     /* Web servers' logs. */
     {IMPORT_COMBINED, NULL, NULL,
      "203.0.113.9 - - [24/Nov/2026:09:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 "
@@ -235,7 +249,7 @@ static void tell(enum import_verdict verdict,
 {
     switch (verdict) {
     case IMPORT_EVENT:
-        if (format == IMPORT_PLAUSIBLE) {
+        if (format == IMPORT_PLAUSIBLE || event->count != 1) {
             lb_buf_printf(out, "%zu of %zu ", event->count,
                           event->visitor_count);
         }
