@@ -416,23 +416,51 @@ class Forms(unittest.TestCase):
                 query = f"site=semicomplete.com&metrics=views,visitors&traffic=all&by={by}&limit=1000{MAY_2015}"
                 self.assertEqual(other.stats(query)["rows"], bell.stats(query)["rows"], by)
 
-    def test_the_examples_of_the_manual(self):
-        text = (SOURCE / "docs/import.md").read_text()
+    def run_examples(self, bell, page, marker, least):
+        """Runs the commands of a page in tests/data; each says what the page says."""
+        text = (SOURCE / page).read_text()
         examples = []
-        for part in re.findall(r"<!-- example:begin -->(.*?)<!-- example:end -->", text, re.S):
+        for part in re.findall(rf"<!-- {marker}:begin -->(.*?)<!-- {marker}:end -->", text, re.S):
             examples += re.findall(r"```sh\n(.*?)```\n```\n(.*?)```", part, re.S)
-        self.assertGreaterEqual(len(examples), 9)
+        self.assertGreaterEqual(len(examples), least)
         for command, wanted in examples:
-            self.assertIn("linkbell import", command)
+            with self.subTest(command):
+                words = shlex.split(command)
+                self.assertEqual(words[:2], ["linkbell", "import"])
+                done = subprocess.run([BINARY, words[1], "--data-dir", str(bell.data), *words[2:]], cwd=DATA,
+                                      capture_output=True, text=True, env=bell.env, timeout=120)
+                shown = (done.stderr + done.stdout).splitlines()
+                self.assertEqual(shown[:len(wanted.splitlines())], wanted.splitlines())
+
+    def test_moving_over(self):
+        """From GoatCounter, Bitly and Shlink, as docs/ingest.md says."""
+        text = (SOURCE / "docs/ingest.md").read_text()
+        part = {name: re.search(rf"<!-- {name}:begin -->\n```yaml\n(.*?)```", text, re.S).group(1)
+                for name in ("short", "shlink")}
+        self.assertEqual(part["shlink"], (DATA / "import/shlink.yaml").read_text())
+        for line in (DATA / "import/bitly-days.yaml").read_text().splitlines():
+            self.assertIn(f"`{line}`", text)
+        with Linkbell("server: { listen: 127.0.0.1:0 }\n" + part["short"]) as bell:
+            bell.ready()
+            self.run_examples(bell, "docs/ingest.md", "import", 3)
+            when = "&from=2025-03-05&to=2025-03-08&traffic=all"
+            rows = bell.stats(f"site=alice.bio&metrics=clicks_raw&by=link,country,source,traffic{when}")["rows"]
+            self.assertEqual({(row["link"], row["country"], row["source"], row["traffic"]): row["clicks_raw"]
+                              for row in rows},
+                             {("shop", "FR", "Instagram", "human"): 1, ("shop", "US", "Direct / None", "bot"): 1,
+                              ("book-call", None, "X (Twitter)", "human"): 1,
+                              ("shop", None, "Direct / None", "human"): 3,
+                              ("book-call", None, "Direct / None", "human"): 2})
+            rows = bell.stats(f"site=alice.bio&metrics=clicks_raw&by=city,utm_medium,host{when}")["rows"]
+            self.assertIn(("Paris", "bio", "go.alice.bio"), {(row["city"], row["utm_medium"], row["host"]) for row in rows})
+            self.assertNotIn("Unknown", {row["city"] for row in rows})
+            answer = bell.get("/shop", headers={"Host": "go.alice.bio"}, token=False)
+            self.assertEqual([answer.status, answer.headers["Location"]], [302, "https://shop.example/"])
+
+    def test_the_examples_of_the_manual(self):
         with Linkbell(QUIET) as bell:
             bell.run("apply", str(bell.config))
-            for command, wanted in examples:
-                with self.subTest(command):
-                    words = shlex.split(command)
-                    done = subprocess.run([BINARY, words[1], "--data-dir", str(bell.data), *words[2:]], cwd=DATA,
-                                          capture_output=True, text=True, env=bell.env, timeout=120)
-                    shown = (done.stderr + done.stdout).splitlines()
-                    self.assertEqual(shown[:len(wanted.splitlines())], wanted.splitlines())
+            self.run_examples(bell, "docs/import.md", "example", 9)
             bell.ready()
             when = "&from=2025-03-01&to=2025-03-04"
             rows = bell.stats(f"site=alice.bio&metrics=views,visitors&by=source{when}")["rows"]
