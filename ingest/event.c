@@ -15,6 +15,8 @@
 #include "sql/auth.h"
 #include "sql/engagement.h"
 
+#define CACHE_LINE 64
+
 enum field_kind {
     FIELD_TEXT,
     FIELD_TS,
@@ -536,6 +538,15 @@ bool event_keep(struct event *event, struct lb_arena *arena)
         at = keep_text(&entry->contact[i], at);
     }
     return at != NULL;
+}
+
+void event_expect(const struct event *event)
+{
+    const char *bytes = (const char *)event;
+
+    for (size_t at = 0; at < sizeof(*event); at += CACHE_LINE) {
+        __builtin_prefetch(bytes + at);
+    }
 }
 
 bool event_read(const struct event_context *context,

@@ -114,6 +114,10 @@ bool event_engage(struct event *event,
  * false when it is full. */
 bool event_keep(struct event *event, struct lb_arena *arena);
 
+/* Says that an event which another thread read will be used soon: it lies in
+ * the caches of that thread's processor. */
+void event_expect(const struct event *event);
+
 /* Keyed hash of site and id. */
 uint64_t event_id_hash(const uint8_t key[16], int64_t site, const char *id);
 

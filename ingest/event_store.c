@@ -21,7 +21,6 @@
 #define JOINED_BYTES 1100
 #define MEMORY_STEP 4096 /* events remembered at a time at start */
 #define FEW 16           /* events that are appended in steps */
-#define CACHE_LINE 64
 
 struct event_store {
     struct cursor *cursor;
@@ -652,14 +651,8 @@ enum lb_err event_store_append(struct event_store *store,
     for (size_t i = 0; i < batch->count && rc == LB_OK; i += FEW) {
         size_t left = batch->count - i;
 
-        /* Another thread read them: they are in its processor's caches.  (In a
-         * function of its own, GCC 12 finds that this does nothing.) */
-        for (size_t j = FEW; j < 2 * FEW && j < left; j++) {
-            const char *event = (const char *)batch->events[i + j];
-
-            for (size_t at = 0; at < sizeof(struct event); at += CACHE_LINE) {
-                __builtin_prefetch(event + at);
-            }
+        for (size_t j = FEW; j < (size_t)2 * FEW && j < left; j++) {
+            event_expect(batch->events[i + j]);
         }
         rc = append_few(&append, batch->events + i, left < FEW ? left : FEW,
                         batch->is_duplicate + i);
