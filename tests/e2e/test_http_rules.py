@@ -339,5 +339,46 @@ class Peers(Rules):
             self.assertEqual(wire.end(), "closed")
 
 
+class LargeBodies(Rules):
+    def lines(self, mark, size):
+        """NDJSON of some size, each event with an id of its own, and how many there are."""
+        out, number, length = [], 0, 0
+        while length < size:
+            out.append(json.dumps({**VIEW, "id": f"{mark}-{number}", "name": "x" * (number % 200)}).encode() + b"\n")
+            length += len(out[-1])
+            number += 1
+        return b"".join(out), number
+
+    def test_a_body_is_whole_whatever_pieces_it_comes_in(self):
+        """Large ones are read into memory that earlier ones left; what follows in the same piece is the next request."""
+        number = 0
+        for _ in range(2):
+            for size in (20_000, 70_000, 200_000, 900_000):
+                for piece in (1_000, 65_536, 100_001, 1 << 21):
+                    number += 1
+                    with self.subTest(size=size, piece=piece), Wire(self.bell) as wire:
+                        body, count = self.lines(number, size)
+                        data = wire.head_of_post(f"Content-Length: {len(body)}",
+                                                 kind="application/x-ndjson").encode() + body
+                        data += b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+                        for at in range(0, len(data), piece):
+                            wire.send(data[at:at + piece])
+                        answer = wire.answer()
+                        self.assertEqual(answer.status, 202, answer)
+                        self.assertEqual([answer.json["accepted"], answer.json["rejected"]], [count, 0])
+                        self.assertEqual(wire.answer().status, 200)
+
+    def test_a_body_that_is_cut_short_leaves_nothing(self):
+        before = self.views()
+        for number, cut in enumerate((1, 30_000, 199_000)):
+            with Wire(self.bell) as wire:
+                body, _ = self.lines(f"cut-{number}", 200_000)
+                wire.send(wire.head_of_post(f"Content-Length: {len(body)}", kind="application/x-ndjson"), body[:-cut])
+        with Wire(self.bell) as wire:
+            wire.post(EVENT)
+            self.assertEqual(wire.answer().status, 202)
+        self.assertEqual(self.views(), before + 1)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
