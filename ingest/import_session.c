@@ -30,6 +30,7 @@ struct import_request {
     size_t number;
     size_t appended; /* events that are in the log */
     bool is_last;
+    bool is_done; /* all that it asks for is in the log, or out of it */
     bool is_read;
 };
 
@@ -197,6 +198,23 @@ static void refuse_stopped(struct import_session *session)
 /* --- the writer's part ----------------------------------------------------
  */
 
+/* What a request asks for besides its events: the last one ends the import, a
+ * step a transaction. */
+static enum lb_err end_request(struct import_session *session,
+                               struct import_request *request,
+                               struct db *db,
+                               struct lb_error *err)
+{
+    bool has_more = false;
+    enum lb_err rc = request->is_last
+                         ? visitor_end_import(session->sessions->parts.visitors,
+                                              db, session->name, &has_more, err)
+                         : LB_OK;
+
+    request->is_done = !has_more;
+    return rc;
+}
+
 /* Appends a group at a time until all is done, enough is in one transaction, or
  * a live event waits. */
 static enum lb_err
@@ -226,12 +244,14 @@ run_append(struct writer_job *job, struct db *db, struct lb_error *err)
         }
         request->appended += count;
         sum += count;
-        if (rc == LB_OK && request->appended == batch->event_count) {
-            rc = request->is_last ? visitor_end_import(parts->visitors, db,
-                                                       session->name, err)
-                                  : LB_OK;
-            request = request->next;
+        if (rc != LB_OK || request->appended < batch->event_count) {
+            continue;
         }
+        rc = end_request(session, request, db, err);
+        if (!request->is_done) {
+            break;
+        }
+        request = request->next;
     }
     return rc;
 }
@@ -290,8 +310,7 @@ done_append(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         fail(session, rc, err);
         return;
     }
-    while ((request = session->appending) != NULL &&
-           request->appended == request->batch.batch.event_count) {
+    while ((request = session->appending) != NULL && request->is_done) {
         session->appending = request->next;
         session->is_over = session->is_over || request->is_last;
         intake_count(session->sessions->intake, request->batch.batch.events,

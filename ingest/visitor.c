@@ -23,9 +23,11 @@ struct visitors {
         *buckets[BUCKETS]; /* by lock: the lists; salts are owned */
     _Atomic int period;
     struct visitor_store *store; /* owned; the writer thread's */
-    struct visitor_salt
-        *retired; /* owned; freed at the chore after next: events that
-                   * were read before may still wait */
+    /* Owned; freed by the chore after next, since events that were read before
+     * may still wait. */
+    struct visitor_salt *retired;
+    struct visitor_salt *doomed; /* owned; freed in steps */
+    bool is_expiring;            /* the chore has more to do */
 };
 
 static size_t bucket_of(int64_t site, int64_t day)
@@ -295,10 +297,13 @@ take(struct visitors *visitors, const char *import, int64_t now_ms)
 enum lb_err visitor_end_import(struct visitors *visitors,
                                struct db *db,
                                const char *import,
+                               bool *has_more_out,
                                struct lb_error *err)
 {
     struct visitor_salt *salt =
         import[0] == '\0' ? NULL : take(visitors, import, 0);
+
+    *has_more_out = false;
 
     /* This transaction may have saved them: they go when it is over. */
     while (salt != NULL) {
@@ -310,21 +315,28 @@ enum lb_err visitor_end_import(struct visitors *visitors,
     }
     return import[0] == '\0'
                ? LB_OK
-               : visitor_store_forget_import(visitors->store, db, import, err);
+               : visitor_store_forget_import(visitors->store, db, import,
+                                             has_more_out, err);
 }
 
 static bool expire_chore(void *ctx, struct db *db)
 {
     struct visitors *visitors = ctx;
+    int64_t now_ms = lb_clock_wall_ms();
     struct lb_error err;
+    bool has_more = false;
 
-    visitor_store_retire(visitors->store, visitors->retired);
-    visitors->retired = take(visitors, NULL, lb_clock_wall_ms());
-    if (visitor_store_expire(visitors->store, db, lb_clock_wall_ms(), &err) !=
+    if (!visitors->is_expiring) {
+        visitors->doomed = visitors->retired;
+        visitors->retired = take(visitors, NULL, now_ms);
+    }
+    visitors->doomed = visitor_store_retire(visitors->doomed);
+    if (visitor_store_expire(visitors->store, db, now_ms, &has_more, &err) !=
         LB_OK) {
         lb_log_limited(LB_LOG_WARN, "salts_expire", "text=\"%s\"", err.text);
     }
-    return false;
+    visitors->is_expiring = has_more || visitors->doomed != NULL;
+    return visitors->is_expiring;
 }
 
 bool visitor_sweep(void *visitors, struct db *db)
@@ -374,13 +386,21 @@ enum lb_err visitor_new(struct writer *writer,
     return LB_OK;
 }
 
+static void free_salts(struct visitor_salt *salts)
+{
+    while (salts != NULL) {
+        salts = visitor_store_retire(salts);
+    }
+}
+
 void visitor_free(struct visitors *visitors)
 {
     if (visitors == NULL) {
         return;
     }
-    visitor_store_retire(visitors->store, visitors->retired);
-    visitor_store_retire(visitors->store, take(visitors, NULL, INT64_MAX));
+    free_salts(visitors->doomed);
+    free_salts(visitors->retired);
+    free_salts(take(visitors, NULL, INT64_MAX));
     visitor_store_free(visitors->store);
     (void)pthread_mutex_destroy(&visitors->lock);
     free(visitors);

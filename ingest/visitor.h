@@ -72,10 +72,11 @@ void visitor_forget(struct visitors *visitors,
                     int64_t number);
 
 /* Writer thread, inside a job: forgets the salts of an import that ran to its
- * end. */
+ * end, a step of them; *has_more_out tells whether another one is due. */
 LB_MUST_CHECK enum lb_err visitor_end_import(struct visitors *visitors,
                                              struct db *db,
                                              const char *import,
+                                             bool *has_more_out,
                                              struct lb_error *err);
 
 /* A chore (writer.h): takes away hashes whose salt is gone. */

@@ -8,6 +8,7 @@
 
 #define PERIOD_BUCKETS 1024
 #define SWEEP_ROWS 2000 /* looked at in a step: about a millisecond */
+#define STEP_SALTS 500  /* deleted or freed in a step, likewise */
 
 /* The next number of a site's period, shared by its salts. */
 struct period {
@@ -396,52 +397,66 @@ void visitor_store_forget(struct visitor_salt *salt, int64_t number)
     }
 }
 
-void visitor_store_retire(struct visitor_store *store,
-                          struct visitor_salt *salts)
+struct visitor_salt *visitor_store_retire(struct visitor_salt *salts)
 {
-    (void)store;
-    while (salts != NULL) {
+    for (int i = 0; salts != NULL && i < STEP_SALTS; i++) {
         struct visitor_salt *next = salts->next;
 
         free(salts->slots);
         free(salts);
         salts = next;
     }
+    return salts;
 }
 
-/* Salts go at once, and without its salt a hash says nothing; it goes with the
- * next sweep, since hashes stand in the order of their coming. */
-static void want_sweep(struct visitor_store *store, struct db *db)
+/* Deletes a step of salts.  They go first, and without its salt a hash says
+ * nothing; it goes with the next sweep, since hashes stand in the order of
+ * their coming. */
+static enum lb_err drop_salts(struct visitor_store *store,
+                              struct db *db,
+                              sqlite3_stmt *stmt,
+                              bool *has_more_out,
+                              struct lb_error *err)
 {
-    store->is_sweep_due =
-        store->is_sweep_due || sqlite3_changes(db_handle(db)) > 0;
+    enum lb_err rc;
+    int dropped;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int(stmt, 2, STEP_SALTS);
+    }
+    rc = db_run(db, stmt, err);
+    dropped = rc == LB_OK ? sqlite3_changes(db_handle(db)) : 0;
+    store->is_sweep_due = store->is_sweep_due || dropped > 0;
+    *has_more_out = dropped == STEP_SALTS;
+    return rc;
 }
 
 enum lb_err visitor_store_forget_import(struct visitor_store *store,
                                         struct db *db,
                                         const char *import,
+                                        bool *has_more_out,
                                         struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_DROP_IMPORT);
-    enum lb_err rc;
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, import);
     }
-    rc = db_run(db, stmt, err);
-    want_sweep(store, db);
-    return rc;
+    return drop_salts(store, db, stmt, has_more_out, err);
 }
 
 enum lb_err visitor_store_expire(struct visitor_store *store,
                                  struct db *db,
                                  int64_t now_ms,
+                                 bool *has_more_out,
                                  struct lb_error *err)
 {
-    enum lb_err rc = db_run_number(db, SQL_VISITOR_EXPIRE, now_ms, err);
+    sqlite3_stmt *stmt = db_stmt(db, SQL_VISITOR_EXPIRE);
 
-    want_sweep(store, db);
-    return rc;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, now_ms);
+    }
+    return drop_salts(store, db, stmt, has_more_out, err);
 }
 
 /* A sweep goes from the least row to the greatest that there are now. */

@@ -51,17 +51,21 @@ int64_t visitor_store_known(const struct visitor_salt *salt, uint64_t hash);
 /* Takes the visitor of that number out of the map; with 0 all of them, and the
  * salt counts as not saved. */
 void visitor_store_forget(struct visitor_salt *salt, int64_t number);
-/* Frees salts that no event refers to any more. */
-void visitor_store_retire(struct visitor_store *store,
-                          struct visitor_salt *salts);
+/* Frees salts that no event refers to any more, a step of them; returns the
+ * rest. */
+struct visitor_salt *visitor_store_retire(struct visitor_salt *salts);
+/* Forget salts, those of an import or the expired ones, a step of them;
+ * *has_more_out tells whether another one is due. */
 LB_MUST_CHECK enum lb_err
 visitor_store_forget_import(struct visitor_store *store,
                             struct db *db,
                             const char *import,
+                            bool *has_more_out,
                             struct lb_error *err);
 LB_MUST_CHECK enum lb_err visitor_store_expire(struct visitor_store *store,
                                                struct db *db,
                                                int64_t now_ms,
+                                               bool *has_more_out,
                                                struct lb_error *err);
 /* Takes hashes away whose salt is gone, a step; *has_more_out tells whether
  * another one is due. */

@@ -401,8 +401,17 @@ static void a_restart_knows_salts_and_numbers(void **state)
 static enum lb_err end_import(void *ctx, struct db *db, struct lb_error *err)
 {
     struct ingest_world *world = ctx;
+    bool has_more = true;
 
-    return visitor_end_import(world->visitors, db, "one", err);
+    while (has_more) {
+        enum lb_err rc =
+            visitor_end_import(world->visitors, db, "one", &has_more, err);
+
+        if (rc != LB_OK) {
+            return rc;
+        }
+    }
+    return LB_OK;
 }
 
 static int64_t count_rows(struct ingest_world *world, const char *sql)
@@ -458,6 +467,72 @@ static void the_end_of_an_import_destroys_its_salts(void **state)
         sizeof(bytes));
 }
 
+#define MANY_DAYS 1100
+
+static enum lb_err ask_days(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct ingest_world *world = ctx;
+    const struct catalog_site *site = ingest_world_site(world, "alice.bio");
+
+    for (int64_t day = 0; day < MANY_DAYS; day++) {
+        int64_t number = 0;
+        struct visitor_salt *salt = visitor_salt_of(
+            world->visitors, site, NOW_MS - (30 + day) * LB_MS_PER_DAY, "one");
+        enum lb_err rc =
+            visitor_number(world->visitors, db, salt, 7, &number, err);
+
+        if (rc != LB_OK) {
+            return rc;
+        }
+        assert_int_not_equal(number, 0);
+    }
+    return LB_OK;
+}
+
+static enum lb_err end_step(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct ingest_world *world = ((void **)ctx)[0];
+
+    return visitor_end_import(world->visitors, db, "one", ((void **)ctx)[1],
+                              err);
+}
+
+static enum lb_err count_salts(void *ctx, struct db *db, struct lb_error *err)
+{
+    (void)db;
+    (void)err;
+    *(int64_t *)((void **)ctx)[1] =
+        count_rows(((void **)ctx)[0], "SELECT count(*) FROM salts");
+    return LB_OK;
+}
+
+/* One that is run again in between finds its place free. */
+static void a_long_import_ends_in_steps(void **state)
+{
+    struct ingest_world *world = *state;
+    bool has_more = true;
+    int64_t count = 0;
+    int64_t before = MANY_DAYS;
+    void *ending[] = {world, &has_more};
+    void *counting[] = {world, &count};
+
+    assert_int_equal(ingest_world_run(world, ask_days, world), LB_OK);
+    for (int steps = 0; has_more; steps++) {
+        assert_true(steps < 10);
+        assert_int_equal(ingest_world_run(world, end_step, ending), LB_OK);
+        assert_int_equal(ingest_world_run(world, count_salts, counting), LB_OK);
+        assert_true(count < before);
+        assert_true(steps > 0 || count > MANY_DAYS / 2);
+        assert_int_equal(has_more, count > 0);
+        before = count;
+        if (steps == 0) {
+            assert_int_equal(ingest_world_run(world, ask_days, world), LB_OK);
+            before = MANY_DAYS + 1;
+        }
+    }
+    assert_int_equal(count, 0);
+}
+
 /* Live visitors came between those of the import, and some after a sweep. */
 static void a_sweep_takes_hashes_without_a_salt_and_no_others(void **state)
 {
@@ -508,6 +583,7 @@ int main(void)
         TEST(salts_of_one_period_share_its_numbers),
         TEST(a_restart_knows_salts_and_numbers),
         TEST(the_end_of_an_import_destroys_its_salts),
+        TEST(a_long_import_ends_in_steps),
         TEST(a_sweep_takes_hashes_without_a_salt_and_no_others),
     };
 
