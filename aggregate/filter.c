@@ -338,15 +338,32 @@ enum lb_err filter_parse(const char *text,
     return rc;
 }
 
+/* What a filter is asked about. */
+struct asking {
+    const struct entry *entry;
+    const char *site;
+    bool is_view_side;
+    const char
+        *slug; /* the link that stands in for the view's own; NULL: none */
+    struct lb_buf *scratch;
+};
+
 static enum verdict ask_clause(const struct filter *clause,
-                               const struct entry *entry,
-                               const char *site,
-                               struct lb_buf *scratch)
+                               const struct asking *asking)
 {
-    const char *value =
-        dimension_value(&clause->dimension, entry, site, scratch);
+    const char *value;
     bool is_found = false;
 
+    if (!asking->is_view_side || !clause->dimension.is_of_click) {
+        value = dimension_value(&clause->dimension, asking->entry, asking->site,
+                                asking->scratch);
+    } else if (asking->slug != NULL &&
+               clause->dimension.kind == DIMENSION_TEXT &&
+               clause->dimension.text == ENTRY_TEXT_LINK) {
+        value = asking->slug;
+    } else {
+        return VERDICT_LEFT_OUT;
+    }
     for (size_t i = 0; i < clause->value_count && !is_found; i++) {
         const char *wanted = clause->values[i];
 
@@ -361,29 +378,23 @@ static enum verdict ask_clause(const struct filter *clause,
     return is_found != clause->is_negated ? VERDICT_YES : VERDICT_NO;
 }
 
-static enum verdict ask(const struct filter *node,
-                        const struct entry *entry,
-                        const char *site,
-                        bool is_view_side,
-                        struct lb_buf *scratch)
+static enum verdict ask(const struct filter *node, const struct asking *asking)
 {
     enum verdict stop = node->kind == NODE_AND ? VERDICT_NO : VERDICT_YES;
     enum verdict verdict = VERDICT_LEFT_OUT;
 
     if (node->kind == NODE_CLAUSE) {
-        return is_view_side && node->dimension.is_of_click
-                   ? VERDICT_LEFT_OUT
-                   : ask_clause(node, entry, site, scratch);
+        return ask_clause(node, asking);
     }
     if (node->kind == NODE_NOT) {
-        verdict = ask(node->child, entry, site, is_view_side, scratch);
+        verdict = ask(node->child, asking);
         return verdict == VERDICT_LEFT_OUT ? verdict
                : verdict == VERDICT_YES    ? VERDICT_NO
                                            : VERDICT_YES;
     }
     for (const struct filter *child = node->child; child != NULL;
          child = child->next) {
-        enum verdict part = ask(child, entry, site, is_view_side, scratch);
+        enum verdict part = ask(child, asking);
 
         if (part == stop) {
             return stop;
@@ -399,8 +410,20 @@ bool filter_matches(const struct filter *filter,
                     bool is_view_side,
                     struct lb_buf *scratch)
 {
-    return filter == NULL ||
-           ask(filter, entry, site, is_view_side, scratch) != VERDICT_NO;
+    const struct asking asking = {entry, site, is_view_side, NULL, scratch};
+
+    return filter == NULL || ask(filter, &asking) != VERDICT_NO;
+}
+
+bool filter_matches_link(const struct filter *filter,
+                         const struct entry *view,
+                         const char *site,
+                         const char *slug,
+                         struct lb_buf *scratch)
+{
+    const struct asking asking = {view, site, true, slug, scratch};
+
+    return filter == NULL || ask(filter, &asking) != VERDICT_NO;
 }
 
 bool filter_is_of_click(const struct filter *filter)

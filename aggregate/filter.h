@@ -36,6 +36,14 @@ bool filter_matches(const struct filter *filter,
                     bool is_view_side,
                     struct lb_buf *scratch);
 
+/* Whether a click on the link would match, were it where the view is: the
+ * clauses on type, name and qr are left out. */
+bool filter_matches_link(const struct filter *filter,
+                         const struct entry *view,
+                         const char *site,
+                         const char *slug,
+                         struct lb_buf *scratch);
+
 /* Whether the filter has a clause on link, type, name or qr. */
 bool filter_is_of_click(const struct filter *filter);
 

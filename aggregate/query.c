@@ -13,9 +13,9 @@
 #define RESULT_BYTES ((size_t)1024 * 1024 * 1024)
 
 static const char *const metric_names[QUERY_METRIC_COUNT] = {
-    "views", "clicks_raw",  "clicks",    "clickers",
-    "leads", "conversions", "visitors",  "orphan_clicks",
-    "ctr",   "ctr_unique",  "lead_rate", "value"};
+    "views",       "clicks_raw", "clicks",    "clickers",      "leads",
+    "conversions", "visitors",   "visits",    "orphan_clicks", "ctr",
+    "ctr_unique",  "link_ctr",   "lead_rate", "value"};
 
 const char *query_metric_name(enum query_metric metric)
 {
@@ -36,7 +36,17 @@ bool query_metric_find(const char *name, enum query_metric *metric_out)
 bool query_metric_is_rate(enum query_metric metric)
 {
     return metric == QUERY_CTR || metric == QUERY_CTR_UNIQUE ||
-           metric == QUERY_LEAD_RATE;
+           metric == QUERY_LINK_CTR || metric == QUERY_LEAD_RATE;
+}
+
+bool query_has_metric(const struct query *query, enum query_metric metric)
+{
+    for (size_t i = 0; i < query->metric_count; i++) {
+        if (query->metrics[i] == metric) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -78,6 +88,9 @@ bool query_figure(const struct query_figures *figures,
     case QUERY_VISITORS:
         *value_out = (double)figures->visitors;
         return true;
+    case QUERY_VISITS:
+        *value_out = (double)figures->visits;
+        return true;
     case QUERY_ORPHAN_CLICKS:
         *value_out = (double)counts->orphan_clicks;
         return true;
@@ -86,6 +99,9 @@ bool query_figure(const struct query_figures *figures,
                     hits_out, n_out);
     case QUERY_CTR_UNIQUE:
         return rate((double)figures->viewers_clicked, (double)figures->viewers,
+                    value_out, hits_out, n_out);
+    case QUERY_LINK_CTR:
+        return rate((double)counts->clicks, (double)figures->exposures,
                     value_out, hits_out, n_out);
     case QUERY_LEAD_RATE:
         return rate((double)counts->leads, (double)counts->views, value_out,
@@ -116,15 +132,18 @@ static bool is_in_totals(enum query_metric metric)
     return metric == QUERY_VIEWS || metric == QUERY_CLICKS_RAW ||
            metric == QUERY_CLICKS || metric == QUERY_LEADS ||
            metric == QUERY_CONVERSIONS || metric == QUERY_ORPHAN_CLICKS ||
-           metric == QUERY_CTR || metric == QUERY_LEAD_RATE;
+           metric == QUERY_CTR || metric == QUERY_LINK_CTR ||
+           metric == QUERY_LEAD_RATE;
 }
 
-static bool can_use_totals(const struct query *query)
+static bool can_use_totals(const struct query_work *work)
 {
+    const struct query *query = work->query;
     bool is_by_time = query->dimension_count == 1 &&
                       query->dimensions[0].kind == DIMENSION_TIME;
 
-    if (query->filter != NULL || (query->dimension_count > 0 && !is_by_time) ||
+    if (query_work_needs_log(work) || query->filter != NULL ||
+        (query->dimension_count > 0 && !is_by_time) ||
         query->from_at_ms % ROLLUP_BUCKET_MS != 0 ||
         query->to_at_ms % ROLLUP_BUCKET_MS != 0) {
         return false;
@@ -188,6 +207,7 @@ static void fill_figures(const struct tally_group *group,
         out->viewers = group->viewers;
         out->clickers = group->clickers;
         out->viewers_clicked = group->viewers_clicked;
+        out->visits = group->visits;
         out->amount_hundredths = group->amount_hundredths;
         memcpy(out->currency, group->currency, sizeof(out->currency));
     }
@@ -243,6 +263,13 @@ static enum lb_err make_rows(struct query_work *work)
                                                group->key_len, work->view_key));
         }
         fill_figures(group, views, work->is_split, &result->rows[i].figures);
+        if (work->exposure != NULL) {
+            struct query_figures *figures = &result->rows[i].figures;
+
+            figures->exposures =
+                query_exposure_of(work->exposure, group->key, group->key_len,
+                                  figures->counts.views);
+        }
         read_values(query, key, &result->rows[i]);
     }
     result->row_count = count;
@@ -409,7 +436,10 @@ static enum lb_err count_all(struct query_work *work)
     if (rc != LB_OK) {
         return rc;
     }
-    rc = can_use_totals(query) ? read_totals(work) : query_days_read(work);
+    rc = query_work_begin(work);
+    if (rc == LB_OK) {
+        rc = can_use_totals(work) ? read_totals(work) : query_days_read(work);
+    }
     if (rc == LB_ELIMIT) {
         return lb_err_set(
             work->err, LB_ELIMIT,
@@ -445,6 +475,10 @@ static enum lb_err finish(struct query_work *work)
     total = tally_find(work->total, "", 0);
     fill_figures(total, tally_find(work->total_views, "", 0), work->is_split,
                  &result->totals);
+    if (work->exposure != NULL) {
+        result->totals.exposures = query_exposure_of(
+            work->exposure, NULL, 0, result->totals.counts.views);
+    }
     result->clicks_without_visitor =
         total == NULL ? 0 : total->clicks_without_visitor;
     if (query->dimension_count == 0) {

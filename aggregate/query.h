@@ -30,9 +30,11 @@ enum query_metric {
     QUERY_LEADS,
     QUERY_CONVERSIONS,
     QUERY_VISITORS,
+    QUERY_VISITS,
     QUERY_ORPHAN_CLICKS,
     QUERY_CTR,
     QUERY_CTR_UNIQUE,
+    QUERY_LINK_CTR,
     QUERY_LEAD_RATE,
     QUERY_VALUE,
     QUERY_METRIC_COUNT
@@ -64,12 +66,17 @@ struct query {
     const atomic_bool *is_cancelled; /* NULL: never */
 };
 
+/* Whether the query asks for the metric. */
+bool query_has_metric(const struct query *query, enum query_metric metric);
+
 struct query_figures {
     struct rollup_counts counts;
     int64_t visitors;
     int64_t viewers;
     int64_t clickers;
     int64_t viewers_clicked;
+    int64_t visits;
+    int64_t exposures; /* views for link_ctr (query_exposure.h) */
     int64_t amount_hundredths;
     char currency[4];
 };

@@ -135,7 +135,10 @@ find_columns(struct table *table, const char *by, const cJSON *totals)
             ends_with(item->string, "_hi")) {
             continue;
         }
-        (void)snprintf(n_key, sizeof(n_key), "%s_low_n", item->string);
+        (void)snprintf(n_key, sizeof(n_key), "%.*s_low_n",
+                       (int)(strlen(item->string) -
+                             (ends_with(item->string, "_prev") ? 5 : 0)),
+                       item->string);
         add_column(table, item->string, false,
                    cJSON_HasObjectItem(totals, n_key) != 0);
     }
@@ -216,7 +219,7 @@ print_table(const struct lb_cli *cli, const char *by, const cJSON *json)
 /* --- the question --------------------------------------------------------- */
 
 /* Options, which are the parameters of GET /v1/stats but for the format. */
-enum { BY = 2, FORMAT = 12, OPTION_COUNT = 13 };
+enum { BY = 2, FORMAT = 13, OPTION_COUNT = 14 };
 static const struct {
     const char *name;
     const char *value_name;
@@ -235,6 +238,7 @@ static const struct {
     {"cursor", "TEXT", "where the answer before said to go on"},
     {"period", "P",
      "today, yesterday, 7d, 28d, 30d, month, last_month, 12mo, all"},
+    {"compare", "RANGE", "previous or year: adds the figures of then"},
     {"format", "F", "table, json or csv"}};
 
 static bool is_format(const char *format)
@@ -298,7 +302,8 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
     struct lb_error err;
     const struct lb_cli_usage usage = {
         .line = "query [--site S] [--metrics M,M] [--by D,D] [--from --to "
-                "--period --tz] [--filter EXPR] [--format table|json|csv]",
+                "--period --tz] [--filter EXPR] [--compare previous|year] "
+                "[--format table|json|csv]",
         .options = options,
         .option_count = OPTION_COUNT};
     int status = 0;

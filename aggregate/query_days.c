@@ -67,7 +67,7 @@ static bool can_answer(struct reading *reading)
         }
     }
     /* A visitor may be of several classes: only one of them adds up. */
-    return query->filter == NULL &&
+    return query->filter == NULL && !query_work_needs_log(reading->work) &&
            (!reading->has_visitor_metric ||
             (query->traffic & (query->traffic - 1)) == 0);
 }

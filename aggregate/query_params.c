@@ -58,6 +58,17 @@ static bool fault_name(struct lb_http_request *request,
                   hint[0] == '\0' ? NULL : hint);
 }
 
+/* Whether the last metric stands among those before it. */
+static bool is_repeated(const struct query *query)
+{
+    for (size_t i = 0; i < query->metric_count; i++) {
+        if (query->metrics[i] == query->metrics[query->metric_count]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_metrics(struct lb_http_request *request, struct query *query)
 {
     const char *list = lb_http_request_query(request, "metrics", 0);
@@ -77,6 +88,13 @@ static bool read_metrics(struct lb_http_request *request, struct query *query)
         }
         if (!query_metric_find(word, &query->metrics[query->metric_count])) {
             return fault_name(request, "metrics:", word, known);
+        }
+        if (is_repeated(query)) {
+            char message[WORD_BYTES + 40];
+
+            (void)snprintf(message, sizeof(message), "metrics names %s twice.",
+                           word);
+            return refuse(request, "bad_request", message, NULL);
         }
         query->metric_count++;
     }
@@ -159,7 +177,10 @@ static bool read_order(struct lb_http_request *request, struct query *query)
         }
     }
     for (size_t i = 0; i < query->dimension_count; i++) {
-        if (strcmp(query->dimensions[i].name, name) == 0) {
+        const struct dimension *dimension = &query->dimensions[i];
+
+        if (strcmp(dimension->name, name) == 0 ||
+            (dimension->kind == DIMENSION_TIME && strcmp(name, "time") == 0)) {
             query->order_dimension = (int)i;
             return true;
         }
@@ -464,18 +485,6 @@ static bool read_page(struct lb_http_request *request,
     return true;
 }
 
-/* The value of the pair at index: names may repeat. */
-static const char *value_of_pair(struct lb_http_request *request, size_t index)
-{
-    const char *name = lb_http_request_query_key(request, index);
-    size_t before = 0;
-
-    for (size_t i = 0; i < index; i++) {
-        before += strcmp(lb_http_request_query_key(request, i), name) == 0;
-    }
-    return lb_http_request_query(request, name, before);
-}
-
 /* Refuses parameters that nobody reads, and hashes the others. */
 static bool check_names(struct lb_http_request *request,
                         const char *const *known,
@@ -506,7 +515,14 @@ static bool check_names(struct lb_http_request *request,
         if (strcmp(name, "cursor") == 0 || strcmp(name, "key") == 0) {
             continue;
         }
-        value = value_of_pair(request, i);
+        if (lb_http_request_query(request, name, 1) != NULL &&
+            strcmp(name, "site") != 0) {
+            (void)snprintf(message, sizeof(message), "%.60s is given twice.",
+                           name);
+            return refuse(request, "bad_request", message,
+                          "Only site may repeat.");
+        }
+        value = lb_http_request_query_value(request, i);
         memcpy(key, &params->hash, sizeof(params->hash));
         key[8] = (uint8_t)at;
         params->hash = lb_hash_sip(key, value, strlen(value));
@@ -514,14 +530,44 @@ static bool check_names(struct lb_http_request *request,
     return true;
 }
 
-static bool read_range(struct lb_http_request *request, struct query *query)
+static bool read_compare(struct lb_http_request *request,
+                         struct query_params *params)
 {
+    const char *compare = lb_http_request_query(request, "compare", 0);
+
+    params->compare = QUERY_COMPARE_NONE;
+    if (compare == NULL) {
+        return true;
+    }
+    if (strcmp(compare, "previous") == 0) {
+        params->compare = QUERY_COMPARE_PREVIOUS;
+    } else if (strcmp(compare, "year") == 0) {
+        params->compare = QUERY_COMPARE_YEAR;
+    } else {
+        return refuse(request, "bad_request",
+                      "compare must be previous or year.", NULL);
+    }
+    return true;
+}
+
+static bool is_day(const char *text)
+{
+    int64_t day;
+
+    return text == NULL || lb_zone_parse_day(text, &day);
+}
+
+static bool read_range(struct lb_http_request *request,
+                       struct query_params *params)
+{
+    struct query *query = &params->query;
     const struct query_params_dates dates = {
         .from = lb_http_request_query(request, "from", 0),
         .to = lb_http_request_query(request, "to", 0),
         .period = lb_http_request_query(request, "period", 0)};
     struct lb_error err;
 
+    params->is_by_days = is_day(dates.from) && is_day(dates.to);
     return query_params_range(&dates, query->zone, lb_clock_wall_ms(),
                               &query->from_at_ms, &query->to_at_ms, &err) ||
            refuse(request, "bad_request", err.text, NULL);
@@ -568,7 +614,7 @@ bool query_params_read_range(struct lb_http_request *request,
     memset(params_out, 0, sizeof(*params_out));
     return check_names(request, known, params_out) &&
            query_params_sites(request, params_out) &&
-           read_range(request, &params_out->query);
+           read_range(request, params_out);
 }
 
 bool query_params_read(struct lb_http_request *request,
@@ -577,16 +623,17 @@ bool query_params_read(struct lb_http_request *request,
 {
     struct query *query = &params_out->query;
     static const char *const known[] = {
-        "site",   "metrics", "by",      "from",  "to",
-        "tz",     "filter",  "traffic", "order", "limit",
-        "cursor", "format",  "period",  "key",   NULL};
+        "site",   "metrics", "by",    "from",  "to",     "tz",
+        "filter", "traffic", "order", "limit", "cursor", "format",
+        "period", "compare", "key",   NULL};
 
     memset(params_out, 0, sizeof(*params_out));
     if (!check_names(request, known, params_out) ||
         !query_params_sites(request, params_out) ||
         !read_metrics(request, query) || !read_dimensions(request, query) ||
         !read_order(request, query) || !read_traffic(request, params_out) ||
-        !read_page(request, params_out) || !read_range(request, query)) {
+        !read_compare(request, params_out) || !read_page(request, params_out) ||
+        !read_range(request, params_out)) {
         return false;
     }
     return read_filter(request, is_case_kept, params_out);

@@ -4,6 +4,7 @@
 #define LINKBELL_AGGREGATE_QUERY_PARAMS_H
 
 #include "aggregate/query.h"
+#include "aggregate/query_compare.h"
 #include "base/http_request.h"
 #include "sql/auth.h"
 
@@ -19,6 +20,8 @@ struct query_params {
     size_t limit;
     size_t offset;
     bool is_csv;
+    bool is_by_days; /* the range was given in days, not as instants */
+    enum query_compare_kind compare;
     uint64_t hash; /* of all parameters but cursor */
     char traffic[16];
 };

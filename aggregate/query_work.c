@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/visit_range.h"
 #include "base/clock.h"
 #include "sql/log_store.h"
 
@@ -48,8 +49,35 @@ void query_work_free(struct query_work *work)
     tally_free(work->total);
     tally_free(work->total_views);
     dict_cache_free(work->cache);
+    visits_free(work->visits);
+    query_exposure_free(work->exposure);
     lb_buf_deinit(&work->scratch);
     free(work);
+}
+
+enum lb_err query_work_begin(struct query_work *work)
+{
+    const struct query *query = work->query;
+
+    if (query_has_metric(query, QUERY_VISITS)) {
+        work->visits = visits_new(false);
+        if (work->visits == NULL) {
+            return LB_ENOMEM;
+        }
+    }
+    if (query_has_metric(query, QUERY_LINK_CTR)) {
+        work->exposure = query_exposure_new(query);
+        if (work->exposure == NULL) {
+            return LB_ENOMEM;
+        }
+    }
+    return LB_OK;
+}
+
+bool query_work_needs_log(const struct query_work *work)
+{
+    return work->visits != NULL || (work->exposure != NULL &&
+                                    query_exposure_is_limited(work->exposure));
 }
 
 /* --- keys of groups: each value is V and its text or N, ended by a NUL
@@ -84,20 +112,25 @@ size_t query_work_put_time(struct query_work *work,
     return query_work_put_value(key, text);
 }
 
-static size_t make_key(struct query_work *work,
-                       const struct entry *entry,
-                       const char *site,
-                       bool is_view_side,
-                       char *key)
+/* slug: of a view, stands for the link that it has not. */
+static size_t put_key(struct query_work *work,
+                      const struct entry *entry,
+                      const char *site,
+                      bool is_view_side,
+                      const char *slug)
 {
     const struct query *query = work->query;
+    char *key = is_view_side ? work->view_key : work->key;
     size_t used = 0;
 
     for (size_t i = 0; i < query->dimension_count; i++) {
         const struct dimension *dimension = &query->dimensions[i];
 
         if (is_view_side && dimension->is_of_click) {
-            used += query_work_put_value(key + used, NULL);
+            bool is_link = dimension->kind == DIMENSION_TEXT &&
+                           dimension->text == ENTRY_TEXT_LINK;
+
+            used += query_work_put_value(key + used, is_link ? slug : NULL);
         } else if (dimension->kind == DIMENSION_TIME) {
             used += query_work_put_time(work, key + used, entry->ts_at_ms,
                                         dimension->grain);
@@ -108,6 +141,14 @@ static size_t make_key(struct query_work *work,
         }
     }
     return used;
+}
+
+size_t query_work_link_key(struct query_work *work,
+                           const struct entry *view,
+                           const struct catalog_site *site,
+                           const char *slug)
+{
+    return put_key(work, view, site == NULL ? NULL : site->id, true, slug);
 }
 
 size_t
@@ -148,6 +189,31 @@ static void note_period(struct query_work *work, const struct entry *entry)
     }
 }
 
+/* What stands beside the rows: views under the remaining filters, and at which
+ * links were there. */
+static enum lb_err add_view(struct query_work *work,
+                            const struct entry *entry,
+                            const struct catalog_site *site)
+{
+    const char *id = site == NULL ? NULL : site->id;
+    enum lb_err rc = LB_OK;
+
+    if (entry->type != ENTRY_VIEW ||
+        (!work->is_split && work->exposure == NULL) ||
+        !filter_matches(work->query->filter, entry, id, true, &work->scratch)) {
+        return LB_OK;
+    }
+    if (work->is_split) {
+        rc = tally_add(work->views, work->view_key,
+                       put_key(work, entry, id, true, NULL), entry);
+        rc = rc == LB_OK ? tally_add(work->total_views, "", 0, entry) : rc;
+    }
+    return rc == LB_OK && work->exposure != NULL &&
+                   query_exposure_is_limited(work->exposure)
+               ? query_exposure_add(work->exposure, work, entry, site)
+               : rc;
+}
+
 static enum lb_err count_entry(struct query_work *work,
                                const struct entry *entry)
 {
@@ -155,31 +221,31 @@ static enum lb_err count_entry(struct query_work *work,
     const struct catalog_site *found =
         catalog_site_by_number(query->catalog, entry->site);
     const char *site = found == NULL ? NULL : found->id;
-    bool is_view = entry->type == ENTRY_VIEW;
+    struct tally_visit visit = {.number = 0};
     enum lb_err rc = LB_OK;
 
-    if ((query->traffic & 1u << entry->traffic) == 0) {
-        return LB_OK;
+    if (work->visits != NULL) {
+        rc = visits_enter(work->visits, entry, &visit.number);
+    }
+    if (rc != LB_OK || (query->traffic & 1u << entry->traffic) == 0 ||
+        entry->ts_at_ms < query->from_at_ms ||
+        entry->ts_at_ms >= query->to_at_ms) {
+        return rc;
     }
     note_period(work, entry);
-    if (work->is_split && is_view &&
-        filter_matches(query->filter, entry, site, true, &work->scratch)) {
-        rc =
-            tally_add(work->views, work->view_key,
-                      make_key(work, entry, site, true, work->view_key), entry);
-        rc = rc == LB_OK ? tally_add(work->total_views, "", 0, entry) : rc;
-    }
+    rc = add_view(work, entry, found);
     if (rc != LB_OK ||
         !filter_matches(query->filter, entry, site, false, &work->scratch)) {
         return rc;
     }
-    rc = tally_add(work->total, "", 0, entry);
+    rc = tally_add_in_visit(work->total, "", 0, entry, &visit);
     if (rc != LB_OK || query->dimension_count == 0 ||
-        (is_view && work->has_click_dimension)) {
+        (entry->type == ENTRY_VIEW && work->has_click_dimension)) {
         return rc;
     }
-    return tally_add(work->rows, work->key,
-                     make_key(work, entry, site, false, work->key), entry);
+    return tally_add_in_visit(work->rows, work->key,
+                              put_key(work, entry, site, false, NULL), entry,
+                              &visit);
 }
 
 enum lb_err query_work_check(const struct query_work *work)
@@ -197,6 +263,22 @@ enum lb_err query_work_check(const struct query_work *work)
     return LB_OK;
 }
 
+/* Visits at the range's ends are numbered right only when seen whole. */
+static enum lb_err widen(struct query_work *work, struct log_range *range)
+{
+    struct visit_range wide = {.catalog = work->query->catalog,
+                               .sites = range->sites,
+                               .site_count = range->site_count,
+                               .upto_seq = range->upto_seq,
+                               .from_at_ms = range->from_at_ms,
+                               .to_at_ms = range->to_at_ms};
+    enum lb_err rc = visit_range_widen(&wide, work->db, work->cache, work->err);
+
+    range->from_at_ms = wide.from_at_ms;
+    range->to_at_ms = wide.to_at_ms;
+    return rc;
+}
+
 enum lb_err query_work_scan(struct query_work *work,
                             const int64_t *sites,
                             size_t site_count,
@@ -212,9 +294,11 @@ enum lb_err query_work_scan(struct query_work *work,
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     size_t count = 0;
-    enum lb_err rc =
-        log_reader_open(work->db, work->cache, &range, &reader, work->err);
+    enum lb_err rc = work->visits == NULL ? LB_OK : widen(work, &range);
 
+    rc = rc == LB_OK ? log_reader_open(work->db, work->cache, &range, &reader,
+                                       work->err)
+                     : rc;
     while (rc == LB_OK &&
            (rc = log_reader_next(reader, &entry, work->err)) == LB_OK &&
            entry != NULL) {

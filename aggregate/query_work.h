@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #include "aggregate/query.h"
+#include "aggregate/query_exposure.h"
 #include "aggregate/tally.h"
+#include "aggregate/visits.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "sql/dict.h"
@@ -29,6 +31,8 @@ struct query_work {
     struct tally *total;       /* owned; one group */
     struct tally *total_views; /* owned */
     struct dict_cache *cache;  /* owned */
+    struct visits *visits;     /* owned; NULL unless they are asked for */
+    struct query_exposure *exposure; /* owned; likewise, of link_ctr */
     struct lb_buf scratch;
     bool is_split; /* views are counted apart: dimensions or filter are the
                       click's */
@@ -52,6 +56,12 @@ struct query_work *query_work_new(struct query *query,
                                   struct lb_error *err);
 void query_work_free(struct query_work *work); /* NULL is fine */
 
+/* Once the query's range is resolved. */
+LB_MUST_CHECK enum lb_err query_work_begin(struct query_work *work);
+
+/* Whether only the log can answer: a metric that nothing else holds. */
+bool query_work_needs_log(const struct query_work *work);
+
 /* Parts of a key, each V and its text or N, ended by a NUL; bytes written. */
 size_t query_work_put_value(char *key, const char *value);
 size_t query_work_put_time(struct query_work *work,
@@ -62,6 +72,12 @@ size_t query_work_put_time(struct query_work *work,
  * ctx is the query. */
 size_t
 query_work_view_key(void *ctx, const char *key, size_t key_len, char *out);
+
+/* The key, in view_key, of a view at which a link was there. */
+size_t query_work_link_key(struct query_work *work,
+                           const struct entry *view,
+                           const struct catalog_site *site,
+                           const char *slug);
 
 /* Counts the events of the sites in the log, from <= ts < to. */
 LB_MUST_CHECK enum lb_err query_work_scan(struct query_work *work,

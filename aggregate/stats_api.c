@@ -8,16 +8,14 @@
 #include "aggregate/coverage_store.h"
 #include "aggregate/query.h"
 #include "aggregate/query_params.h"
+#include "aggregate/stats_answer.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/http_request.h"
 #include "base/http_respond.h"
-#include "base/json.h"
 #include "base/metrics.h"
-#include "base/text.h"
 
 #define ANSWER_BYTES ((size_t)64 * 1024 * 1024)
-#define FIGURES_BYTES ((size_t)16 * 1024) /* of a row */
 
 struct stats_api {
     struct auth *auth;
@@ -43,348 +41,6 @@ struct stats_request {
     int64_t began_at_ns;
 };
 
-static const char *key_of(const struct dimension *dimension)
-{
-    return dimension->kind == DIMENSION_TIME ? "time" : dimension->name;
-}
-
-/* --- figures as text: the same for JSON and CSV
- * ---------------------------------- */
-
-typedef void (*add_fn)(struct lb_buf *buf,
-                       const char *metric,
-                       const char *suffix,
-                       const char *text);
-
-static void add_number(struct lb_buf *buf,
-                       add_fn add,
-                       const char *metric,
-                       const char *suffix,
-                       double value,
-                       int decimals)
-{
-    struct lb_buf text;
-
-    lb_buf_init(&text, 64);
-    lb_json_add_double(&text, value, decimals);
-    add(buf, metric, suffix, lb_buf_text(&text));
-    lb_buf_deinit(&text);
-}
-
-static void add_rate(struct lb_buf *buf,
-                     add_fn add,
-                     const struct query_figures *figures,
-                     enum query_metric metric,
-                     int64_t min_n)
-{
-    const char *name = query_metric_name(metric);
-    double value = 0;
-    double hits = 0;
-    double n = 0;
-    double low = 0;
-    double high = 0;
-    bool has_value = query_figure(figures, metric, &value, &hits, &n);
-    bool has_bounds = has_value && hits <= n;
-
-    if (has_value) {
-        add_number(buf, add, name, "", value, 4);
-    } else {
-        add(buf, name, "", "null");
-    }
-    add_number(buf, add, name, "_n", n, 0);
-    if (has_bounds) {
-        rollup_wilson(hits, n, &low, &high);
-        add_number(buf, add, name, "_lo", low, 4);
-        add_number(buf, add, name, "_hi", high, 4);
-    } else {
-        add(buf, name, "_lo", "null");
-        add(buf, name, "_hi", "null");
-    }
-    add(buf, name, "_low_n", n < (double)min_n ? "true" : "false");
-}
-
-static void add_metrics(struct lb_buf *buf,
-                        add_fn add,
-                        const struct query *query,
-                        const struct query_figures *figures,
-                        int64_t min_n)
-{
-    for (size_t i = 0; i < query->metric_count; i++) {
-        enum query_metric metric = query->metrics[i];
-        const char *name = query_metric_name(metric);
-        double value = 0;
-        double hits;
-        double n;
-
-        if (query_metric_is_rate(metric)) {
-            add_rate(buf, add, figures, metric, min_n);
-        } else if (query_figure(figures, metric, &value, &hits, &n)) {
-            add_number(buf, add, name, "", value,
-                       metric == QUERY_VALUE ? 2 : 0);
-        } else {
-            add(buf, name, "", "null");
-        }
-        if (metric == QUERY_VALUE) {
-            bool has_one =
-                figures->currency[0] != '\0' && figures->currency[0] != '*';
-            char text[8];
-
-            (void)snprintf(text, sizeof(text), has_one ? "\"%s\"" : "null",
-                           figures->currency);
-            add(buf, name, "_currency", text);
-        }
-    }
-}
-
-static void add_json(struct lb_buf *buf,
-                     const char *metric,
-                     const char *suffix,
-                     const char *text)
-{
-    lb_json_add_comma(buf);
-    lb_buf_printf(buf, "\"%s%s\":%s", metric, suffix, text);
-}
-
-static void add_csv_value(struct lb_buf *buf,
-                          const char *metric,
-                          const char *suffix,
-                          const char *text)
-{
-    size_t len = strlen(text);
-
-    (void)metric;
-    (void)suffix;
-    lb_buf_add_char(buf, ','); /* without dimensions the row drops the first */
-    if (strcmp(text, "null") == 0) {
-        return;
-    }
-    if (text[0] == '"') {
-        lb_buf_add(buf, text + 1, len - 2);
-    } else {
-        lb_buf_add(buf, text, len);
-    }
-}
-
-static void add_csv_name(struct lb_buf *buf,
-                         const char *metric,
-                         const char *suffix,
-                         const char *text)
-{
-    (void)text;
-    if (buf->len > 0) {
-        lb_buf_add_char(buf, ',');
-    }
-    lb_buf_printf(buf, "%s%s", metric, suffix);
-}
-
-static const char *dimension_text(const struct query *query,
-                                  const struct query_row *row,
-                                  size_t index,
-                                  char time[LB_ZONE_TEXT_BYTES])
-{
-    if (query->dimensions[index].kind == DIMENSION_TIME) {
-        lb_zone_format(query->zone, row->time_at_ms, time);
-        return time;
-    }
-    return row->values[index];
-}
-
-/* --- JSON
- * ----------------------------------------------------------------------- */
-
-/* What a row by time says of itself when its figures are incomplete. */
-static void add_coverage(struct lb_buf *buf,
-                         const struct stats_request *request,
-                         const struct query_row *row)
-{
-    const struct query *query = &request->params.query;
-    const struct catalog_site *site = NULL;
-    enum coverage_state state;
-    int64_t end_ms = 0;
-
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        const struct dimension *dimension = &query->dimensions[i];
-
-        if (dimension->kind == DIMENSION_TIME) {
-            end_ms = lb_zone_bucket_next_ms(
-                query->zone, (enum lb_zone_grain)dimension->grain,
-                row->time_at_ms);
-        } else if (dimension->kind == DIMENSION_SITE &&
-                   row->values[i] != NULL) {
-            site = catalog_site_find(query->catalog, row->values[i]);
-        }
-    }
-    if (end_ms == 0 || request->coverage.count == 0) {
-        return;
-    }
-    state = coverage_store_worst(&request->coverage,
-                                 site == NULL ? 0 : site->number,
-                                 row->time_at_ms, end_ms);
-    if (state != COVERAGE_COMPLETE) {
-        lb_buf_printf(buf, ",\"coverage\":\"%s\"", coverage_name(state));
-    }
-}
-
-static void add_row(struct lb_buf *buf,
-                    const struct stats_request *request,
-                    const struct query_row *row)
-{
-    const struct query *query = &request->params.query;
-    char time[LB_ZONE_TEXT_BYTES];
-
-    lb_json_add_comma(buf);
-    lb_buf_add_char(buf, '{');
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        const char *text = dimension_text(query, row, i, time);
-
-        lb_json_add_key(buf, key_of(&query->dimensions[i]));
-        if (query->dimensions[i].kind == DIMENSION_QR) {
-            lb_buf_add_text(buf, text);
-        } else {
-            lb_json_add_string(buf, text);
-        }
-    }
-    add_metrics(buf, add_json, query, &row->figures, request->api->min_n);
-    add_coverage(buf, request, row);
-    lb_buf_add_char(buf, '}');
-}
-
-static bool is_asked(const struct query *query, enum query_metric metric)
-{
-    for (size_t i = 0; i < query->metric_count; i++) {
-        if (query->metrics[i] == metric) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void add_meta(struct lb_buf *buf,
-                     const struct stats_request *request,
-                     const struct query_result *result)
-{
-    const struct query *query = &request->params.query;
-    char day[LB_ZONE_DAY_BYTES];
-
-    lb_buf_add_text(buf, ",\"meta\":{\"as_of\":");
-    lb_json_add_time(buf, request->as_of_ms);
-    lb_buf_printf(buf,
-                  ",\"coverage\":\"%s\",\"scope\":\"%s\",\"traffic\":"
-                  "\"%s\",\"warnings\":[",
-                  coverage_name(coverage_store_worst(&request->coverage, 0,
-                                                     result->from_at_ms,
-                                                     query->to_at_ms)),
-                  request->api->scope, request->params.traffic);
-    if (is_asked(query, QUERY_CTR) && result->clicks_without_visitor * 10 >
-                                          result->totals.counts.clicks_raw) {
-        lb_buf_add_text(
-            buf,
-            "{\"code\":\"clicks_without_visitor\",\"message\":\"Over 10 % of "
-            "the clicks have no visitor, so they can't inherit a source; CTR "
-            "by source is not meaningful.\",\"metric\":\"ctr\"}");
-    }
-    if (is_asked(query, QUERY_VALUE) && result->totals.currency[0] == '*') {
-        lb_json_add_comma(buf);
-        lb_buf_add_text(
-            buf, "{\"code\":\"several_currencies\",\"message\":\"Amounts of "
-                 "several currencies can't be added.\",\"metric\":\"value\"}");
-    }
-    lb_buf_add_text(buf, "],\"data_from\":");
-    if (result->data_from_ms == 0) {
-        lb_buf_add_text(buf, "null");
-    } else {
-        lb_zone_format_day(lb_zone_local_day(query->zone, result->data_from_ms),
-                           day);
-        lb_buf_printf(buf, "\"%s\"", day);
-    }
-    lb_buf_add_char(buf, '}');
-}
-
-static void page_of(const struct query_params *params,
-                    size_t count,
-                    size_t *first_out,
-                    size_t *last_out)
-{
-    *first_out = params->offset < count ? params->offset : count;
-    *last_out =
-        count - *first_out > params->limit ? *first_out + params->limit : count;
-}
-
-static void write_json(struct stats_request *request,
-                       const struct query_result *result)
-{
-    const struct query_params *params = &request->params;
-    const struct query *query = &params->query;
-    struct lb_buf *buf = &request->answer;
-    char from[LB_ZONE_TEXT_BYTES];
-    char to[LB_ZONE_TEXT_BYTES];
-    size_t first;
-    size_t last;
-
-    page_of(params, result->row_count, &first, &last);
-    lb_zone_format(query->zone, result->from_at_ms, from);
-    lb_zone_format(query->zone, query->to_at_ms, to);
-    lb_buf_add_text(buf, "{\"site\":");
-    lb_json_add_string(buf, params->label);
-    lb_buf_printf(buf,
-                  ",\"from\":\"%s\",\"to\":\"%s\",\"tz\":\"%s\",\"rows\":[",
-                  from, to, lb_zone_name(query->zone));
-    for (size_t i = first; i < last; i++) {
-        add_row(buf, request, &result->rows[i]);
-    }
-    lb_buf_add_text(buf, "],\"totals\":{");
-    add_metrics(buf, add_json, query, &result->totals, request->api->min_n);
-    lb_buf_add_char(buf, '}');
-    add_meta(buf, request, result);
-    if (last < result->row_count) {
-        lb_buf_printf(buf, ",\"next\":\"%016llx-%zu\"}",
-                      (unsigned long long)params->hash, last);
-    } else {
-        lb_buf_add_text(buf, ",\"next\":null}");
-    }
-}
-
-static void write_csv_row(struct lb_buf *buf,
-                          const struct query *query,
-                          const struct query_row *row,
-                          int64_t min_n)
-{
-    char time[LB_ZONE_TEXT_BYTES];
-    struct lb_buf figures;
-
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        const char *text = dimension_text(query, row, i, time);
-
-        lb_buf_add_text(buf, i > 0 ? "," : "");
-        lb_text_add_csv(buf, text == NULL ? "" : text);
-    }
-    lb_buf_init(&figures, FIGURES_BYTES);
-    add_metrics(&figures, add_csv_value, query, &row->figures, min_n);
-    lb_buf_add_text(buf, lb_buf_text(&figures) +
-                             (query->dimension_count == 0 ? 1 : 0));
-    lb_buf_deinit(&figures);
-    lb_buf_add_text(buf, "\r\n");
-}
-
-static void write_csv(struct stats_request *request,
-                      const struct query_result *result)
-{
-    const struct query *query = &request->params.query;
-    struct lb_buf *buf = &request->answer;
-    size_t first;
-    size_t last;
-
-    page_of(&request->params, result->row_count, &first, &last);
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        add_csv_name(buf, key_of(&query->dimensions[i]), "", "");
-    }
-    add_metrics(buf, add_csv_name, query, &result->totals, request->api->min_n);
-    lb_buf_add_text(buf, "\r\n");
-    for (size_t r = first; r < last; r++) {
-        write_csv_row(buf, query, &result->rows[r], request->api->min_n);
-    }
-}
-
 /* --- the route
  * -------------------------------------------------------------------- */
 
@@ -407,16 +63,27 @@ static enum lb_err read_coverage(struct stats_request *request,
 static void run(struct pool_job *job, struct db *db)
 {
     struct stats_request *request = (struct stats_request *)job;
+    struct query_compare *before = NULL;
     struct query_result result;
 
     request->rc = query_run(&request->params.query, db, &result, &request->err);
     request->rc = request->rc == LB_OK ? read_coverage(request, db, &result)
                                        : request->rc;
+    if (request->rc == LB_OK && request->params.compare != QUERY_COMPARE_NONE) {
+        request->rc = query_compare_run(
+            &request->params.query, request->params.compare,
+            request->params.is_by_days, db, &before, &request->err);
+    }
     if (request->rc == LB_OK) {
+        const struct stats_answer answer = {
+            &request->params,   &result,           before,
+            &request->coverage, request->as_of_ms, request->api->min_n,
+            request->api->scope};
+
         if (request->params.is_csv) {
-            write_csv(request, &result);
+            stats_answer_write_csv(&answer, &request->answer);
         } else {
-            write_json(request, &result);
+            stats_answer_write_json(&answer, &request->answer);
         }
         if (request->answer.is_failed) {
             request->rc =
@@ -424,6 +91,7 @@ static void run(struct pool_job *job, struct db *db)
                            "the answer is larger than 64 MiB; ask with limit");
         }
     }
+    query_compare_free(before);
     query_result_deinit(&result);
 }
 

@@ -31,6 +31,9 @@ struct tally {
     uint32_t *slots; /* owned; index of a group + 1; 0: free */
     size_t slot_count;
     struct record *records; /* owned; open addressing */
+    /* owned; beside each record the latest visit counted, of a human and else;
+     * NULL until a visit comes */
+    uint32_t (*visits)[2];
     size_t record_cap;
     size_t record_count;
     uint32_t last; /* the group that was counted last */
@@ -66,6 +69,7 @@ void tally_free(struct tally *tally)
         free(tally->groups);
         free(tally->slots);
         free(tally->records);
+        free(tally->visits);
         free(tally);
     }
 }
@@ -176,26 +180,67 @@ find_record(const struct tally *tally, uint32_t group, const struct record *who)
 static enum lb_err grow_records(struct tally *tally)
 {
     struct record *old = tally->records;
+    uint32_t(*old_visits)[2] = tally->visits;
     size_t old_cap = tally->record_cap;
+    size_t cap = old_cap == 0 ? 64 : old_cap * 2;
+    struct record *records = calloc(cap, sizeof(*records));
+    uint32_t(*visits)[2] =
+        old_visits == NULL ? NULL : calloc(cap, sizeof(*visits));
 
-    tally->record_cap = old_cap == 0 ? 64 : old_cap * 2;
-    tally->records = calloc(tally->record_cap, sizeof(*tally->records));
-    if (tally->records == NULL) {
-        tally->records = old;
-        tally->record_cap = old_cap;
+    if (records == NULL || (old_visits != NULL && visits == NULL)) {
+        free(records);
+        free(visits);
         return LB_ENOMEM;
     }
+    tally->records = records;
+    tally->visits = visits;
+    tally->record_cap = cap;
     for (size_t i = 0; i < old_cap; i++) {
-        if (old[i].visitor != 0) {
-            *find_record(tally, old[i].group, &old[i]) = old[i];
+        struct record *record;
+
+        if (old[i].visitor == 0) {
+            continue;
+        }
+        record = find_record(tally, old[i].group, &old[i]);
+        *record = old[i];
+        if (visits != NULL) {
+            memcpy(visits[record - records], old_visits[i], sizeof(*visits));
         }
     }
     free(old);
+    free(old_visits);
     return LB_OK;
 }
 
-static enum lb_err
-count_visitor(struct tally *tally, uint32_t group, const struct entry *entry)
+static enum lb_err count_visit(struct tally *tally,
+                               const struct record *record,
+                               const struct entry *entry,
+                               const struct tally_visit *visit)
+{
+    struct tally_group *group = &tally->groups[record->group];
+    uint32_t *last;
+
+    if (tally->visits == NULL) {
+        tally->visits = calloc(tally->record_cap, sizeof(*tally->visits));
+        if (tally->visits == NULL) {
+            return LB_ENOMEM;
+        }
+    }
+    last = &tally->visits[record - tally->records]
+                         [entry->traffic == ENTRY_HUMAN ? 0 : 1];
+    if (*last != visit->number) {
+        *last = visit->number;
+        group->visits++;
+        group->bounces += visit->is_bounce ? 1 : 0;
+        group->visit_ms += visit->length_ms;
+    }
+    return LB_OK;
+}
+
+static enum lb_err count_visitor(struct tally *tally,
+                                 uint32_t group,
+                                 const struct entry *entry,
+                                 const struct tally_visit *visit)
 {
     const struct record who = {.site = entry->site,
                                .day = entry->visitor_day,
@@ -225,7 +270,9 @@ count_visitor(struct tally *tally, uint32_t group, const struct entry *entry)
         record->has_click = true;
         record->last_click_ms = entry->ts_at_ms;
     }
-    return LB_OK;
+    return visit == NULL || visit->number == 0
+               ? LB_OK
+               : count_visit(tally, record, entry, visit);
 }
 
 static void
@@ -248,6 +295,15 @@ enum lb_err tally_add(struct tally *tally,
                       size_t key_len,
                       const struct entry *entry)
 {
+    return tally_add_in_visit(tally, key, key_len, entry, NULL);
+}
+
+enum lb_err tally_add_in_visit(struct tally *tally,
+                               const char *key,
+                               size_t key_len,
+                               const struct entry *entry,
+                               const struct tally_visit *visit)
+{
     uint32_t index = 0;
     enum lb_err rc = take_group(tally, key, key_len, &index);
 
@@ -262,7 +318,7 @@ enum lb_err tally_add(struct tally *tally,
         add_amount(&tally->groups[index], entry->amount_hundredths,
                    entry->text[ENTRY_TEXT_CURRENCY]);
     }
-    return count_visitor(tally, index, entry);
+    return count_visitor(tally, index, entry, visit);
 }
 
 enum lb_err tally_merge(struct tally *tally, const struct tally_group *sums)
@@ -325,7 +381,9 @@ size_t tally_bytes(const struct tally *tally)
     return sizeof(*tally) + lb_arena_bytes(tally->arena) +
            tally->group_cap * sizeof(*tally->groups) +
            tally->slot_count * sizeof(*tally->slots) +
-           tally->record_cap * sizeof(*tally->records);
+           tally->record_cap *
+               (sizeof(*tally->records) +
+                (tally->visits == NULL ? 0 : sizeof(*tally->visits)));
 }
 
 size_t tally_count(const struct tally *tally)

@@ -20,6 +20,9 @@ struct tally_group {
     int64_t viewers;
     int64_t clickers;
     int64_t viewers_clicked; /* at or after their first view */
+    int64_t visits;          /* from here at any time; tally_add_in_visit() */
+    int64_t bounces;
+    int64_t visit_ms; /* sum of the visits' lengths */
     int64_t clicks_without_visitor;
     int64_t amount_hundredths;
     char currency[4]; /* "" none, "*" more than one */
@@ -36,6 +39,21 @@ LB_MUST_CHECK enum lb_err tally_add(struct tally *tally,
                                     const char *key,
                                     size_t key_len,
                                     const struct entry *entry);
+
+/* The visit of an entry (visits.h). */
+struct tally_visit {
+    uint32_t number; /* from 1, never falls within a visitor's visits of one
+                        kind; 0: none */
+    bool is_bounce;
+    int64_t length_ms;
+};
+
+/* The same, and counts the visit in the group, once. */
+LB_MUST_CHECK enum lb_err tally_add_in_visit(struct tally *tally,
+                                             const char *key,
+                                             size_t key_len,
+                                             const struct entry *entry,
+                                             const struct tally_visit *visit);
 
 /* Adds sums that were counted elsewhere (rollups) to the group of key. */
 LB_MUST_CHECK enum lb_err tally_merge(struct tally *tally,

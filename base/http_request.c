@@ -294,14 +294,19 @@ void lb_http_request_header_joined(const struct lb_http_request *request,
 
 static void split_query(struct lb_http_request *request)
 {
+    size_t count = 1;
     char *at;
 
     if (request->part_text != NULL || request->query[0] == '\0') {
         return;
     }
+    for (const char *c = request->query; *c != '\0'; c++) {
+        count += *c == '&' ? 1 : 0;
+    }
     request->part_text = strdup(request->query);
-    at = request->part_text;
-    while (at != NULL && request->part_count < LB_HTTP_QUERY_PARTS) {
+    request->parts = calloc(count, sizeof(*request->parts));
+    at = request->parts == NULL ? NULL : request->part_text;
+    while (at != NULL) {
         struct lb_http_query_part *part = &request->parts[request->part_count];
         char *next = strchr(at, '&');
         char *value;

@@ -355,6 +355,7 @@ static void reset_request(struct lb_http_request *request)
         request->free_user(request->user);
     }
     free(request->part_text);
+    free(request->parts);
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
         if (buffers[i]->cap > KEPT_BYTES) {
             lb_buf_deinit(buffers[i]);
@@ -366,6 +367,7 @@ static void reset_request(struct lb_http_request *request)
     request->query = "";
     request->part_count = 0;
     request->part_text = NULL;
+    request->parts = NULL;
     request->is_head = false;
     request->is_complete = false;
     request->is_handed = false;

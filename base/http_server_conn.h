@@ -14,7 +14,6 @@
 #define LB_HTTP_REST_MS 1000    /* idle for so long it rests */
 #define LB_HTTP_PATH_BYTES 1024 /* longer paths are no route */
 #define LB_HTTP_PARAMS 4        /* {name}s of a pattern */
-#define LB_HTTP_QUERY_PARTS 64
 #define LB_HTTP_OUT_HIGH                                                       \
     ((size_t)256 * 1024) /* a streamed answer waits above it */
 #define LB_HTTP_LINGER_BYTES ((size_t)256 * 1024)
@@ -42,7 +41,7 @@ struct lb_http_request {
     const char *query; /* in text; "" */
     const char *params[LB_HTTP_PARAMS];
     char param_text[LB_HTTP_PATH_BYTES];
-    struct lb_http_query_part parts[LB_HTTP_QUERY_PARTS];
+    struct lb_http_query_part *parts; /* owned */
     size_t part_count;
     char *part_text; /* owned */
     struct sockaddr_storage peer;

@@ -118,8 +118,8 @@ def make_events(random_, count):
 
 
 def decide(events):
-    """Adds what is decided in log order: double taps and orphans."""
-    taps, views, rows = {}, {}, []
+    """Adds what is decided in log order: double taps, orphans and visits."""
+    taps, views, visits, rows = {}, {}, {}, []
     zones = {"alice.bio": PARIS, "bob.bio": NEW_YORK}
     for event in events:
         zone = zones[event["site"]]
@@ -138,6 +138,11 @@ def decide(events):
             if not row["tap"]:
                 taps[key] = row["ts"]
             row["orphan"] = row["ts"] - views.get(person, 0) > 1_800_000
+        last, campaign, number = visits.get(person, (-math.inf, None, 0))
+        if row["ts"] - last > 1_800_000 or row["utm_campaign"] != campaign:
+            number += 1
+        visits[person] = (row["ts"], row["utm_campaign"], number)
+        row["visit"] = person + (number,)
         rows.append(row)
     return rows
 
@@ -152,6 +157,7 @@ def count(rows, views):
     out["orphan_clicks"] = sum(r["orphan"] for r in clicks)
     out["clickers"] = len({r["person"] for r in clicks})
     out["visitors"] = len({r["person"] for r in rows})
+    out["visits"] = len({r["visit"] for r in rows})
     first = {}
     for row in views:
         first[row["person"]] = min(first.get(row["person"], row["ts"]), row["ts"])
@@ -162,7 +168,7 @@ def count(rows, views):
     return out
 
 
-METRICS = ("views,clicks_raw,clicks,clickers,leads,conversions,visitors,orphan_clicks,ctr,"
+METRICS = ("views,clicks_raw,clicks,clickers,leads,conversions,visitors,visits,orphan_clicks,ctr,"
            "ctr_unique,lead_rate")
 
 
@@ -197,15 +203,21 @@ class Figures(unittest.TestCase):
         """Asks, and compares totals and every row with the events that keep() keeps."""
         site = query.setdefault("site", "alice.bio")
         sites = ["alice.bio", "bob.bio"] if site == "*" else [site]
-        query = dict(query, metrics=METRICS, by=",".join(by), limit=10000)
-        got = self.bell.stats(encode(**{k: v for k, v in query.items() if v}))
+        query = dict(query, by=",".join(by), limit=10000)
         rows = [r for r in self.rows if r["site"] in sites and keep(r)]
         views = [r for r in self.rows if r["site"] in sites and r["type"] == "view"
                  and (keep_view or keep)(r)]
-        self.check_row(got["totals"], count(rows, views), query)
-        if by:
-            self.check_groups(got["rows"], by, rows, views, zone, query)
-        return got
+        # Visits are counted from the log alone, what stands beside them from rollups too.
+        for metrics in (METRICS.replace("visits,", ""), METRICS):
+            query["metrics"] = metrics
+            got = self.bell.stats(encode(**{k: v for k, v in query.items() if v}))
+            asked = {name for name in got["totals"]}
+            self.check_row(got["totals"], self.only(asked, count(rows, views)), query)
+            if by:
+                self.check_groups(got["rows"], by, rows, views, zone, query)
+
+    def only(self, asked, figures):
+        return {name: value for name, value in figures.items() if name in asked}
 
     def check_groups(self, got, by, rows, views, zone, about):
         of_click = {"link", "type", "name", "qr"}
@@ -231,11 +243,12 @@ class Figures(unittest.TestCase):
         if filled:
             self.assertTrue(len(by) == 1 and by[0].startswith("time:"), (filled, about))
         for names in filled:
-            self.check_row(seen[names], count([], []), (names, about))
+            self.check_row(seen[names], self.only(seen[names], count([], [])), (names, about))
         for names, own in groups.items():
             self.assertIn(names, seen, about)
             value = tuple(v for v, name in zip(names, by) if name not in of_click)
-            self.check_row(seen[names], count(own, beside[value]), (names, about))
+            self.check_row(seen[names], self.only(seen[names], count(own, beside[value])),
+                           (names, about))
 
     def test_totals_and_one_dimension(self):
         for by in ([], ["country"], ["page"], ["utm_campaign"], ["prop:plan"], ["site"]):
@@ -416,6 +429,9 @@ class Form(unittest.TestCase):
                 ("metrix=views", "unknown_parameter", "metrics"),
                 ("metrics=vues", "bad_request", "vues"),
                 ("metrics=views,", "bad_request", ""),
+                ("metrics=views,clicks,views", "bad_request", "views twice"),
+                ("metrics=views&metrics=clicks", "bad_request", "metrics is given twice"),
+                ("compare=last", "bad_request", "previous or year"),
                 ("by=sourc", "bad_request", "source"),
                 ("by=time:day,time:hour", "bad_request", "time"),
                 ("by=source,source", "bad_request", "source"),
@@ -564,6 +580,199 @@ class Form(unittest.TestCase):
         got = self.bell.stats("site=kathmandu.bio&metrics=views&by="
                               + urllib.parse.quote('prop:quo"te'))
         self.assertEqual(got["rows"][0]['prop:quo"te'], "x")
+
+
+    def test_no_parameter_is_one_too_many(self):
+        sites = "&".join(["site=form.bio"] * 70)
+        got = self.bell.stats(sites + "&metrics=views&by=utm_source")
+        self.assertEqual(got["rows"][0]["views"], 120)
+        self.check_refused(sites + "&nonsense=1", "unknown_parameter", "nonsense")
+
+
+class Compare(unittest.TestCase):
+    """Figures beside those of an earlier range."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.bell = Linkbell(CONFIG).ready()
+        lines = []
+
+        def add(day, count_, source, kind="view", hour="10:00:00"):
+            for n in range(count_):
+                lines.append({"id": f"{len(lines)}", "type": kind, "site": "alice.bio",
+                              "visitor": f"v{n}", "user_agent": CHROME, "link": "shop",
+                              "ts": ms(f"{day}T{hour}+01:00") + n,
+                              "url": f"https://alice.bio/?utm_source={source}",
+                              "value": {"amount": 2, "currency": "EUR"}})
+        add("2025-02-01", 3, "a")
+        add("2025-02-01", 2, "a", "click")
+        add("2025-02-02", 5, "b")
+        add("2025-01-31", 1, "a")
+        add("2025-01-30", 4, "b")
+        add("2025-01-30", 1, "b", "click")
+        add("2025-01-31", 2, "c")
+        add("2024-02-01", 7, "a")
+        add("2024-02-29", 8, "a")
+        done = cls.bell.run("import", "--json", "--format", "ndjson", "-",
+                            stdin="\n".join(map(json.dumps, lines)))
+        assert json.loads(done.stdout)["accepted"] == len(lines), done
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.bell.__exit__(None, None, None)
+
+    def ask(self, **query):
+        return self.bell.stats(encode(site="alice.bio", **query))
+
+    def test_the_range_just_before_has_as_many_days(self):
+        got = self.ask(metrics="views,clicks,ctr,visitors,value", by="utm_source",
+                       compare="previous", **{"from": "2025-02-01", "to": "2025-02-02"})
+        self.assertEqual(got["meta"]["compare"], {"from": "2025-01-30T00:00:00+01:00",
+                                                  "to": "2025-02-01T00:00:00+01:00"})
+        rows = {row["utm_source"]: row for row in got["rows"]}
+        self.assertEqual(set(rows), {"a", "b"})
+        self.assertEqual(list(rows["a"])[:3], ["utm_source", "views", "views_prev"])
+        self.assertEqual([(rows[s]["views"], rows[s]["views_prev"], rows[s]["clicks_prev"],
+                           rows[s]["ctr_prev"], rows[s]["visitors_prev"], rows[s]["value_prev"],
+                           rows[s]["value_currency_prev"]) for s in "ab"],
+                         [(3, 1, 0, 0, 1, 2, "EUR"), (5, 4, 1, 0.25, 4, 10, "EUR")])
+        totals = got["totals"]
+        self.assertEqual((totals["views"], totals["views_prev"], totals["ctr_prev"]),
+                         (8, 7, 0.1429))
+
+    def test_a_year_earlier_has_the_same_dates(self):
+        got = self.ask(metrics="views", compare="year",
+                       **{"from": "2025-02-01", "to": "2025-02-28"})
+        self.assertEqual(got["meta"]["compare"], {"from": "2024-02-01T00:00:00+01:00",
+                                                  "to": "2024-02-29T00:00:00+01:00"})
+        self.assertEqual(got["totals"], {"views": 8, "views_prev": 7})
+        got = self.ask(metrics="views", compare="year",
+                       **{"from": "2024-02-29", "to": "2024-02-29"})
+        self.assertEqual(got["meta"]["compare"]["from"][:10], "2023-02-28")
+        got = self.ask(metrics="views", compare="year",
+                       **{"from": "2025-02-01T09:30:00Z", "to": "2025-02-02T00:00:00Z"})
+        self.assertEqual(got["meta"]["compare"], {"from": "2024-02-01T10:30:00+01:00",
+                                                  "to": "2024-02-02T01:00:00+01:00"})
+
+    def test_instants_are_as_far_apart_before(self):
+        got = self.ask(metrics="views,visits", compare="previous",
+                       **{"from": "2025-02-01T10:00:00+01:00", "to": "2025-02-02T16:00:00+01:00"})
+        self.assertEqual(got["meta"]["compare"]["from"], "2025-01-31T04:00:00+01:00")
+        self.assertEqual((got["totals"]["views"], got["totals"]["views_prev"]), (8, 3))
+
+    def test_buckets_of_time_are_matched_by_position(self):
+        got = self.ask(metrics="views,ctr", by="time:day", compare="previous",
+                       **{"from": "2025-02-01", "to": "2025-02-02"})
+        self.assertEqual([(r["time"][:10], r["views"], r["views_prev"], r["ctr_prev"])
+                          for r in got["rows"]],
+                         [("2025-02-01", 3, 4, 0.25), ("2025-02-02", 5, 3, 0)])
+        got = self.ask(metrics="views", by="time:day,utm_source", compare="previous",
+                       **{"from": "2025-02-01", "to": "2025-02-02"})
+        self.assertEqual([(r["utm_source"], r["views"], r["views_prev"]) for r in got["rows"]],
+                         [("a", 3, 0), ("b", 5, 0)])
+
+    def test_the_whole_history_has_nothing_before(self):
+        got = self.ask(metrics="views", compare="previous", period="all")
+        self.assertEqual(got["totals"]["views_prev"], 0)
+
+    def test_csv_and_the_verb_have_it_too(self):
+        query = {"from": "2025-02-01", "to": "2025-02-02"}
+        answer = self.bell.get("/v1/stats?" + encode(
+            site="alice.bio", metrics="views,ctr", by="utm_source", compare="previous",
+            format="csv", **query))
+        rows = list(csv.reader(io.StringIO(answer.body.decode(), newline="")))
+        self.assertEqual(rows[0], ["utm_source", "views", "views_prev", "ctr", "ctr_n", "ctr_lo",
+                                   "ctr_hi", "ctr_low_n", "ctr_prev"])
+        self.assertEqual([(r[0], r[1], r[2], r[8]) for r in rows[1:]],
+                         [("b", "5", "4", "0.25"), ("a", "3", "1", "0")])
+        out = self.bell.run("query", "--site", "alice.bio", "--metrics", "views,ctr", "--by",
+                            "utm_source", "--from", "2025-02-01", "--to", "2025-02-02",
+                            "--compare", "previous").stdout.splitlines()
+        self.assertEqual(out[0].split(), ["utm_source", "views", "views_prev", "ctr", "ctr_prev"])
+        self.assertEqual(out[1].split(), ["b", "5", "4", "0.0%", "25.0%"])
+
+
+class LinkRate(unittest.TestCase):
+    """link_ctr: views count while the link was there."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.config = """
+server: { listen: 127.0.0.1:0 }
+sites:
+  - id: alice.bio
+    timezone: Europe/Paris
+    links:
+      - { slug: old, url: "https://x.example/1" }
+      - { slug: gone, url: "https://x.example/2" }
+LATER  - { id: bare.bio, timezone: Europe/Paris }
+"""
+        cls.bell = Linkbell(cls.config.replace("LATER", "")).ready()
+        cls.send(4, "a")
+        cls.apply(cls.config.replace("LATER",
+                                     '      - { slug: new, url: "https://x.example/3" }\n'))
+        cls.send(2, "b")
+        cls.apply(cls.config.replace('      - { slug: gone, url: "https://x.example/2" }\n', "")
+                  .replace("LATER", '      - { slug: new, url: "https://x.example/3" }\n'))
+        cls.send(1, "c")
+        cls.bell.send(*[{"type": "click", "site": site, "visitor": "a0", "link": link,
+                         "user_agent": CHROME}
+                        for site, link in (("alice.bio", "old"), ("alice.bio", "gone"),
+                                           ("alice.bio", "new"), ("alice.bio", "unknown"),
+                                           ("bare.bio", "unknown"), ("bare.bio", "unknown2"))])
+
+    @classmethod
+    def apply(cls, text):
+        cls.bell.write_config(text)
+        time.sleep(0.002)  # a view in the same millisecond would be on both sides
+        cls.bell.run("apply", str(cls.bell.config))
+        time.sleep(0.002)
+
+    @classmethod
+    def send(cls, count_, visitor):
+        cls.bell.send(*[{"type": "view", "site": site, "visitor": f"{visitor}{n}",
+                         "country": "FR" if n % 2 else "BE", "user_agent": CHROME,
+                         "url": f"https://{site}/"}
+                        for n in range(count_) for site in ("alice.bio", "bare.bio")])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.bell.__exit__(None, None, None)
+
+    def rates(self, query, key="link"):
+        got = self.bell.stats(query + "&metrics=clicks,link_ctr,ctr")
+        return got, {row[key]: (row["clicks"], row["link_ctr_n"], row["ctr_n"])
+                     for row in got["rows"]}
+
+    def test_by_link(self):
+        for period in ("today", "all"):
+            _, rates = self.rates("site=alice.bio&by=link&period=" + period)
+            self.assertEqual(rates, {"old": (1, 7, 7), "gone": (1, 6, 7), "new": (1, 3, 7),
+                                     "unknown": (1, 7, 7)})
+        got, _ = self.rates("site=alice.bio&by=link")
+        row = next(r for r in got["rows"] if r["link"] == "new")
+        low, high = wilson(1, 3)
+        self.assertEqual([row["link_ctr" + end] for end in ("", "_lo", "_hi", "_low_n")],
+                         [0.3333, round(low, 4), round(high, 4), True])
+
+    def test_by_link_and_others(self):
+        got, _ = self.rates("site=alice.bio&by=link,country&filter=" +
+                            urllib.parse.quote("link == [new, gone]"))
+        self.assertEqual(got["rows"][0]["country"], None)
+        self.assertEqual(got["rows"][0]["link_ctr_n"], 0)
+        _, rates = self.rates("site=alice.bio&by=time:month,link")
+        self.assertEqual(rates["gone"], (1, 6, 7))
+        _, rates = self.rates("site=*&by=site,link")
+        self.assertEqual(rates["unknown"], (1, 7, 7))
+        _, rates = self.rates("site=*&by=link")
+        self.assertEqual(rates["new"], (1, 3, 14))
+
+    def test_of_one_link(self):
+        got, _ = self.rates("site=alice.bio&by=country&filter=link==new", "country")
+        self.assertEqual((got["totals"]["clicks"], got["totals"]["link_ctr_n"]), (1, 3))
+        got, _ = self.rates("site=alice.bio&by=link")
+        self.assertEqual(got["totals"]["link_ctr_n"], 7)
+
 
 
 class Classes(unittest.TestCase):
