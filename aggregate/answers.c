@@ -8,10 +8,12 @@
 #include "aggregate/funnel_api.h"
 #include "aggregate/live_api.h"
 #include "aggregate/stats_api.h"
+#include "aggregate/v2_api.h"
 #include "aggregate/verify.h"
 
 struct answers {
     struct stats_api *stats;
+    struct v2_api *v2;
     struct filtered_api *filtered;
     struct funnel_api *funnel;
     struct live_api *live;
@@ -39,6 +41,9 @@ enum lb_err answers_new(struct lb_http_server *server,
     }
     rc = stats_api_new(server, parts->auth, &asked, config, &answers->stats,
                        err);
+    rc = rc == LB_OK ? v2_api_new(server, parts->auth, &asked, config,
+                                  &answers->v2, err)
+                     : rc;
     rc = rc == LB_OK ? filtered_api_new(server, parts->auth, &asked, config,
                                         &answers->filtered, err)
                      : rc;
@@ -62,6 +67,7 @@ enum lb_err answers_new(struct lb_http_server *server,
 void answers_set_config(struct answers *answers, const struct lb_config *config)
 {
     stats_api_set_config(answers->stats, config);
+    v2_api_set_config(answers->v2, config);
     filtered_api_set_config(answers->filtered, config);
     funnel_api_set_config(answers->funnel, config);
     live_api_set_config(answers->live, config);
@@ -75,6 +81,7 @@ void answers_free(struct answers *answers)
         filtered_api_free(answers->filtered);
         funnel_api_free(answers->funnel);
         live_api_free(answers->live);
+        v2_api_free(answers->v2);
         stats_api_free(answers->stats);
         free(answers);
     }

@@ -128,8 +128,8 @@ bool dimension_find(const char *name,
     return false;
 }
 
-static const char *
-prop_value(const char *key, const char *props, struct lb_buf *scratch)
+const char *
+dimension_prop(const char *key, const char *props, struct lb_buf *scratch)
 {
     const char *value = NULL;
     const cJSON *item;
@@ -173,8 +173,8 @@ const char *dimension_value(const struct dimension *dimension,
     case DIMENSION_SITE:
         return site;
     case DIMENSION_PROP:
-        return prop_value(dimension->name + 5, entry->text[ENTRY_TEXT_PROPS],
-                          scratch);
+        return dimension_prop(dimension->name + 5,
+                              entry->text[ENTRY_TEXT_PROPS], scratch);
     case DIMENSION_TIME:
         break;
     }

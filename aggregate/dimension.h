@@ -40,6 +40,11 @@ const char *dimension_value(const struct dimension *dimension,
                             const char *site,
                             struct lb_buf *scratch);
 
+/* Value of a property in an event's props (NULL: none) as text, in scratch;
+ * NULL when it has none. */
+const char *
+dimension_prop(const char *key, const char *props, struct lb_buf *scratch);
+
 /* All names, for hints; NULL-terminated. */
 const char *const *dimension_names(void);
 

@@ -118,41 +118,39 @@ void stats_api_respond_error(struct lb_http_request *http,
 }
 
 /* The answer's tag: it changes with as_of only when the rest does. */
-static void make_tag(const struct stats_request *request, char out[40])
+static void make_tag(const struct lb_buf *answer, char out[40])
 {
     static const uint8_t key[LB_HASH_KEY_BYTES] = {2};
-    const char *text = lb_buf_text(&request->answer);
+    const char *text = lb_buf_text(answer);
     const char *as_of =
-        request->params.is_csv ? NULL : strstr(text, "\"as_of\":");
-    size_t head = as_of == NULL ? request->answer.len : (size_t)(as_of - text);
-    size_t tail = as_of == NULL ? request->answer.len
+        text[0] != '{' ? NULL : strstr(text, "\"as_of\":"); /* not in CSV */
+    size_t head = as_of == NULL ? answer->len : (size_t)(as_of - text);
+    size_t tail = as_of == NULL ? answer->len
                                 : head + strlen("\"as_of\":\"\"") +
                                       LB_CLOCK_TEXT_BYTES - 1;
     uint64_t hash = lb_hash_sip(key, text, head);
 
-    if (tail < request->answer.len) {
-        hash = hash * 31 +
-               lb_hash_sip(key, text + tail, request->answer.len - tail);
+    if (tail < answer->len) {
+        hash = hash * 31 + lb_hash_sip(key, text + tail, answer->len - tail);
     }
     (void)snprintf(out, 40, "W/\"%016llx\"", (unsigned long long)hash);
 }
 
-static void respond(struct stats_request *request)
+void stats_api_respond(struct lb_http_request *http,
+                       const char *content_type,
+                       const struct lb_buf *answer)
 {
-    const char *known = lb_http_request_header(request->http, "If-None-Match");
+    const char *known = lb_http_request_header(http, "If-None-Match");
     char tag[40];
 
-    make_tag(request, tag);
-    lb_http_respond_header(request->http, "ETag", tag);
+    make_tag(answer, tag);
+    lb_http_respond_header(http, "ETag", tag);
     if (known != NULL && (strcmp(known, "*") == 0 ||
                           strstr(known, tag + strlen("W/")) != NULL)) {
-        lb_http_respond(request->http, 304, NULL, "", 0);
+        lb_http_respond(http, 304, NULL, "", 0);
         return;
     }
-    lb_http_respond(request->http, 200,
-                    request->params.is_csv ? "text/csv; charset=utf-8"
-                                           : "application/json",
-                    lb_buf_text(&request->answer), request->answer.len);
+    lb_http_respond(http, 200, content_type, lb_buf_text(answer), answer->len);
 }
 
 static void free_request(struct stats_request *request)
@@ -175,7 +173,10 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     } else if (request->rc != LB_OK) {
         stats_api_respond_error(request->http, request->rc, request->err.text);
     } else {
-        respond(request);
+        stats_api_respond(request->http,
+                          request->params.is_csv ? "text/csv; charset=utf-8"
+                                                 : "application/json",
+                          &request->answer);
     }
     free_request(request);
 }

@@ -31,4 +31,9 @@ void stats_api_respond_error(struct lb_http_request *http,
                              enum lb_err rc,
                              const char *text);
 
+/* A whole answer with its weak ETag, or 304 where the asker has it. */
+void stats_api_respond(struct lb_http_request *http,
+                       const char *content_type,
+                       const struct lb_buf *answer);
+
 #endif

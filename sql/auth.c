@@ -79,23 +79,16 @@ static struct guess *guess_of(struct auth *auth,
     return guess;
 }
 
-static void refuse_token(struct auth *auth, struct lb_http_request *request)
+static enum auth_verdict judge_guess(struct auth *auth,
+                                     const struct lb_http_request *request)
 {
     struct guess *guess = guess_of(auth, request);
 
-    if (++guess->count > GUESSES_PER_MINUTE) {
-        lb_metrics_limit_hit("bad_tokens");
-        lb_http_respond_header(request, "Retry-After", "60");
-        lb_http_respond_error(
-            request, 429, "rate_limited",
-            "Too many bad tokens came from this address.",
-            "Wait a minute, then use a token of `linkbell token create`.");
-        return;
+    if (++guess->count <= GUESSES_PER_MINUTE) {
+        return AUTH_WRONG;
     }
-    lb_http_respond_header(request, "WWW-Authenticate", "Bearer");
-    lb_http_respond_error(
-        request, 401, "unauthorized", "This needs a valid token.",
-        "Send Authorization: Bearer with a token of `linkbell token create`.");
+    lb_metrics_limit_hit("bad_tokens");
+    return AUTH_LIMITED;
 }
 
 struct use_job {
@@ -175,10 +168,10 @@ static void free_who(void *user)
     free(who);
 }
 
-bool auth_check(struct auth *auth,
-                struct lb_http_request *request,
-                unsigned scope,
-                bool is_key_taken)
+enum auth_verdict auth_find(struct auth *auth,
+                            struct lb_http_request *request,
+                            unsigned scope,
+                            bool is_key_taken)
 {
     struct auth_who *who = calloc(1, sizeof(*who));
     uint8_t hash[LB_SECRET_SHA256_BYTES];
@@ -186,14 +179,13 @@ bool auth_check(struct auth *auth,
     const char *text;
 
     if (who == NULL) {
-        lb_http_respond_error(request, 500, "internal", "Out of memory.", NULL);
-        return false;
+        return AUTH_NO_MEMORY;
     }
     who->catalog = catalog_current(auth->holder);
     lb_http_request_set_user(request, who, free_who);
     if (lb_http_request_is_local(request) &&
         lb_http_request_header(request, "Authorization") == NULL) {
-        return true;
+        return AUTH_OK;
     }
     text = find_token_text(request, is_key_taken, &is_in_url);
     if (text != NULL && lb_secret_is_token(text)) {
@@ -202,17 +194,50 @@ bool auth_check(struct auth *auth,
     }
     if (who->token == NULL || who->token->revoked_at_ms != 0 ||
         (is_in_url && !who->token->is_in_url)) {
-        refuse_token(auth, request);
-        return false;
+        enum auth_verdict verdict = judge_guess(auth, request);
+
+        return verdict == AUTH_WRONG && text == NULL ? AUTH_MISSING : verdict;
     }
     if (!auth_has_scope(who, scope)) {
+        return AUTH_LACKS_SCOPE;
+    }
+    note_use(auth, who->token);
+    return AUTH_OK;
+}
+
+bool auth_check(struct auth *auth,
+                struct lb_http_request *request,
+                unsigned scope,
+                bool is_key_taken)
+{
+    switch (auth_find(auth, request, scope, is_key_taken)) {
+    case AUTH_OK:
+        return true;
+    case AUTH_MISSING:
+    case AUTH_WRONG:
+        lb_http_respond_header(request, "WWW-Authenticate", "Bearer");
+        lb_http_respond_error(request, 401, "unauthorized",
+                              "This needs a valid token.",
+                              "Send Authorization: Bearer with a token of "
+                              "`linkbell token create`.");
+        break;
+    case AUTH_LIMITED:
+        lb_http_respond_header(request, "Retry-After", "60");
+        lb_http_respond_error(
+            request, 429, "rate_limited",
+            "Too many bad tokens came from this address.",
+            "Wait a minute, then use a token of `linkbell token create`.");
+        break;
+    case AUTH_LACKS_SCOPE:
         lb_http_respond_error(request, 403, "scope",
                               "This token lacks the scope that this needs.",
                               "Make one with `linkbell token create --scope`.");
-        return false;
+        break;
+    case AUTH_NO_MEMORY:
+        lb_http_respond_error(request, 500, "internal", "Out of memory.", NULL);
+        break;
     }
-    note_use(auth, who->token);
-    return true;
+    return false;
 }
 
 const struct auth_who *auth_who_of(const struct lb_http_request *request)

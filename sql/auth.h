@@ -29,6 +29,24 @@ struct auth_who {
         *token; /* NULL: the local socket, which may do all */
 };
 
+/* What became of a request's token. */
+enum auth_verdict {
+    AUTH_OK,
+    AUTH_MISSING,
+    AUTH_WRONG,
+    AUTH_LIMITED, /* too many wrong ones came from that address */
+    AUTH_LACKS_SCOPE,
+    AUTH_NO_MEMORY
+};
+
+/* Checks that the request holds scope (one of enum catalog_scope) and answers
+ * nothing.  On AUTH_OK the request keeps who asks (auth_who_of()).
+ * is_key_taken: `?key=` may stand for the header. */
+enum auth_verdict auth_find(struct auth *auth,
+                            struct lb_http_request *request,
+                            unsigned scope,
+                            bool is_key_taken);
+
 /* Checks that the request holds scope (one of enum catalog_scope).  On success
  * the request keeps the verdict (auth_who_of()); else 401, 403 or 429 was
  * answered and false is returned.  is_key_taken: `?key=` may stand for the

@@ -1,0 +1,326 @@
+/* v2_count.c - rows of the stats dialect, from what was counted. */
+#include "aggregate/v2_count.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate/rollup.h"
+#include "aggregate/rollup_store.h"
+#include "aggregate/v2_work.h"
+#include "base/clock.h"
+
+#define RESULT_BYTES ((size_t)1024 * 1024 * 1024)
+
+static enum lb_err no_memory(struct lb_error *err)
+{
+    return lb_err_set(err, LB_ENOMEM, "out of memory");
+}
+
+/* --- the range ------------------------------------------------------------ */
+
+static enum lb_err resolve(struct v2_work *work)
+{
+    struct v2_request *request = work->request;
+    const struct lb_zone *zone = request->site->zone;
+    int64_t first = 0;
+    int64_t last = 0;
+    bool has_any = false;
+    enum lb_err rc =
+        db_meta_get(work->frame->db, "cursor", 0, &work->upto_seq, work->err);
+
+    if (rc == LB_OK && request->from_at_ms == INT64_MIN) {
+        rc = rollup_store_bounds(work->frame->db, request->site->number, &first,
+                                 &last, &has_any, work->err);
+        request->from_at_ms = lb_zone_day_start_ms(
+            zone, lb_zone_local_day(zone, has_any ? first * ROLLUP_BUCKET_MS
+                                                  : request->to_at_ms - 1));
+        if (request->from_at_ms >= request->to_at_ms) {
+            request->from_at_ms = lb_zone_day_start_ms(
+                zone, lb_zone_local_day(zone, request->to_at_ms - 1));
+        }
+    }
+    for (size_t i = 0; i < request->dimension_count; i++) {
+        v2_dimension_set_grain(&request->dimensions[i], request->from_at_ms,
+                               request->to_at_ms);
+    }
+    return rc;
+}
+
+/* --- figures -------------------------------------------------------------- */
+
+static int64_t visitors_of(const struct tally_group *group)
+{
+    return group == NULL ? 0 : group->visitors;
+}
+
+/* What all rows have in common, and the attention of one. */
+static void
+fill_shared(const struct v2_work *work, size_t row, struct v2_figures *out)
+{
+    out->query_visitors = visitors_of(tally_find(work->own.total, "", 0));
+    if (work->goalless.total != NULL) {
+        out->without_goal =
+            visitors_of(tally_find(work->goalless.total, "", 0));
+    }
+    if (work->attention != NULL) {
+        struct v2_attention_sums sums = v2_attention_of(work->attention, row);
+
+        out->depth_sum = sums.depth_sum;
+        out->depth_visitors = sums.depth_visitors;
+        out->attention_ms = sums.attention_ms;
+        out->attention_visits = sums.visits;
+        out->has_attention = sums.has_attention;
+    }
+}
+
+static void fill_views(const struct v2_work *work,
+                       const struct tally_group *views,
+                       struct v2_figures *out)
+{
+    if (work->views.total == NULL) {
+        out->views = out->own.counts.views;
+        out->viewers = out->own.viewers;
+    } else if (views != NULL) {
+        out->views = views->counts.views;
+        out->viewers = views->viewers;
+    }
+}
+
+static void fill_total(struct v2_work *work, struct v2_figures *out)
+{
+    const struct tally_group *total = tally_find(work->own.total, "", 0);
+    const struct v2_exposure_row whole = {.key = NULL};
+
+    memset(out, 0, sizeof(*out));
+    if (total != NULL) {
+        out->own = *total;
+    }
+    fill_views(work,
+               work->views.total == NULL ? NULL
+                                         : tally_find(work->views.total, "", 0),
+               out);
+    fill_shared(work, V2_ATTENTION_TOTAL, out);
+    out->group_visitors = out->without_goal;
+    if (work->goals.total != NULL &&
+        tally_find(work->goals.total, "", 0) != NULL) {
+        out->goals = *tally_find(work->goals.total, "", 0);
+    }
+    if (work->exposure != NULL) {
+        out->exposures = v2_exposure_of(work->exposure, &whole);
+    }
+}
+
+static const char *link_of(const struct v2_request *request, const char *key)
+{
+    for (size_t i = 0; i < request->dimension_count; i++) {
+        if (request->dimensions[i].kind == V2_DIMENSION_LINK) {
+            return key[0] == 'V' ? key + 1 : NULL;
+        }
+        key += strlen(key) + 1;
+    }
+    return NULL;
+}
+
+static void fill_row(struct v2_work *work,
+                     const struct tally_group *group,
+                     size_t row,
+                     struct v2_figures *out)
+{
+    const struct v2_request *request = work->request;
+    const struct tally_group *found = NULL;
+    size_t len;
+
+    memset(out, 0, sizeof(*out));
+    out->own = *group;
+    if (work->views.total != NULL) {
+        len = v2_work_view_key(work->request, group->key, group->key_len,
+                               work->key);
+        found = tally_find(work->views.rows, work->key, len);
+    }
+    fill_views(work, found, out);
+    fill_shared(work, row + 1, out);
+    if (work->goalless.total != NULL) {
+        len = v2_work_goalless_key(request, group->key, group->key_len,
+                                   work->key);
+        out->group_visitors =
+            visitors_of(tally_find(work->goalless.rows, work->key, len));
+    }
+    if (work->goals.total != NULL) {
+        found = tally_find(work->goals.rows, group->key, group->key_len);
+        out->goals = found == NULL ? out->goals : *found;
+    }
+    if (work->exposure != NULL) {
+        const struct v2_exposure_row exposed = {
+            work->key,
+            v2_work_link_key(request, group->key, group->key_len, work->key),
+            link_of(request, group->key), out->views};
+
+        out->exposures = v2_exposure_of(work->exposure, &exposed);
+    }
+}
+
+/* --- rows ----------------------------------------------------------------- */
+
+static enum lb_err make_row(const struct v2_request *request,
+                            const struct v2_figures *figures,
+                            struct lb_arena *arena,
+                            struct v2_row *row)
+{
+    row->values_of =
+        lb_arena_calloc(arena, request->metric_count * sizeof(*row->values_of));
+    row->values = lb_arena_calloc(arena, (request->dimension_count + 1) *
+                                             sizeof(*row->values));
+    if (row->values_of == NULL || row->values == NULL) {
+        return LB_ENOMEM;
+    }
+    for (size_t i = 0; i < request->metric_count; i++) {
+        row->values_of[i] = v2_metric_value(request->metrics[i], figures);
+    }
+    return LB_OK;
+}
+
+static enum lb_err read_key(const struct v2_request *request,
+                            const struct tally_group *group,
+                            struct lb_arena *arena,
+                            struct v2_row *row)
+{
+    const char *key = lb_arena_text(arena, group->key, group->key_len);
+
+    if (key == NULL) {
+        return LB_ENOMEM;
+    }
+    for (size_t i = 0; i < request->dimension_count; i++) {
+        row->values[i] = key + 1;
+        key += strlen(key) + 1;
+    }
+    return LB_OK;
+}
+
+static enum lb_err make_rows(struct v2_work *work, struct v2_result *result)
+{
+    const struct v2_request *request = work->request;
+    bool is_total = request->dimension_count == 0;
+    struct v2_figures figures;
+    enum lb_err rc = LB_OK;
+
+    result->row_count = is_total ? 1 : tally_count(work->own.rows);
+    result->rows = lb_arena_calloc(result->arena, (result->row_count + 1) *
+                                                      sizeof(*result->rows));
+    if (result->rows == NULL) {
+        return LB_ENOMEM;
+    }
+    if (is_total) {
+        fill_total(work, &figures);
+        return make_row(request, &figures, result->arena, &result->rows[0]);
+    }
+    for (size_t i = 0; i < result->row_count && rc == LB_OK; i++) {
+        const struct tally_group *group = tally_at(work->own.rows, i);
+
+        fill_row(work, group, i, &figures);
+        rc = make_row(request, &figures, result->arena, &result->rows[i]);
+        rc = rc == LB_OK
+                 ? read_key(request, group, result->arena, &result->rows[i])
+                 : rc;
+    }
+    return rc;
+}
+
+/* Null is less than any value. */
+static int compare_values(const struct v2_value *a, const struct v2_value *b)
+{
+    if (a->is_null || b->is_null) {
+        return (int)b->is_null - (int)a->is_null;
+    }
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static int compare_rows(const void *left, const void *right, void *ctx)
+{
+    const struct v2_request *request = ctx;
+    const struct v2_row *a = left;
+    const struct v2_row *b = right;
+    int result = 0;
+
+    for (size_t i = 0; i < request->order_count && result == 0; i++) {
+        const struct v2_order *order = &request->order[i];
+
+        result = order->is_metric
+                     ? compare_values(&a->values_of[order->index],
+                                      &b->values_of[order->index])
+                     : strcmp(a->values[order->index], b->values[order->index]);
+        result = order->is_descending ? -result : result;
+    }
+    for (size_t i = 0; i < request->dimension_count && result == 0; i++) {
+        result = strcmp(a->values[i], b->values[i]);
+    }
+    return result;
+}
+
+static bool has_several(const struct tally *total)
+{
+    const struct tally_group *group =
+        total == NULL ? NULL : tally_find(total, "", 0);
+
+    return group != NULL && group->currency[0] == '*';
+}
+
+static enum lb_err finish(struct v2_work *work, struct v2_result *result)
+{
+    const struct tally_group *total;
+    enum lb_err rc;
+
+    v2_work_finish(work);
+    rc = make_rows(work, result);
+    if (rc != LB_OK) {
+        return no_memory(work->err);
+    }
+    total = tally_find(work->own.total, "", 0);
+    result->is_summed = work->first_period < work->last_period;
+    result->has_currencies = has_several(work->own.total);
+    result->has_goal_currencies = has_several(work->goals.total);
+    result->has_unknown_clicks =
+        total != NULL &&
+        total->clicks_without_visitor * 10 > total->counts.clicks_raw;
+    qsort_r(result->rows, result->row_count, sizeof(*result->rows),
+            compare_rows, work->request);
+    return LB_OK;
+}
+
+enum lb_err v2_count_run(struct v2_request *request,
+                         const struct v2_count_frame *frame,
+                         struct v2_result *result_out,
+                         struct lb_error *err)
+{
+    struct v2_work *work;
+    enum lb_err rc;
+
+    memset(result_out, 0, sizeof(*result_out));
+    result_out->arena = lb_arena_new(RESULT_BYTES);
+    work = result_out->arena == NULL ? NULL : v2_work_new(request, frame, err);
+    if (work == NULL) {
+        return no_memory(err);
+    }
+    rc = resolve(work);
+    rc = rc == LB_OK ? v2_work_scan(work) : rc;
+    if (rc == LB_ELIMIT) {
+        rc = lb_err_set(
+            err, LB_ELIMIT,
+            "The answer would hold more than %d groups at once; "
+            "leave out %s or filter by it.",
+            QUERY_GROUPS,
+            request->dimension_count == 0
+                ? "a dimension"
+                : request->dimensions[request->dimension_count - 1].name);
+    } else if (rc == LB_ENOMEM) {
+        rc = no_memory(err);
+    }
+    rc = rc == LB_OK ? finish(work, result_out) : rc;
+    v2_work_free(work);
+    return rc;
+}
+
+void v2_count_deinit(struct v2_result *result)
+{
+    lb_arena_free(result->arena);
+    result->arena = NULL;
+}
