@@ -13,6 +13,7 @@
 struct buckets {
     int64_t *starts; /* owned */
     size_t count;
+    size_t cap;
 };
 
 struct query_compare {
@@ -93,11 +94,30 @@ static const struct dimension *time_of(const struct query *query)
     return NULL;
 }
 
+static enum lb_err add_bucket(struct buckets *buckets, int64_t at_ms)
+{
+    if (buckets->count >= QUERY_GROUPS) {
+        return LB_ELIMIT;
+    }
+    if (buckets->count == buckets->cap) {
+        size_t cap = buckets->cap == 0 ? 64 : buckets->cap * 2;
+        int64_t *starts = realloc(buckets->starts, cap * sizeof(*starts));
+
+        if (starts == NULL) {
+            return LB_ENOMEM;
+        }
+        buckets->starts = starts;
+        buckets->cap = cap;
+    }
+    buckets->starts[buckets->count++] = at_ms;
+    return LB_OK;
+}
+
 static enum lb_err list_buckets(const struct query *query, struct buckets *out)
 {
     const struct dimension *time = time_of(query);
     enum lb_zone_grain grain;
-    size_t cap = 0;
+    enum lb_err rc = LB_OK;
 
     if (time == NULL) {
         return LB_OK;
@@ -105,24 +125,11 @@ static enum lb_err list_buckets(const struct query *query, struct buckets *out)
     grain = (enum lb_zone_grain)time->grain;
     for (int64_t at =
              lb_zone_bucket_start_ms(query->zone, grain, query->from_at_ms);
-         at < query->to_at_ms;
+         at < query->to_at_ms && rc == LB_OK;
          at = lb_zone_bucket_next_ms(query->zone, grain, at)) {
-        if (out->count == cap) {
-            int64_t *starts;
-
-            cap = cap == 0 ? 64 : cap * 2;
-            starts = realloc(out->starts, cap * sizeof(*starts));
-            if (starts == NULL) {
-                return LB_ENOMEM;
-            }
-            out->starts = starts;
-        }
-        if (out->count >= QUERY_GROUPS) {
-            return LB_ELIMIT;
-        }
-        out->starts[out->count++] = at;
+        rc = add_bucket(out, at);
     }
-    return LB_OK;
+    return rc;
 }
 
 static size_t position(const struct buckets *buckets, int64_t at_ms)

@@ -61,6 +61,19 @@ static bool is_limited_link(const struct query *query, const char *slug)
     return false;
 }
 
+static void add_slugs(struct query_exposure *exposure,
+                      const struct catalog_site *site)
+{
+    for (size_t i = 0; i < site->link_count; i++) {
+        const char *slug = site->links[i].slug;
+
+        if (is_limited_link(exposure->query, slug) &&
+            !is_listed(exposure, slug)) {
+            exposure->slugs[exposure->slug_count++] = slug;
+        }
+    }
+}
+
 static bool find_slugs(struct query_exposure *exposure)
 {
     const struct query *query = exposure->query;
@@ -72,21 +85,14 @@ static bool find_slugs(struct query_exposure *exposure)
         links += site == NULL ? 0 : site->link_count;
     }
     exposure->slugs = calloc(links + 1, sizeof(*exposure->slugs));
-    if (exposure->slugs == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < query->site_count; i++) {
+    for (size_t i = 0; exposure->slugs != NULL && i < query->site_count; i++) {
         const struct catalog_site *site = site_at(query, i);
 
-        for (size_t j = 0; site != NULL && j < site->link_count; j++) {
-            const char *slug = site->links[j].slug;
-
-            if (is_limited_link(query, slug) && !is_listed(exposure, slug)) {
-                exposure->slugs[exposure->slug_count++] = slug;
-            }
+        if (site != NULL) {
+            add_slugs(exposure, site);
         }
     }
-    return true;
+    return exposure->slugs != NULL;
 }
 
 /* Whether each site had some link all the time, or never had any. */

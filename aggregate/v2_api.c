@@ -27,6 +27,7 @@ struct v2_api {
     struct cursor *cursor;
     int64_t timeout_ms;
     bool is_case_kept;
+    bool is_period_a_day;
     struct lb_metric *seconds;
 };
 
@@ -96,7 +97,8 @@ static void run(struct pool_job *pool_job, struct db *db)
 {
     struct v2_job *job = (struct v2_job *)pool_job;
     const struct v2_count_frame frame = {
-        job->catalog, db, lb_clock_mono_ms() + job->api->timeout_ms};
+        job->catalog, db, lb_clock_mono_ms() + job->api->timeout_ms,
+        job->api->is_period_a_day};
     struct v2_result result;
 
     job->rc = v2_count_run(&job->request, &frame, &result, &job->err);
@@ -252,6 +254,7 @@ void v2_api_set_config(struct v2_api *api, const struct lb_config *config)
 {
     api->timeout_ms = config->query_timeout_ms;
     api->is_case_kept = strcmp(config->utm_case, "keep") == 0;
+    api->is_period_a_day = strcmp(config->visitor_period, "day") == 0;
 }
 
 void v2_api_free(struct v2_api *api)

@@ -6,6 +6,7 @@
 
 #include "aggregate/rollup.h"
 #include "aggregate/rollup_store.h"
+#include "aggregate/v2_rollup.h"
 #include "aggregate/v2_work.h"
 #include "base/clock.h"
 
@@ -18,26 +19,25 @@ static enum lb_err no_memory(struct lb_error *err)
 
 /* --- the range ------------------------------------------------------------ */
 
-static enum lb_err resolve(struct v2_work *work)
+static enum lb_err resolve(struct v2_request *request,
+                           const struct v2_count_frame *frame,
+                           struct lb_error *err)
 {
-    struct v2_request *request = work->request;
     const struct lb_zone *zone = request->site->zone;
+    int64_t at_ms = request->to_at_ms - 1;
     int64_t first = 0;
     int64_t last = 0;
     bool has_any = false;
-    enum lb_err rc =
-        db_meta_get(work->frame->db, "cursor", 0, &work->upto_seq, work->err);
+    enum lb_err rc = LB_OK;
 
-    if (rc == LB_OK && request->from_at_ms == INT64_MIN) {
-        rc = rollup_store_bounds(work->frame->db, request->site->number, &first,
-                                 &last, &has_any, work->err);
-        request->from_at_ms = lb_zone_day_start_ms(
-            zone, lb_zone_local_day(zone, has_any ? first * ROLLUP_BUCKET_MS
-                                                  : request->to_at_ms - 1));
-        if (request->from_at_ms >= request->to_at_ms) {
-            request->from_at_ms = lb_zone_day_start_ms(
-                zone, lb_zone_local_day(zone, request->to_at_ms - 1));
+    if (request->from_at_ms == INT64_MIN) {
+        rc = rollup_store_bounds(frame->db, request->site->number, &first,
+                                 &last, &has_any, err);
+        if (has_any && first * ROLLUP_BUCKET_MS < at_ms) {
+            at_ms = first * ROLLUP_BUCKET_MS;
         }
+        request->from_at_ms =
+            lb_zone_day_start_ms(zone, lb_zone_local_day(zone, at_ms));
     }
     for (size_t i = 0; i < request->dimension_count; i++) {
         v2_dimension_set_grain(&request->dimensions[i], request->from_at_ms,
@@ -281,26 +281,21 @@ static enum lb_err finish(struct v2_work *work, struct v2_result *result)
     result->has_unknown_clicks =
         total != NULL &&
         total->clicks_without_visitor * 10 > total->counts.clicks_raw;
-    qsort_r(result->rows, result->row_count, sizeof(*result->rows),
-            compare_rows, work->request);
     return LB_OK;
 }
 
-enum lb_err v2_count_run(struct v2_request *request,
-                         const struct v2_count_frame *frame,
-                         struct v2_result *result_out,
-                         struct lb_error *err)
+static enum lb_err count_log(struct v2_request *request,
+                             const struct v2_count_frame *frame,
+                             struct v2_result *result,
+                             struct lb_error *err)
 {
-    struct v2_work *work;
+    struct v2_work *work = v2_work_new(request, frame, err);
     enum lb_err rc;
 
-    memset(result_out, 0, sizeof(*result_out));
-    result_out->arena = lb_arena_new(RESULT_BYTES);
-    work = result_out->arena == NULL ? NULL : v2_work_new(request, frame, err);
     if (work == NULL) {
         return no_memory(err);
     }
-    rc = resolve(work);
+    rc = db_meta_get(frame->db, "cursor", 0, &work->upto_seq, err);
     rc = rc == LB_OK ? v2_work_scan(work) : rc;
     if (rc == LB_ELIMIT) {
         rc = lb_err_set(
@@ -314,8 +309,115 @@ enum lb_err v2_count_run(struct v2_request *request,
     } else if (rc == LB_ENOMEM) {
         rc = no_memory(err);
     }
-    rc = rc == LB_OK ? finish(work, result_out) : rc;
+    rc = rc == LB_OK ? finish(work, result) : rc;
     v2_work_free(work);
+    return rc;
+}
+
+/* --- from counted days ---------------------------------------------------- */
+
+static enum lb_err take_row(const struct v2_request *request,
+                            const struct v2_rollup *rollup,
+                            const struct query_row *row,
+                            struct v2_result *result)
+{
+    const struct v2_dimension_span span = {request->site->zone,
+                                           request->from_at_ms};
+    struct v2_row *out = &result->rows[result->row_count];
+    struct v2_figures figures;
+    enum lb_err rc;
+
+    v2_rollup_figures(rollup, row, &figures);
+    if (row != NULL && figures.own.counts.events == 0) {
+        return LB_OK; /* a bucket of time that was filled in */
+    }
+    result->row_count++;
+    rc = make_row(request, &figures, result->arena, out);
+    for (size_t i = 0;
+         rc == LB_OK && row != NULL && i < request->dimension_count; i++) {
+        const struct v2_dimension *dimension = &request->dimensions[i];
+        char label[V2_DIMENSION_LABEL_BYTES];
+        const char *text = label;
+
+        if (dimension->kind == V2_DIMENSION_TIME) {
+            v2_dimension_label(dimension, &span, row->time_at_ms, label);
+        } else {
+            text = v2_rollup_value(request, row, i);
+        }
+        out->values[i] = lb_arena_text(result->arena, text, strlen(text));
+        rc = out->values[i] == NULL ? LB_ENOMEM : LB_OK;
+    }
+    return rc;
+}
+
+static enum lb_err take_rollup(const struct v2_request *request,
+                               const struct v2_rollup *rollup,
+                               struct v2_result *result)
+{
+    const struct query_result *from = &rollup->result;
+    enum lb_err rc = LB_OK;
+
+    result->rows = lb_arena_calloc(result->arena, (from->row_count + 1) *
+                                                      sizeof(*result->rows));
+    if (result->rows == NULL) {
+        return LB_ENOMEM;
+    }
+    if (request->dimension_count == 0) {
+        rc = take_row(request, rollup, NULL, result);
+    }
+    for (size_t i = 0;
+         rc == LB_OK && request->dimension_count > 0 && i < from->row_count;
+         i++) {
+        rc = take_row(request, rollup, &from->rows[i], result);
+    }
+    result->is_summed = rollup->is_summed;
+    result->has_currencies = from->totals.currency[0] == '*';
+    result->has_unknown_clicks =
+        from->clicks_without_visitor * 10 > from->totals.counts.clicks_raw;
+    return rc;
+}
+
+/* LB_ENOTFOUND: days can't tell. */
+static enum lb_err count_days(struct v2_request *request,
+                              const struct v2_count_frame *frame,
+                              struct v2_result *result,
+                              struct lb_error *err)
+{
+    struct v2_rollup rollup = {.is_summed = false};
+    enum lb_err rc;
+
+    if (!v2_rollup_can(request, frame)) {
+        return LB_ENOTFOUND;
+    }
+    rc = v2_rollup_run(request, frame, &rollup, err);
+    if (rc == LB_OK && rollup.has_collision) {
+        rc = LB_ENOTFOUND;
+    } else if (rc == LB_OK && take_rollup(request, &rollup, result) != LB_OK) {
+        rc = no_memory(err);
+    }
+    v2_rollup_deinit(&rollup);
+    return rc;
+}
+
+enum lb_err v2_count_run(struct v2_request *request,
+                         const struct v2_count_frame *frame,
+                         struct v2_result *result_out,
+                         struct lb_error *err)
+{
+    enum lb_err rc;
+
+    memset(result_out, 0, sizeof(*result_out));
+    result_out->arena = lb_arena_new(RESULT_BYTES);
+    if (result_out->arena == NULL) {
+        return no_memory(err);
+    }
+    rc = resolve(request, frame, err);
+    rc = rc == LB_OK ? count_days(request, frame, result_out, err) : rc;
+    rc = rc == LB_ENOTFOUND ? count_log(request, frame, result_out, err) : rc;
+    if (rc == LB_OK) {
+        qsort_r(result_out->rows, result_out->row_count,
+                sizeof(*result_out->rows), compare_rows, request);
+    }
     return rc;
 }
 

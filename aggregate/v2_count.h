@@ -35,6 +35,7 @@ struct v2_count_frame {
     struct catalog *catalog;
     struct db *db;
     int64_t deadline_at_ms; /* monotonic */
+    bool is_period_a_day;   /* visitors' periods are local days */
 };
 
 /* Resolves the request's range and counts.  LB_ELIMIT: too many groups;

@@ -1,7 +1,7 @@
 /* v2_dates.c - the date_range of the stats dialect. */
 #include "aggregate/v2_dates.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -56,9 +56,9 @@ static bool read_days(const char *word, int64_t today, struct days *days)
         char text[LB_ZONE_DAY_BYTES];
 
         lb_zone_format_day(today, text);
-        memcpy(text + 5, "01-01", 5);
+        (void)snprintf(text + 5, sizeof(text) - 5, "01-01");
         (void)lb_zone_parse_day(text, &days->first);
-        memcpy(text + 5, "12-31", 5);
+        (void)snprintf(text + 5, sizeof(text) - 5, "12-31");
         (void)lb_zone_parse_day(text, &days->end);
         days->end++;
     } else {

@@ -15,7 +15,7 @@
 #define PROPS "event:props:"
 #define HOUR_RANGE_MS (48 * LB_MS_PER_HOUR)
 #define DAY_RANGE_MS (40 * LB_MS_PER_DAY)
-#define WEEK_RANGE_MS (52 * 7 * LB_MS_PER_DAY)
+#define WEEK_RANGE_MS (INT64_C(52) * 7 * LB_MS_PER_DAY)
 #define SLACK_MS LB_MS_PER_HOUR /* a day of 25 hours is one */
 
 struct row {

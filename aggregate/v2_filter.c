@@ -55,20 +55,25 @@ static const struct {
                  {"matches_not", OPERATOR_MATCHES, true}};
 #define OPERATORS (sizeof(operators) / sizeof(operators[0]))
 
+static void free_values(struct v2_filter *filter)
+{
+    for (size_t i = 0; i < filter->value_count; i++) {
+        free(filter->values[i]);
+        if (filter->regexes != NULL) {
+            v2_regex_free(filter->regexes[i]);
+        }
+    }
+    free(filter->values);
+    free(filter->regexes);
+}
+
 void v2_filter_free(struct v2_filter *filter)
 {
     while (filter != NULL) {
         struct v2_filter *next = filter->next;
 
         v2_filter_free(filter->child);
-        for (size_t i = 0; i < filter->value_count; i++) {
-            free(filter->values[i]);
-            if (filter->regexes != NULL) {
-                v2_regex_free(filter->regexes[i]);
-            }
-        }
-        free(filter->values);
-        free(filter->regexes);
+        free_values(filter);
         free(filter);
         filter = next;
     }
@@ -338,7 +343,7 @@ static enum lb_err read_filter(struct parsing *parsing,
         return fault(parsing,
                      "Invalid filters. Filters may be nested 10 deep at most.");
     }
-    if (!cJSON_IsString(name)) {
+    if (name == NULL || !cJSON_IsString(name)) {
         return invalid(parsing, json);
     }
     node = calloc(1, sizeof(*node));
@@ -554,22 +559,32 @@ struct v2_filter_traits v2_filter_traits_of(const struct v2_filter *filter)
     return traits;
 }
 
-const char *v2_filter_page_goal(const struct v2_filter *filter,
-                                const struct v2_event *event)
+/* The clause's value by which a view reaches it; NULL: none. */
+static const char *goal_of(const struct v2_filter *clause,
+                           const struct v2_event *event)
 {
-    /* Goals stand in the list itself. */
-    for (const struct v2_filter *child = filter == NULL ? NULL : filter->child;
-         child != NULL; child = child->next) {
-        if (child->kind != NODE_CLAUSE ||
-            child->dimension.kind != V2_DIMENSION_GOAL ||
-            child->op != OPERATOR_IS) {
-            continue;
-        }
-        for (size_t i = 0; i < child->value_count; i++) {
-            if (is_page_goal(child->values[i], event, child->is_folded)) {
-                return child->values[i];
-            }
+    if (clause->kind != NODE_CLAUSE ||
+        clause->dimension.kind != V2_DIMENSION_GOAL ||
+        clause->op != OPERATOR_IS) {
+        return NULL;
+    }
+    for (size_t i = 0; i < clause->value_count; i++) {
+        if (is_page_goal(clause->values[i], event, clause->is_folded)) {
+            return clause->values[i];
         }
     }
     return NULL;
+}
+
+const char *v2_filter_page_goal(const struct v2_filter *filter,
+                                const struct v2_event *event)
+{
+    const char *goal = NULL;
+
+    /* Goals stand in the list itself. */
+    for (const struct v2_filter *child = filter == NULL ? NULL : filter->child;
+         child != NULL && goal == NULL; child = child->next) {
+        goal = goal_of(child, event);
+    }
+    return goal;
 }

@@ -144,6 +144,24 @@ static bool check_type(struct reading *reading,
     return false;
 }
 
+static void list_known(struct reading *reading, const char *const *known)
+{
+    lb_buf_add_text(reading->hint, "Known here: ");
+    for (size_t i = 0; known[i] != NULL; i++) {
+        lb_buf_printf(reading->hint, "%s%s", i == 0 ? "" : ", ", known[i]);
+    }
+}
+
+static bool is_known(const char *name, const char *const *known)
+{
+    size_t i = 0;
+
+    while (known[i] != NULL && strcmp(known[i], name) != 0) {
+        i++;
+    }
+    return known[i] != NULL;
+}
+
 static bool check_keys(struct reading *reading,
                        const char *path,
                        const cJSON *object,
@@ -152,25 +170,27 @@ static bool check_keys(struct reading *reading,
     const cJSON *item;
 
     cJSON_ArrayForEach (item, object) {
-        size_t i = 0;
-
-        while (known[i] != NULL && strcmp(known[i], item->string) != 0) {
-            i++;
-        }
-        if (known[i] == NULL) {
+        if (!is_known(item->string, known)) {
             lb_buf_printf(reading->fault,
                           "#/%s%.100s: Schema does not allow additional "
                           "properties.",
                           path, item->string);
-            lb_buf_add_text(reading->hint, "Known here: ");
-            for (i = 0; known[i] != NULL; i++) {
-                lb_buf_printf(reading->hint, "%s%s", i == 0 ? "" : ", ",
-                              known[i]);
-            }
+            list_known(reading, known);
             return false;
         }
     }
     return true;
+}
+
+/* Whether the text stands before in its list. */
+static bool is_repeated(const cJSON *list, const cJSON *item)
+{
+    for (const cJSON *other = list->child; other != item; other = other->next) {
+        if (strcmp(other->valuestring, item->valuestring) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A list of texts, none of them twice. */
@@ -180,10 +200,7 @@ check_texts(struct reading *reading, const char *path, const cJSON *list)
     const cJSON *item;
     int index = 0;
 
-    if (list == NULL) {
-        return true;
-    }
-    if (!check_type(reading, path, list, "Array")) {
+    if (list != NULL && !check_type(reading, path, list, "Array")) {
         return false;
     }
     cJSON_ArrayForEach (item, list) {
@@ -193,17 +210,13 @@ check_texts(struct reading *reading, const char *path, const cJSON *list)
                           path, index, type_name(item));
             return false;
         }
-        index++;
-        for (const cJSON *other = list->child; other != item;
-             other = other->next) {
-            if (strcmp(other->valuestring, item->valuestring) == 0) {
-                lb_buf_printf(
-                    reading->fault,
-                    "#/%s: Expected items to be unique but they were not.",
-                    path);
-                return false;
-            }
+        if (is_repeated(list, item)) {
+            lb_buf_printf(
+                reading->fault,
+                "#/%s: Expected items to be unique but they were not.", path);
+            return false;
         }
+        index++;
     }
     return true;
 }

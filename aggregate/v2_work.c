@@ -249,6 +249,19 @@ value_of(struct v2_work *work, size_t index, const struct v2_event *event)
     return v2_dimension_value(dimension, event, &work->scratch);
 }
 
+/* What a dimension puts into a key; false: the event forms no row. */
+static bool find_part(struct v2_work *work,
+                      enum key_kind kind,
+                      size_t index,
+                      const struct v2_event *event,
+                      const char **part_out)
+{
+    bool is_absent = is_left_out(&work->request->dimensions[index], kind);
+
+    *part_out = is_absent ? NULL : value_of(work, index, event);
+    return is_absent || *part_out != NULL;
+}
+
 /* slug: under KEY_LINK the link.  0: it forms no row. */
 static size_t make_key(struct v2_work *work,
                        enum key_kind kind,
@@ -260,18 +273,14 @@ static size_t make_key(struct v2_work *work,
     size_t used = 0;
 
     for (size_t i = 0; i < request->dimension_count; i++) {
-        const char *value = NULL;
+        const char *part = slug;
 
-        if (kind == KEY_LINK &&
-            request->dimensions[i].kind == V2_DIMENSION_LINK) {
-            value = slug;
-        } else if (!is_left_out(&request->dimensions[i], kind)) {
-            value = value_of(work, i, event);
-            if (value == NULL) {
-                return 0;
-            }
+        if ((kind != KEY_LINK ||
+             request->dimensions[i].kind != V2_DIMENSION_LINK) &&
+            !find_part(work, kind, i, event, &part)) {
+            return 0;
         }
-        used += query_work_put_value(key + used, value);
+        used += query_work_put_value(key + used, part);
     }
     return used;
 }

@@ -263,6 +263,21 @@ class Meaning(Dialect):
                                    filters=[["is", "event:type", ["lead", "view"]]]),
                          [(["pageview"], [10]), (["Booking"], [1])])
 
+    def test_counted_days_say_what_the_log_says(self):
+        metrics = ["visitors", "pageviews", "events", "percentage", "clicks", "clicks_raw",
+                   "leads", "conversions", "orphan_clicks", "clickers", "ctr", "visitor_ctr",
+                   "lead_rate", "value"]
+        everything = [["is_not", "event:page", ["/nowhere"]]]
+        for dimensions in ([], ["visit:source"], ["time:day"], ["visit:country", "time:week"],
+                           ["visit:city"], ["visit:referrer"], ["visit:screen"],
+                           ["event:hostname"], ["visit:utm_campaign", "time:month"]):
+            with self.subTest(dimensions=dimensions):
+                query = dict(metrics=metrics, dimensions=dimensions)
+                days, log = self.ask(**query), self.ask(filters=everything, **query)
+                self.assertEqual(days["results"], log["results"])
+                self.assertEqual(days["meta"]["visitors_summed_over_periods"],
+                                 log["meta"]["visitors_summed_over_periods"])
+
     def test_what_stands_for_no_value(self):
         for name, text in (("visit:utm_source", "(not set)"), ("visit:city", "(not set)"),
                            ("event:props:plan", "(none)"), ("visit:referrer", "Direct / None")):
