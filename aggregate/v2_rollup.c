@@ -128,25 +128,30 @@ static enum lb_err find_days(const struct query *asked,
     return rc;
 }
 
-static bool is_collision(const struct v2_request *request,
-                         const struct query_row *row)
+/* Whether a dimension has both rows without a value and rows whose value reads
+ * like that. */
+static bool
+is_collision(const struct query_result *result, size_t index, const char *empty)
 {
-    for (size_t i = 0; i < request->dimension_count; i++) {
-        const char *empty = request->dimensions[i].empty;
+    bool has_none = false;
+    bool has_text = false;
 
-        if (row->values[i] != NULL && empty != NULL &&
-            strcmp(row->values[i], empty) == 0) {
-            return true;
-        }
+    for (size_t i = 0; i < result->row_count; i++) {
+        const char *value = result->rows[i].values[index];
+
+        has_none = has_none || value == NULL;
+        has_text = has_text || (value != NULL && strcmp(value, empty) == 0);
     }
-    return false;
+    return has_none && has_text;
 }
 
 static bool has_collision(const struct v2_request *request,
                           const struct query_result *result)
 {
-    for (size_t i = 0; i < result->row_count; i++) {
-        if (is_collision(request, &result->rows[i])) {
+    for (size_t i = 0; i < request->dimension_count; i++) {
+        const char *empty = request->dimensions[i].empty;
+
+        if (empty != NULL && is_collision(result, i, empty)) {
             return true;
         }
     }
