@@ -235,6 +235,35 @@ static enum lb_err no_memory(const struct query_work *work)
     return lb_err_set(work->err, LB_ENOMEM, "out of memory");
 }
 
+/* group: NULL where there is none of that key. */
+static void fill_row(struct query_work *work,
+                     const struct tally_group *group,
+                     const char *key,
+                     size_t key_len,
+                     struct query_figures *out)
+{
+    const struct tally_group *views = NULL;
+
+    if (work->is_split) {
+        views = tally_find(
+            work->views, work->view_key,
+            query_work_view_key(work->query, key, key_len, work->view_key));
+    }
+    fill_figures(group, views, work->is_split, out);
+    if (work->exposure != NULL) {
+        out->exposures =
+            query_exposure_of(work->exposure, key, key_len, out->counts.views);
+    }
+}
+
+void query_figures_of(struct query_work *work,
+                      const char *key,
+                      size_t key_len,
+                      struct query_figures *figures_out)
+{
+    fill_row(work, NULL, key, key_len, figures_out);
+}
+
 static enum lb_err make_rows(struct query_work *work)
 {
     struct query *query = work->query;
@@ -248,7 +277,6 @@ static enum lb_err make_rows(struct query_work *work)
     }
     for (size_t i = 0; i < count; i++) {
         const struct tally_group *group = tally_at(work->rows, i);
-        const struct tally_group *views = NULL;
         char *key = lb_arena_alloc(result->arena, group->key_len + 1);
 
         if (key == NULL) {
@@ -256,20 +284,8 @@ static enum lb_err make_rows(struct query_work *work)
         }
         memcpy(key, group->key, group->key_len);
         key[group->key_len] = '\0';
-        if (work->is_split) {
-            views =
-                tally_find(work->views, work->view_key,
-                           query_work_view_key(query, group->key,
-                                               group->key_len, work->view_key));
-        }
-        fill_figures(group, views, work->is_split, &result->rows[i].figures);
-        if (work->exposure != NULL) {
-            struct query_figures *figures = &result->rows[i].figures;
-
-            figures->exposures =
-                query_exposure_of(work->exposure, group->key, group->key_len,
-                                  figures->counts.views);
-        }
+        fill_row(work, group, group->key, group->key_len,
+                 &result->rows[i].figures);
         read_values(query, key, &result->rows[i]);
     }
     result->row_count = count;
@@ -498,10 +514,11 @@ static enum lb_err finish(struct query_work *work)
     return rc;
 }
 
-enum lb_err query_run(struct query *query,
-                      struct db *db,
-                      struct query_result *result_out,
-                      struct lb_error *err)
+enum lb_err query_run_open(struct query *query,
+                           struct db *db,
+                           struct query_result *result_out,
+                           struct query_work **work_out,
+                           struct lb_error *err)
 {
     struct query_work *work = NULL;
     enum lb_err rc;
@@ -511,12 +528,23 @@ enum lb_err query_run(struct query *query,
     if (result_out->arena != NULL) {
         work = query_work_new(query, db, result_out, err);
     }
+    *work_out = work;
     if (work == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     look_at_dimensions(work);
     rc = count_all(work);
-    rc = rc == LB_OK ? finish(work) : rc;
+    return rc == LB_OK ? finish(work) : rc;
+}
+
+enum lb_err query_run(struct query *query,
+                      struct db *db,
+                      struct query_result *result_out,
+                      struct lb_error *err)
+{
+    struct query_work *work = NULL;
+    enum lb_err rc = query_run_open(query, db, result_out, &work, err);
+
     query_work_free(work);
     return rc;
 }

@@ -106,6 +106,22 @@ LB_MUST_CHECK enum lb_err query_run(struct query *query,
                                     struct lb_error *err);
 void query_result_deinit(struct query_result *result);
 
+/* The same, and keeps what was counted (query_work.h; query_work_free()), for
+ * query_figures_of(). */
+struct query_work;
+LB_MUST_CHECK enum lb_err query_run_open(struct query *query,
+                                         struct db *db,
+                                         struct query_result *result_out,
+                                         struct query_work **work_out,
+                                         struct lb_error *err);
+
+/* The figures of a group that has no row: the views that stand beside it, where
+ * these are counted apart.  key as query_work_put_value() makes it. */
+void query_figures_of(struct query_work *work,
+                      const char *key,
+                      size_t key_len,
+                      struct query_figures *figures_out);
+
 /* Value of a metric; false when it is null.  A rate's parts: hits out of n. */
 bool query_figure(const struct query_figures *figures,
                   enum query_metric metric,

@@ -21,8 +21,9 @@ struct query_compare {
     struct query_result result; /* owned */
     struct buckets now;
     struct buckets before;
-    struct tally *keys; /* owned; the group at index i is the row at i */
-    struct query_figures none;
+    struct tally *keys;        /* owned; the group at index i is the row at i */
+    struct query_work *work;   /* owned; of the range before */
+    struct query_figures none; /* of a row that is not there */
     char key[QUERY_WORK_KEY_BYTES];
 };
 
@@ -202,7 +203,8 @@ enum lb_err query_compare_run(const struct query *query,
     compare->keys = tally_new(QUERY_GROUPS + QUERY_FILLED);
     query_compare_range(query, kind, is_by_days, &compare->query.from_at_ms,
                         &compare->query.to_at_ms);
-    rc = query_run(&compare->query, db, &compare->result, err);
+    rc = query_run_open(&compare->query, db, &compare->result, &compare->work,
+                        err);
     if (rc != LB_OK) {
         return rc;
     }
@@ -217,6 +219,7 @@ enum lb_err query_compare_run(const struct query *query,
 void query_compare_free(struct query_compare *compare)
 {
     if (compare != NULL) {
+        query_work_free(compare->work);
         query_result_deinit(&compare->result);
         tally_free(compare->keys);
         free(compare->now.starts);
@@ -225,16 +228,54 @@ void query_compare_free(struct query_compare *compare)
     }
 }
 
+/* The key that the range before would have for a row. */
+static bool make_key_before(struct query_compare *compare,
+                            const struct query_row *row,
+                            size_t *len_out)
+{
+    const struct query *query = &compare->query;
+    size_t used = 0;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        const char *value = row->values[i];
+        char text[24];
+
+        if (query->dimensions[i].kind == DIMENSION_TIME) {
+            size_t at = position(&compare->now, row->time_at_ms);
+
+            if (at >= compare->before.count) {
+                return false;
+            }
+            (void)snprintf(text, sizeof(text), "%lld",
+                           (long long)compare->before.starts[at]);
+            value = text;
+        }
+        used += query_work_put_value(compare->key + used, value);
+    }
+    *len_out = used;
+    return true;
+}
+
 const struct query_figures *query_compare_find(struct query_compare *compare,
                                                const struct query_row *row)
 {
-    const struct tally_group *found = tally_find(
-        compare->keys, compare->key, make_key(compare, &compare->now, row));
+    const struct tally_group *found;
+    size_t len;
 
-    return found == NULL
-               ? &compare->none
-               : &compare->result.rows[found - tally_at(compare->keys, 0)]
-                      .figures;
+    if (compare->query.dimension_count == 0) {
+        return &compare->result.totals;
+    }
+    found = tally_find(compare->keys, compare->key,
+                       make_key(compare, &compare->now, row));
+    if (found != NULL) {
+        return &compare->result.rows[found - tally_at(compare->keys, 0)]
+                    .figures;
+    }
+    memset(&compare->none, 0, sizeof(compare->none));
+    if (make_key_before(compare, row, &len)) {
+        query_figures_of(compare->work, compare->key, len, &compare->none);
+    }
+    return &compare->none;
 }
 
 const struct query_figures *

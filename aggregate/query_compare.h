@@ -38,7 +38,8 @@ LB_MUST_CHECK enum lb_err query_compare_run(const struct query *query,
 void query_compare_free(struct query_compare *compare); /* NULL is fine */
 
 /* Rows are matched by their values, buckets of time by their position in the
- * range.  Without such a row: figures that are all 0. */
+ * range.  Without such a row: figures that are 0 but for the views that stand
+ * beside it.  Good until the next call. */
 const struct query_figures *query_compare_find(struct query_compare *compare,
                                                const struct query_row *row);
 const struct query_figures *

@@ -1,0 +1,123 @@
+"""Every figure against counting plainly: random histories over days at which clocks
+change, in zones of odd offsets, and random questions of both dialects.  Asked of the log,
+of counted days, after late events, and after a rebuild, the answers are equal to the
+last digit.
+
+LINKBELL_SEED sets the histories and questions, LINKBELL_ORACLE how many of them."""
+import contextlib
+import json
+import os
+import sqlite3
+import time
+import unittest
+
+import oracle
+from harness import Linkbell, wait_for
+from test_stats import encode
+
+SEED = int(os.environ.get("LINKBELL_SEED", str(int(time.time()))))
+QUESTIONS = int(os.environ.get("LINKBELL_ORACLE", "240"))
+EVENTS = 700
+
+
+def config(period):
+    lines = ["server: { listen: 127.0.0.1:0 }",
+             f"privacy: {{ retention: 0, visitor_period: {period} }}", "sites:"]
+    for site, name in oracle.SITES.items():
+        lines += [f"  - id: {site}", f"    timezone: {name}"]
+        if oracle.CONFIGURED[site]:
+            lines.append("    links:")
+        for slug in oracle.CONFIGURED[site]:
+            lines.append(f"      - {{ slug: {slug}, url: \"https://x.example/{slug}\" }}")
+    return "\n".join(lines) + "\n"
+
+
+class Oracle(unittest.TestCase):
+    def setUp(self):
+        print(f"LINKBELL_SEED={SEED} LINKBELL_ORACLE={QUESTIONS}", flush=True)
+
+    def load(self, bell, history, events, prefix):
+        lines = "".join(history.lines(events, prefix))
+        done = bell.run("import", "--json", "--format", "ndjson", "-", stdin=lines)
+        self.assertEqual(json.loads(done.stdout)["accepted"], len(events), done)
+
+    def set_lifetimes(self, bell, history):
+        """Since when a link is there is when it was applied: history needs an earlier day."""
+        with contextlib.closing(sqlite3.connect(bell.data / "linkbell.db")) as db, db:
+            for site, links in history.lifetimes.items():
+                for slug, (begin, end) in links.items():
+                    done = db.execute("UPDATE links SET created = ?, removed = ? WHERE slug = ? AND "
+                                      "site = (SELECT number FROM sites WHERE id = ?)",
+                                      (begin, end, slug, site))
+                    self.assertEqual(done.rowcount, 1)
+
+    def wait_for_days(self, bell):
+        """Each was counted once; one that late events made stale may wait for minutes."""
+        def is_counted():
+            with contextlib.closing(sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro",
+                                                    uri=True)) as db:
+                return db.execute("SELECT count(*) FROM day_state WHERE built = 0").fetchone() \
+                    == (0,)
+        wait_for(is_counted, "the days to be counted", 120)
+
+    def check(self, bell, question, about):
+        parameters = question.parameters()
+        answer = bell.get("/v1/stats?" + encode(**parameters))
+        self.assertEqual(answer.status, 200, (about, parameters, answer))
+        rows, totals = question.answer()
+        got = answer.json
+        self.assertEqual(got["totals"], totals, (about, parameters))
+        self.assertEqual(got["rows"], rows, (about, parameters))
+        self.assertEqual((got["from"], got["to"]),
+                         (oracle.instant_text(question.begin, question.zone),
+                          oracle.instant_text(question.end, question.zone)), parameters)
+
+    def check_v2(self, bell, question, about):
+        answer = bell.post("/api/v2/query", question.body())
+        self.assertEqual(answer.status, 200, (about, question.body(), answer))
+        self.assertEqual(answer.json["results"], question.answer(), (about, question.body()))
+
+    def ask(self, bell, history, number, about, count):
+        for i in range(count):
+            rng = oracle.make_rng(SEED, f"{number}/{about}/{i}")
+            if i % 3 == 2:
+                self.check_v2(bell, oracle.V2Question(rng, history), f"{number}/{about}/{i}")
+            else:
+                self.check(bell, oracle.Question(rng, history), f"{number}/{about}/{i}")
+
+    def run_history(self, number, period, count):
+        rng = oracle.make_rng(SEED, number)
+        history = oracle.History(rng, period, EVENTS)
+        with Linkbell(config(period)) as bell:
+            bell.ready()
+            bell.stop()
+            self.set_lifetimes(bell, history)
+            bell.start()
+            self.load(bell, history, history.first, "a")
+            self.ask(bell, history, number, "log", count // 4)
+            self.wait_for_days(bell)
+            self.ask(bell, history, number, "days", count // 4)
+            self.load(bell, history, history.late, "b")
+            history.decide(history.late, "late")
+            self.ask(bell, history, number, "late", count // 4)
+            bell.stop()
+            bell.run("rebuild")
+            bell.start()
+            self.ask(bell, history, number, "rebuilt", count // 8)
+            self.wait_for_days(bell)
+            self.ask(bell, history, number, "rebuilt days", count // 8)
+            done = bell.run("verify")
+            self.assertIn("verify: ok", done.stdout)
+
+    def test_periods_of_a_day(self):
+        self.run_history(1, "day", QUESTIONS // 2)
+
+    def test_periods_of_a_week(self):
+        self.run_history(2, "week", QUESTIONS // 4)
+
+    def test_periods_of_a_month(self):
+        self.run_history(3, "month", QUESTIONS // 4)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
