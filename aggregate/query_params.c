@@ -601,7 +601,7 @@ bool query_params_read_some(struct lb_http_request *request,
     return check_names(request, known, params_out) &&
            query_params_sites(request, params_out) &&
            read_traffic(request, params_out) &&
-           read_range(request, &params_out->query) &&
+           read_range(request, params_out) &&
            read_filter(request, is_case_kept, params_out);
 }
 
