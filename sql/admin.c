@@ -6,6 +6,7 @@
 
 #include "sql/doctor_api.h"
 #include "sql/object_api.h"
+#include "sql/openapi.h"
 #include "sql/token.h"
 
 struct admin {
@@ -43,6 +44,7 @@ enum lb_err admin_new(struct lb_http_server *server,
                      : rc;
     rc = rc == LB_OK ? object_api_new(server, &objects, &admin->objects, err)
                      : rc;
+    rc = rc == LB_OK ? openapi_add(server, err) : rc;
     rc =
         rc == LB_OK ? doctor_api_new(server, &looked, &admin->doctor, err) : rc;
     return rc == LB_OK ? health_api_new(server, parts->auth, &watched,
