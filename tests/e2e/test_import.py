@@ -155,7 +155,7 @@ class Interrupted(unittest.TestCase):
                                 env=bell.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def test_killed_in_the_middle_and_run_again(self):
-        total = 60000
+        total = 120000
         with Linkbell(QUIET) as bell:
             path = bell.dir / "events.ndjson"
             path.write_text("".join(clicks(total)))
@@ -172,7 +172,7 @@ class Interrupted(unittest.TestCase):
             else:
                 bell.ready()
             process = self.start_import(bell, path)
-            wait_for(lambda: count(bell) > total // 5, "the first events")
+            wait_for(lambda: count(bell) > total // 20, "the first events")
             process.send_signal(signal.SIGKILL) if victim != "service" else bell.kill()
             process.wait()
             kept = count(bell)
@@ -368,21 +368,37 @@ class Lines(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("cut short", done.stderr)
 
+    def run_held(self, bell, words, **options):
+        """Runs an import that is held for a moment, so that it takes over a second however fast it is."""
+        process = subprocess.Popen(words, env=bell.env, stdout=subprocess.DEVNULL, **options)
+        before = count(bell)
+        wait_for(lambda: count(bell) > before or process.poll() is not None, "the first events")
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.1)
+        process.send_signal(signal.SIGCONT)
+        err = process.communicate(timeout=600)[1]
+        self.assertEqual(process.returncode, 0)
+        return err
+
     def test_progress_is_for_terminals_or_lines(self):
         with Linkbell(QUIET) as bell:
             bell.run("apply", str(bell.config))
-            path = bell.dir / "log"
-            path.write_text("".join(line(number) for number in range(400000)))
-            words = [BINARY, "import", "--data-dir", str(bell.data), "--site", "semicomplete.com", str(path)]
+            paths = [bell.dir / f"log{file}" for file in range(2)]
+            for file, path in enumerate(paths):
+                path.write_text("".join(line(number, path=f"/{file}/{number % 40}") for number in range(400000)))
+            words = [BINARY, "import", "--data-dir", str(bell.data), "--site", "semicomplete.com"]
             terminal, other = os.openpty()
             shown = []
             reader = threading.Thread(target=lambda: shown.append(read_terminal(terminal)))
             reader.start()
-            subprocess.run(words, stderr=other, stdout=subprocess.DEVNULL, env=bell.env, check=True, timeout=600)
+            self.run_held(bell, [*words, str(paths[0])], stderr=other)
             os.close(other)
             reader.join()
             self.assertRegex(shown[0], r"\r\[#*\.*\] +\d+ %  \d+ lines, \d+/s, (\d+m )?\d+s left")
-            done = subprocess.run([*words, "--quiet"], capture_output=True, text=True, env=bell.env, check=True)
+            err = self.run_held(bell, [*words, str(paths[1])], stderr=subprocess.PIPE, text=True)
+            self.assertRegex(err, r"\A(\d+ lines, \d+/s(, (\d+m )?\d+s left)?\n)+\Z")
+            done = subprocess.run([*words, "--quiet", str(paths[0])], capture_output=True, text=True, env=bell.env,
+                                  check=True)
             self.assertEqual(done.stderr, "")
 
 
