@@ -5,10 +5,10 @@
 A web server's log made from the real one in tests/data (the same bytes in each run: more visitors, pages and
 days), taken in by `linkbell import --format combined` into a fresh directory, against GoAccess that reads the same
 file and writes JSON or HTML; native NDJSON events with everything in them that tests/bench/bench.py sends, or little.
-Each without a service, and through the socket of a running one, where a client that sends an event at a
-time measures how long its acknowledgement takes meanwhile.  Memory at most and processor time are told.
-linkbell's settings are the shipped ones, with the country database; its figures hold the fsync of every group, and the
-numbers are those that GoAccess counts from nothing but memory.
+Each without a service, and through the socket of a running one, where a client that sends an event at a time measures
+how long its acknowledgement takes meanwhile.  Memory at most and processor time are told.  The settings are the
+shipped ones, with the country database; every event is on disk when an import ends.  An import uses two processors,
+GoAccess one: beside other work the ratio is less.
 
 GoAccess is Debian's package goaccess; without it there is no ratio, and the bench says so."""
 import argparse
@@ -255,6 +255,7 @@ def main():
     folder.mkdir(exist_ok=True)
     log, rich, plain = (folder / name for name in ("access.log", "rich.ndjson", "plain.ndjson"))
     try:
+        print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}")
         lines = make_log(log, options.lines)
         print(f"combined log, {lines} lines, {log.stat().st_size / 1e6:.0f} MB:")
         peer = goaccess(log, lines)
