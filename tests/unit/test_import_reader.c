@@ -398,6 +398,8 @@ static void what_can_not_be_read_is_told(void **state)
          "write { is: TEXT }"},
         {{.format = IMPORT_CSV, .header = "At", .map = "tz: UTC"},
          "needs columns"},
+        {{.format = IMPORT_CSV, .header = "At", .map = "- a"}, "needs columns"},
+        {{.format = IMPORT_CSV, .header = "At", .map = "a"}, "needs columns"},
         {{.format = IMPORT_CSV, .header = "At", .map = "columns: ["}, "1:"},
         {{.format = IMPORT_GOATCOUNTER, .header = "a,b"}, "no export"},
         {{.format = IMPORT_PLAUSIBLE, .header = "date,visitors,bounces"},
