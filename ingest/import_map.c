@@ -9,7 +9,6 @@
 #include "ingest/import_native.h"
 
 #define HEADER_BYTES ((size_t)64 * 1024)
-#define NEEDS_COLUMNS "1:1: a map needs columns: { FIELD: COLUMN }"
 
 static const char *const fields[] = {
     "type",          "site",         "id",
@@ -368,16 +367,8 @@ static enum lb_err read_settings(struct import_map *columns,
     bool is_map = root->kind == LB_YAML_MAP;
     enum lb_err rc = LB_OK;
 
-<<<<<<< HEAD
     for (const struct lb_yaml *node = is_map ? root->child : NULL;
          node != NULL && rc == LB_OK; node = node->next) {
-=======
-    if (root->kind != LB_YAML_MAP) {
-        return lb_err_set(err, LB_EFORMAT, NEEDS_COLUMNS);
-    }
-    for (const struct lb_yaml *node = root->child; node != NULL && rc == LB_OK;
-         node = node->next) {
->>>>>>> 0f45c51 (ingest: Refuse a map that is none)
         bool is_scalar = node->kind == LB_YAML_SCALAR;
 
         if (strcmp(node->key, "columns") == 0 && node->kind == LB_YAML_MAP) {
@@ -394,14 +385,9 @@ static enum lb_err read_settings(struct import_map *columns,
             rc = unknown_setting(node, err);
         }
     }
-<<<<<<< HEAD
     if (rc == LB_OK && (!is_map || lb_yaml_find(root, "columns") == NULL)) {
         rc = lb_err_set(err, LB_EFORMAT,
                         "1:1: a map needs columns: { FIELD: COLUMN }");
-=======
-    if (rc == LB_OK && lb_yaml_find(root, "columns") == NULL) {
-        rc = lb_err_set(err, LB_EFORMAT, NEEDS_COLUMNS);
->>>>>>> 0f45c51 (ingest: Refuse a map that is none)
     }
     return rc;
 }
