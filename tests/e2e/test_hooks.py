@@ -429,6 +429,12 @@ destinations:
                 day = bell.stats("site=alice.bio&metrics=clicks&by=time:day&period=7d")["rows"]
                 self.assertEqual([r.get("coverage") for r in day][:5], [None] * 5)
                 self.assertEqual(day[-1].get("coverage", day[-2].get("coverage")), "truncated")
+                text = bell.get("/v1/stats?site=alice.bio&metrics=clicks&by=time:day&period=7d&format=csv").body.decode()
+                header, *lines = [line.split(",") for line in text.split("\r\n")[:-1]]
+                self.assertEqual(header, ["time", "clicks", "coverage"])
+                self.assertEqual([line[2] for line in lines], [r.get("coverage", "") for r in day])
+                text = bell.get("/v1/stats?site=alice.bio&metrics=clicks&by=link&period=7d&format=csv").body.decode()
+                self.assertTrue(text.startswith("link,clicks\r\n"), text)
                 self.assertEqual(bell.stats("site=alice.bio&metrics=clicks&from=2026-01-01&to=2026-01-02")["meta"]["coverage"], "complete")
                 alerts = [a for a in bell.get("/v1/alerts").json["data"] if a["rule"] == "linkbell-sources"]
                 self.assertEqual([(a["kind"], a["state"], a["severity"]) for a in alerts],

@@ -6,7 +6,7 @@ import time
 import unittest
 import zoneinfo
 
-from harness import Linkbell, rfc3339
+from harness import SOURCE, Linkbell
 
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 DESKTOP = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -387,6 +387,13 @@ class Meaning(Dialect):
         time.sleep(0.005)
         again = self.post(body, headers={"If-None-Match": first.headers["ETag"]})
         self.assertEqual((again.status, again.body), (304, b""))
+
+
+    def test_the_manuals_example(self):
+        text = (SOURCE / "docs/stats.md").read_text()
+        example = text.split("<!-- query:begin -->\n```json\n")[1].split("```")[0]
+        got = self.post(json.loads(example))
+        self.assertEqual((got.status, got.json["results"]), (200, []))
 
 
 class Dates(Dialect):
