@@ -19,6 +19,7 @@
 #include "alerts/alerts_store.h"
 #include "alerts/deliver.h"
 #include "alerts/deliver_curl.h"
+#include "alerts/detect_command.h"
 #include "alerts/engine.h"
 #include "alerts/learn.h"
 #include "alerts/listen.h"
@@ -660,6 +661,7 @@ static const struct lb_cli_verb verbs[] = {
     {"import", import_command, "load clicks in bulk"},
     {"query", query_command, "ask the numbers"},
     {"export", export_command, "events and stats as files"},
+    {"detect", detect_command, "score a series of numbers for anomalies"},
     {"token", token_command, "create, list and revoke tokens"},
     {"verify", verify_command, "add the rollups up against the log"},
     {"erase", erase_api_command, "forget a person or a site"},

@@ -1,0 +1,198 @@
+/* detect.c - what is unusual in a series of numbers. */
+#include "alerts/detect.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define WEIGHT_BLOCKS 2.0 /* of the second scale's evidence */
+#define WEIGHT_RARE 3.0   /* of how rare so much evidence is in this series */
+#define HELD 0.7          /* the share of an episode's evidence not to repeat */
+#define HOLD_KEEPS 0.99   /* from row to row */
+#define EVIDENCE 60.0     /* at which a row is an alarm at one a month */
+#define RARITY 3.34       /* -log10 of the probability that goes with it */
+#define INTERVAL_ROWS 32  /* from which the interval is taken */
+#define SMALL_LEVEL 8.0   /* counts an hour: small from here on down */
+#define LARGE_LEVEL 16.0  /* and until here */
+#define LEVEL_UNITS 672.0 /* hours that the level goes back */
+#define FRACTION_KEEPS 0.999F
+#define FRACTION_MOST 0.01F
+#define COUNT_MOST 1e6
+
+void detect_init(struct detect *detect, int64_t interval_ms)
+{
+    memset(detect, 0, sizeof(*detect));
+    detect->interval_ms = interval_ms;
+    detect->is_interval_given = interval_ms > 0;
+    detect->is_small = true;
+    detect_count_init(&detect->count,
+                      interval_ms > 0 ? interval_ms : LB_MS_PER_HOUR);
+}
+
+/* The least distance of two rows so far; the count's part begins anew with it.
+ */
+static void learn_interval(struct detect *detect, int64_t at_ms)
+{
+    const int64_t interval_ms = at_ms - detect->last_at_ms;
+
+    if (detect->is_interval_given || detect->rows == 0 || interval_ms <= 0 ||
+        detect->rows > INTERVAL_ROWS ||
+        (detect->interval_ms != 0 && interval_ms >= detect->interval_ms)) {
+        return;
+    }
+    detect->interval_ms = interval_ms;
+    if (interval_ms != detect->count.interval_ms) {
+        detect_count_init(&detect->count, interval_ms);
+    }
+}
+
+/* The evidence of the rows' means at the two slower scales, when a block ends.
+ */
+static double step_blocks(struct detect *detect, double value, unsigned hour)
+{
+    double evidence = 0;
+    double mean;
+
+    detect->block_sum += value;
+    if (++detect->block_rows < DETECT_BLOCK_ROWS) {
+        return 0;
+    }
+    mean = detect->block_sum / DETECT_BLOCK_ROWS;
+    detect->block_sum = 0;
+    detect->block_rows = 0;
+    evidence +=
+        WEIGHT_BLOCKS * detect_scale_step(&detect->scales[1], mean, hour);
+    detect->blocks_sum += mean;
+    if (++detect->block_blocks == DETECT_BLOCK_BLOCKS) {
+        mean = detect->blocks_sum / DETECT_BLOCK_BLOCKS;
+        detect->blocks_sum = 0;
+        detect->block_blocks = 0;
+        evidence += detect_scale_step(&detect->scales[2], mean, hour);
+    }
+    return evidence;
+}
+
+/* What is new in a row's evidence: an episode is told once. */
+static double once(struct detect *detect, double evidence)
+{
+    const double rest = evidence - HELD * (double)detect->hold;
+
+    detect->hold = (float)fmax((double)detect->hold * HOLD_KEEPS, evidence);
+    return fmax(rest, 0);
+}
+
+static double step_any(struct detect *detect,
+                       const struct detect_calendar_row *row)
+{
+    const unsigned hour = row->week_hour % 24;
+    double evidence;
+    double rarity;
+
+    evidence = detect_calendar_step(&detect->calendar, row);
+    evidence += detect_scale_step(&detect->scales[0], row->value, hour);
+    evidence += step_blocks(detect, row->value, hour);
+    rarity = detect_tail_rarity(&detect->sums, evidence, 0);
+    detect_tail_learn(&detect->sums, evidence);
+    return once(detect, evidence + WEIGHT_RARE * rarity);
+}
+
+/* Whether the rows so far are small counts: whole numbers, few an hour in the
+ * mean of weeks. */
+static bool are_small(struct detect *detect, double value)
+{
+    const bool is_count =
+        value >= 0 && value <= COUNT_MOST && floor(value) == value;
+    const double units =
+        (double)detect->count.interval_ms / (double)detect->count.unit_ms;
+    const double share =
+        fmax(1 / (detect->rows + 1.0), fmin(units / LEVEL_UNITS, 1));
+
+    detect->fractions = detect->fractions * FRACTION_KEEPS + !is_count;
+    detect->level += (float)(share * (value - (double)detect->level));
+    return is_count && detect->fractions < FRACTION_MOST &&
+           (double)detect->level / units <
+               (detect->is_small ? LARGE_LEVEL : SMALL_LEVEL);
+}
+
+static double expected_of(const struct detect *detect, unsigned week_hour)
+{
+    const struct detect_scale *rows = &detect->scales[0];
+    double expected;
+
+    if (detect_calendar_expects(&detect->calendar, week_hour, &expected)) {
+        return expected;
+    }
+    return rows->hour_counts[week_hour % 24] > 0
+               ? (double)rows->hour_means[week_hour % 24]
+               : (double)rows->mean;
+}
+
+static void tell_count(const struct detect *detect,
+                       const struct detect_count_verdict *count,
+                       struct detect_verdict *verdict)
+{
+    const double limit = detect_count_limit(&detect->count);
+
+    *verdict =
+        (struct detect_verdict){.score = count->high / (count->high + limit),
+                                .probability = pow(10, -count->high),
+                                .expected = count->expected,
+                                .is_small = true,
+                                .probability_low = pow(10, -count->low),
+                                .span_ms = count->high_ms,
+                                .span_value = count->high_count,
+                                .span_expected = count->high_expected};
+}
+
+void detect_step(struct detect *detect,
+                 int64_t at_ms,
+                 double value,
+                 struct detect_verdict *verdict_out)
+{
+    struct detect_count_verdict count = {0};
+    struct detect_calendar_row row = {
+        .value = value,
+        .mean = detect->rows == 0 ? value : (double)detect->scales[0].mean,
+        .deviation = fmax((double)detect->scales[0].deviation, 1e-9),
+        .week_hour = (unsigned)((at_ms / LB_MS_PER_HOUR + 72) % 168),
+        .quarter = (unsigned)(at_ms / (LB_MS_PER_HOUR / 4) % 96)};
+    const double expected = expected_of(detect, row.week_hour);
+    double evidence;
+
+    learn_interval(detect, at_ms);
+    evidence = step_any(detect, &row);
+    detect->is_small = are_small(detect, value);
+    if (detect->is_small) {
+        detect_count_step(&detect->count, at_ms, value, &count);
+    }
+    if (detect->is_small) {
+        tell_count(detect, &count, verdict_out);
+    } else {
+        *verdict_out = (struct detect_verdict){
+            .score = evidence / (evidence + EVIDENCE),
+            .probability = pow(10, -RARITY * evidence / EVIDENCE),
+            .expected = expected,
+            .probability_low = 1};
+    }
+    detect->last_at_ms = at_ms;
+    detect->rows++;
+}
+
+void detect_look(const struct detect *detect,
+                 int64_t at_ms,
+                 double value,
+                 struct detect_verdict *verdict_out)
+{
+    struct detect copy = *detect;
+
+    detect_step(&copy, at_ms, value, verdict_out);
+}
+
+double detect_limit(double alarms_per_month)
+{
+    const double wanted = fmin(fmax(alarms_per_month, 0.001), 100);
+    const double rarity = RARITY - log10(wanted);
+
+    return rarity / (rarity + RARITY);
+}
