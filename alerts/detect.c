@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 
-#define WEIGHT_BLOCKS 2.0 /* of the second scale's evidence */
-#define WEIGHT_RARE 3.0   /* of how rare so much evidence is in this series */
-#define HELD 0.7          /* the share of an episode's evidence not to repeat */
+#define WEIGHT_MEANS 2.0  /* of the evidence of means of rows */
+#define WEIGHT_RARE 4.0   /* of how rare so much evidence is in this series */
+#define HELD 0.9          /* the share of an episode's evidence not to repeat */
 #define HOLD_KEEPS 0.99   /* from row to row */
-#define EVIDENCE 60.0     /* at which a row is an alarm at one a month */
+#define EVIDENCE 5.5      /* at which a row is an alarm at one a month */
 #define RARITY 3.34       /* -log10 of the probability that goes with it */
 #define INTERVAL_ROWS 32  /* from which the interval is taken */
 #define SMALL_LEVEL 8.0   /* counts an hour: small from here on down */
@@ -19,6 +19,9 @@
 #define FRACTION_KEEPS 0.999F
 #define FRACTION_MOST 0.01F
 #define COUNT_MOST 1e6
+
+/* How many values of the scale before make one mean. */
+static const int parts_of[DETECT_SCALES] = {1, 8, 5, 5};
 
 void detect_init(struct detect *detect, int64_t interval_ms)
 {
@@ -47,28 +50,21 @@ static void learn_interval(struct detect *detect, int64_t at_ms)
     }
 }
 
-/* The evidence of the rows' means at the two slower scales, when a block ends.
- */
-static double step_blocks(struct detect *detect, double value, unsigned hour)
+/* The evidence of the means of rows that end with this one. */
+static double step_means(struct detect *detect, double value, unsigned hour)
 {
     double evidence = 0;
-    double mean;
 
-    detect->block_sum += value;
-    if (++detect->block_rows < DETECT_BLOCK_ROWS) {
-        return 0;
-    }
-    mean = detect->block_sum / DETECT_BLOCK_ROWS;
-    detect->block_sum = 0;
-    detect->block_rows = 0;
-    evidence +=
-        WEIGHT_BLOCKS * detect_scale_step(&detect->scales[1], mean, hour);
-    detect->blocks_sum += mean;
-    if (++detect->block_blocks == DETECT_BLOCK_BLOCKS) {
-        mean = detect->blocks_sum / DETECT_BLOCK_BLOCKS;
-        detect->blocks_sum = 0;
-        detect->block_blocks = 0;
-        evidence += detect_scale_step(&detect->scales[2], mean, hour);
+    for (int i = 1; i < DETECT_SCALES; i++) {
+        detect->sums[i] += value;
+        if (++detect->parts[i] < parts_of[i]) {
+            break;
+        }
+        value = detect->sums[i] / parts_of[i];
+        detect->sums[i] = 0;
+        detect->parts[i] = 0;
+        evidence +=
+            WEIGHT_MEANS * detect_scale_step(&detect->scales[i], value, hour);
     }
     return evidence;
 }
@@ -91,9 +87,9 @@ static double step_any(struct detect *detect,
 
     evidence = detect_calendar_step(&detect->calendar, row);
     evidence += detect_scale_step(&detect->scales[0], row->value, hour);
-    evidence += step_blocks(detect, row->value, hour);
-    rarity = detect_tail_rarity(&detect->sums, evidence, 0);
-    detect_tail_learn(&detect->sums, evidence);
+    evidence += step_means(detect, row->value, hour);
+    rarity = detect_tail_rarity(&detect->rows_tail, evidence, 0);
+    detect_tail_learn(&detect->rows_tail, evidence);
     return once(detect, evidence + WEIGHT_RARE * rarity);
 }
 
@@ -153,8 +149,7 @@ void detect_step(struct detect *detect,
     struct detect_count_verdict count = {0};
     struct detect_calendar_row row = {
         .value = value,
-        .mean = detect->rows == 0 ? value : (double)detect->scales[0].mean,
-        .deviation = fmax((double)detect->scales[0].deviation, 1e-9),
+        .unit = fmax((double)detect->scales[0].deviation, 1e-9),
         .week_hour = (unsigned)((at_ms / LB_MS_PER_HOUR + 72) % 168),
         .quarter = (unsigned)(at_ms / (LB_MS_PER_HOUR / 4) % 96)};
     const double expected = expected_of(detect, row.week_hour);

@@ -16,26 +16,23 @@
 #include "alerts/detect_tail.h"
 
 #define DETECT_STATE_BYTES 4096
-#define DETECT_BLOCK_ROWS 8   /* of the second time scale */
-#define DETECT_BLOCK_BLOCKS 5 /* blocks of the second in one of the third */
+#define DETECT_SCALES 4 /* rows, and means of 8, 40 and 200 rows */
 
 /* The state of one series; may be copied and stored as bytes. */
 struct detect {
     int64_t interval_ms; /* from row to row; 0: not known yet */
     int64_t last_at_ms;
     bool is_interval_given;
-    bool is_small; /* the last rows were small counts */
-    uint8_t block_rows;
-    uint8_t block_blocks;
+    bool is_small;                /* the last rows were small counts */
+    uint8_t parts[DETECT_SCALES]; /* of the mean that is being made */
     uint32_t rows;
-    float fractions; /* rows that were no counts, forgetting */
-    float level;     /* of the rows, in the long run */
-    float hold;      /* what the present episode has said already */
-    double block_sum;
-    double blocks_sum;
-    struct detect_scale scales[3]; /* rows, blocks, blocks of blocks */
+    float fractions;            /* rows that were no counts, forgetting */
+    float level;                /* of the rows, in the long run */
+    float hold;                 /* what the present episode has said already */
+    double sums[DETECT_SCALES]; /* of those parts */
+    struct detect_scale scales[DETECT_SCALES];
     struct detect_calendar calendar;
-    struct detect_tail sums; /* of the evidence of a row */
+    struct detect_tail rows_tail; /* of the evidence of a row */
     struct detect_count count;
 };
 

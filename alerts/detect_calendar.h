@@ -1,7 +1,6 @@
-/* detect_calendar.h - how odd a row is by the calendar and by its level:
- * distance from what is usual at that hour of the week and from the same
- * quarter of an hour a day before; rarity of the level after the last one and
- * at that hour.  Pure. */
+/* detect_calendar.h - how odd a row is by the calendar: its distance from what
+ * is usual at that hour of the week and from the same quarter of an hour a day
+ * before.  Pure. */
 #ifndef LINKBELL_ALERTS_DETECT_CALENDAR_H
 #define LINKBELL_ALERTS_DETECT_CALENDAR_H
 
@@ -12,32 +11,25 @@
 
 #define DETECT_CALENDAR_WEEK 168 /* hours */
 #define DETECT_CALENDAR_DAY 96   /* quarters of an hour */
-#define DETECT_CALENDAR_HOURS 24
-#define DETECT_CALENDAR_LEVELS 8
-#define DETECT_CALENDAR_MEASURES 4
+#define DETECT_CALENDAR_MEASURES 2
 
 struct detect_calendar {
     float week_means[DETECT_CALENDAR_WEEK];
     uint8_t week_counts[DETECT_CALENDAR_WEEK]; /* stand still at 255 */
     float yesterday[DETECT_CALENDAR_DAY];
-    uint8_t after[DETECT_CALENDAR_LEVELS][DETECT_CALENDAR_LEVELS];
-    uint8_t at_hour[DETECT_CALENDAR_HOURS][DETECT_CALENDAR_LEVELS];
-    uint8_t last_level;
     uint32_t count; /* of rows */
     struct detect_tail tails[DETECT_CALENDAR_MEASURES];
 };
 
-/* A row: its place in the calendar and among all rows so far. */
 struct detect_calendar_row {
     double value;
-    double mean;        /* of the rows before */
-    double deviation;   /* mean distance from it, above 0 */
+    double unit;        /* mean distance of rows from their mean, above 0 */
     unsigned week_hour; /* 0 to 167, of the local clock; 0 begins Monday */
     unsigned quarter;   /* 0 to 95, of the day */
 };
 
-/* Judges a row by what came before and learns it: the sum over the measures of
- * -log10 of their probabilities.  A calendar begins as zeros. */
+/* Judges a row by what came before and learns it: the sum of the evidence of
+ * both measures.  A calendar begins as zeros. */
 double detect_calendar_step(struct detect_calendar *calendar,
                             const struct detect_calendar_row *row);
 

@@ -28,10 +28,11 @@
 
 #define SCATTER_BEGIN 0.1 /* relative variance believed at first */
 #define SCATTER_WEIGHT 200.0
-#define SCATTER_SHARE 0.8 /* the part of it that is not the estimate's fault   \
-                           */
-#define SCATTER_CLIP 3.0  /* standard deviations */
-#define ALARM 3.0 /* -log10 p from which on a count is learned clipped */
+#define SCATTER_SHARE                                                          \
+    0.8                  /* the part of it that is not the estimate's fault    \
+                          */
+#define SCATTER_CLIP 3.0 /* standard deviations */
+#define ALARM 3.0        /* -log10 p from which on a count is learned clipped */
 #define LEARN_CLIP 5.0
 #define FIRST_UNITS 24.0 /* without a verdict */
 #define LEAST_SHAPE 0.02

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define LEARN_LONG 0.003 /* a value's share in the long-run mean, at least */
+#define LEARN_LONG 0.005 /* a value's share in the long-run mean, at least */
 #define LEARN_HOUR 0.01  /* and in the mean of its hour */
 #define HOUR_VALUES 3    /* that an hour must have had */
 #define LEAST_DEVIATION 1e-9
@@ -12,12 +12,11 @@
 static const double speeds[DETECT_SCALE_SPEEDS] = {0.4, 0.12, 0.03, 0.0075};
 
 /* How many values must have come before a measure says something. */
-static const uint32_t needs[DETECT_SCALE_MEASURES] = {20, 1, 5, 20, 60, 200, 0};
+static const uint32_t needs[DETECT_SCALE_MEASURES] = {20, 5, 60, 200, 0};
 
 static void begin(struct detect_scale *scale, double value)
 {
     scale->mean = (float)value;
-    scale->last = (float)value;
     for (int i = 0; i < DETECT_SCALE_SPEEDS; i++) {
         scale->means[i] = (float)value;
     }
@@ -38,7 +37,6 @@ learn(struct detect_scale *scale, double value, unsigned hour, double mean)
     if (scale->hour_counts[hour] < UINT8_MAX) {
         scale->hour_counts[hour]++;
     }
-    scale->last = (float)value;
     scale->count++;
 }
 
@@ -56,18 +54,15 @@ detect_scale_step(struct detect_scale *scale, double value, unsigned hour)
     mean = (double)scale->mean;
     unit = fmax((double)scale->deviation, LEAST_DEVIATION);
     measures[0] = fabs(value - mean);
-    measures[1] = fabs(value - (double)scale->last);
-    measures[2] =
+    measures[1] =
         fabs(value - 2 * (double)scale->means[0] + (double)scale->means[1]);
     for (int i = 0; i < DETECT_SCALE_SPEEDS; i++) {
         scale->means[i] +=
             (float)(speeds[i] * (value - (double)scale->means[i]));
     }
-    for (int i = 0; i < DETECT_SCALE_SPEEDS - 1; i++) {
-        measures[3 + i] =
-            fabs((double)scale->means[i] - (double)scale->means[i + 1]);
-    }
-    measures[6] = fabs(value - (double)scale->hour_means[hour]);
+    measures[2] = fabs((double)scale->means[1] - (double)scale->means[2]);
+    measures[3] = fabs((double)scale->means[2] - (double)scale->means[3]);
+    measures[4] = fabs(value - (double)scale->hour_means[hour]);
     for (int i = 0; i < DETECT_SCALE_MEASURES; i++) {
         const bool is_known = i == DETECT_SCALE_MEASURES - 1
                                   ? scale->hour_counts[hour] > HOUR_VALUES

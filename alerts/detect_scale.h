@@ -11,12 +11,11 @@
 
 #define DETECT_SCALE_HOURS 24
 #define DETECT_SCALE_SPEEDS 4
-#define DETECT_SCALE_MEASURES 7
+#define DETECT_SCALE_MEASURES 5
 
 struct detect_scale {
-    float mean;      /* over the long run */
-    float deviation; /* mean distance from it */
-    float last;
+    float mean;                       /* over the long run */
+    float deviation;                  /* mean distance from it */
     float means[DETECT_SCALE_SPEEDS]; /* quickest first */
     uint32_t count;                   /* of values */
     float hour_means[DETECT_SCALE_HOURS];

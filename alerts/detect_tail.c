@@ -7,6 +7,8 @@
 #define DETECT_TAIL_MOST 5.0
 #define LEAST_COUNT 10.0F
 #define SHAPE 0.5        /* of the Pareto tail: its variance is infinite */
+#define MARGIN 0.03      /* of the 5th and of the unit: less is no difference */
+#define COUNT_WEIGHT 0.5 /* of what being above the 5th says by itself */
 #define SCALE_OF_TOP 0.1 /* the scale is at least this share of the 5th */
 #define SCALE_OF_UNIT 0.05
 #define CLIP 1.5F /* times the largest so far */
@@ -21,7 +23,8 @@ detect_tail_rarity(const struct detect_tail *tail, double value, double unit)
     double scale;
     double rarity;
 
-    if (tail->count < LEAST_COUNT || value <= least || value <= 0) {
+    if (tail->count < LEAST_COUNT || value <= 0 ||
+        value <= least + MARGIN * (least + unit)) {
         return 0;
     }
     for (int i = 0; i < DETECT_TAIL_TOP - 1; i++) {
@@ -29,7 +32,7 @@ detect_tail_rarity(const struct detect_tail *tail, double value, double unit)
     }
     excess /= DETECT_TAIL_TOP - 1;
     scale = (1 - SHAPE) * excess + SCALE_OF_TOP * least + SCALE_OF_UNIT * unit;
-    rarity = log10((double)tail->count / DETECT_TAIL_TOP);
+    rarity = COUNT_WEIGHT * log10((double)tail->count / DETECT_TAIL_TOP);
     rarity += log10(1 + SHAPE * (value - least) / fmax(scale, 1e-12)) / SHAPE;
     return fmin(rarity, DETECT_TAIL_MOST);
 }
