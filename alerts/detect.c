@@ -6,16 +6,25 @@
 
 #include "base/clock.h"
 
-#define WEIGHT_MEANS 2.0  /* of the evidence of means of rows */
-#define WEIGHT_RARE 4.0   /* of how rare so much evidence is in this series */
-#define HELD 0.9          /* the share of an episode's evidence not to repeat */
-#define HOLD_KEEPS 0.99   /* from row to row */
-#define EVIDENCE 5.5      /* at which a row is an alarm at one a month */
-#define RARITY 3.34       /* -log10 of the probability that goes with it */
-#define INTERVAL_ROWS 32  /* from which the interval is taken */
-#define SMALL_LEVEL 8.0   /* counts an hour: small from here on down */
-#define LARGE_LEVEL 16.0  /* and until here */
-#define LEVEL_UNITS 672.0 /* hours that the level goes back */
+#define WEIGHT_MEANS 2.0 /* of the evidence of means of rows */
+#define WEIGHT_RARE 4.0  /* of how rare so much evidence is in this series */
+#define HELD 0.9         /* the share of an episode's evidence not to repeat */
+#define HOLD_KEEPS 0.99  /* from row to row */
+#define EVIDENCE 4.2     /* at which a row is an alarm at one a month */
+#define RARITY 3.34      /* -log10 of the probability that goes with it */
+#define STEEP_ABOVE 0.45 /* how rarity grows with evidence / EVIDENCE */
+#define STEEP_BELOW 0.75
+#define LOW_SHARE 0.3      /* below it rarity falls to 0 */
+#define HOLD_UNITS 6.0     /* hours in which what counts said fades */
+#define HELD_COUNT 1.5     /* of counts: a rise within an episode is no news */
+#define EPISODES_MOST 10.0 /* a month; more is how the series is */
+#define MONTH_UNITS 720.0
+#define SECOND_OPINION 1.0 /* how much rarer the other way must be for counts  \
+                            */
+#define INTERVAL_ROWS 32   /* from which the interval is taken */
+#define SMALL_LEVEL 8.0    /* counts an hour: small from here on down */
+#define LARGE_LEVEL 16.0   /* and until here */
+#define LEVEL_UNITS 672.0  /* hours that the level goes back */
 #define FRACTION_KEEPS 0.999F
 #define FRACTION_MOST 0.01F
 #define COUNT_MOST 1e6
@@ -124,21 +133,81 @@ static double expected_of(const struct detect *detect, unsigned week_hour)
                : (double)rows->mean;
 }
 
-static void tell_count(const struct detect *detect,
+/* A rarity whose limit is `limit` in the terms of one whose limit is RARITY. */
+static double to_limit(double rarity, double limit)
+{
+    return rarity < limit ? rarity * RARITY / limit : rarity - limit + RARITY;
+}
+
+/* The rarity of so much evidence, as false alarms on series without anomalies
+ * say: ten times fewer for EVIDENCE / STEEP_ABOVE more. */
+static double rarity_of(double evidence)
+{
+    const double share = evidence / EVIDENCE;
+    const double low = RARITY - (1 - LOW_SHARE) * STEEP_BELOW;
+
+    if (share < LOW_SHARE) {
+        return low * share / LOW_SHARE;
+    }
+    return RARITY + (share - 1) * (share < 1 ? STEEP_BELOW : STEEP_ABOVE);
+}
+
+static double score_of(double rarity)
+{
+    return rarity / (rarity + RARITY);
+}
+
+/* What is new in a row's count.  A series that has more episodes than a month
+ * should is bursty by nature, and has its limit raised. */
+static double once_of_count(struct detect *detect, double high)
+{
+    const double units =
+        (double)detect->count.interval_ms / (double)detect->count.unit_ms;
+    const double excess = fmax((double)detect->episodes / EPISODES_MOST, 1);
+    const double rarity =
+        to_limit(high, detect_count_limit(&detect->count)) / (excess * excess);
+    const double rest = rarity - HELD_COUNT * (double)detect->count_hold;
+
+    detect->episodes *= (float)exp(-units / MONTH_UNITS);
+    if (rarity >= RARITY && detect->count_hold < 1) {
+        detect->episodes++;
+    }
+    detect->count_hold *= (float)exp(-units / HOLD_UNITS);
+    if (rarity >= RARITY && rarity > (double)detect->count_hold) {
+        detect->count_hold = (float)rarity;
+    }
+    return fmax(rest, 0);
+}
+
+/* Counts are judged by their law; changes that last longer than its sums reach
+ * are seen by the other way, as a second opinion. */
+static void tell_count(struct detect *detect,
                        const struct detect_count_verdict *count,
+                       double evidence,
                        struct detect_verdict *verdict)
 {
-    const double limit = detect_count_limit(&detect->count);
+    const double rarity = fmax(once_of_count(detect, count->high),
+                               fmax(rarity_of(evidence) - SECOND_OPINION, 0));
 
-    *verdict =
-        (struct detect_verdict){.score = count->high / (count->high + limit),
-                                .probability = pow(10, -count->high),
-                                .expected = count->expected,
-                                .is_small = true,
-                                .probability_low = pow(10, -count->low),
-                                .span_ms = count->high_ms,
-                                .span_value = count->high_count,
-                                .span_expected = count->high_expected};
+    *verdict = (struct detect_verdict){.score = score_of(rarity),
+                                       .probability = pow(10, -count->high),
+                                       .expected = count->expected,
+                                       .is_small = true,
+                                       .probability_low = pow(10, -count->low),
+                                       .span_ms = count->high_ms,
+                                       .span_value = count->high_count,
+                                       .span_expected = count->high_expected};
+}
+
+static void
+tell_any(double evidence, double expected, struct detect_verdict *verdict)
+{
+    const double rarity = rarity_of(evidence);
+
+    *verdict = (struct detect_verdict){.score = score_of(rarity),
+                                       .probability = pow(10, -rarity),
+                                       .expected = expected,
+                                       .probability_low = 1};
 }
 
 void detect_step(struct detect *detect,
@@ -162,13 +231,9 @@ void detect_step(struct detect *detect,
         detect_count_step(&detect->count, at_ms, value, &count);
     }
     if (detect->is_small) {
-        tell_count(detect, &count, verdict_out);
+        tell_count(detect, &count, evidence, verdict_out);
     } else {
-        *verdict_out = (struct detect_verdict){
-            .score = evidence / (evidence + EVIDENCE),
-            .probability = pow(10, -RARITY * evidence / EVIDENCE),
-            .expected = expected,
-            .probability_low = 1};
+        tell_any(evidence, expected, verdict_out);
     }
     detect->last_at_ms = at_ms;
     detect->rows++;
@@ -189,5 +254,5 @@ double detect_limit(double alarms_per_month)
     const double wanted = fmin(fmax(alarms_per_month, 0.001), 100);
     const double rarity = RARITY - log10(wanted);
 
-    return rarity / (rarity + RARITY);
+    return score_of(rarity);
 }

@@ -26,8 +26,10 @@ struct detect {
     bool is_small;                /* the last rows were small counts */
     uint8_t parts[DETECT_SCALES]; /* of the mean that is being made */
     uint32_t rows;
-    float fractions;            /* rows that were no counts, forgetting */
-    float level;                /* of the rows, in the long run */
+    float fractions; /* rows that were no counts, forgetting */
+    float level;     /* of the rows, in the long run */
+    float count_hold;
+    float episodes;             /* of high counts in the last month */
     float hold;                 /* what the present episode has said already */
     double sums[DETECT_SCALES]; /* of those parts */
     struct detect_scale scales[DETECT_SCALES];

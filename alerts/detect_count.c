@@ -43,6 +43,7 @@
 #define TESTS_POWER 0.45
 #define TESTS_ROWS 4.0
 
+static const double beside_weights[3] = {0.5, 1, 0.5};
 static const int span_units[DETECT_COUNT_SPANS] = {1, 2, 3, 4, 6};
 
 static double half_after(double count)
@@ -87,25 +88,23 @@ static bool is_weekend(unsigned day)
     return day >= WEEKEND;
 }
 
-/* What the level alone made expect in an hour of the week.  Hours are seen
- * alike on all days, so it needs no store of its own. */
-static double
-units_of(const struct detect_count *count, unsigned day, unsigned hour)
+struct sums {
+    double came;
+    double units;
+};
+
+/* What the level alone made expect on a day of the week is day_units; its hours
+ * had their share of that.  All days have the same hours, so hours of the week
+ * need no store of their own. */
+static double hour_share(const struct detect_count *count, unsigned hour)
 {
     double all = 0;
 
     for (int i = 0; i < 7; i++) {
         all += (double)count->day_units[i];
     }
-    return all > 0 ? (double)count->day_units[day] *
-                         (double)count->hour_units[hour] / all
-                   : 0;
+    return all > 0 ? (double)count->hour_units[hour] / all : 0;
 }
-
-struct sums {
-    double came;
-    double units;
-};
 
 /* An hour of the day with half of its neighbours, over all days or over those
  * of one kind. */
@@ -115,23 +114,28 @@ static void sum_hour(const struct detect_count *count,
                      struct sums *all_out,
                      struct sums *kind_out)
 {
+    double share = 0;
+
     *all_out = (struct sums){0, 0};
     *kind_out = (struct sums){0, 0};
+    for (unsigned i = 0; i < 3; i++) {
+        share += beside_weights[i] *
+                 hour_share(count, (hour + 23 + i) % DETECT_COUNT_HOURS);
+    }
     for (unsigned day = 0; day < 7; day++) {
-        struct sums sums = {0, 0};
+        const double units = share * (double)count->day_units[day];
+        double came = 0;
 
         for (unsigned i = 0; i < 3; i++) {
             const unsigned at = (hour + 23 + i) % DETECT_COUNT_HOURS;
-            const double weight = i == 1 ? 1 : 0.5;
 
-            sums.came += weight * (double)count->week_sums[day * 24 + at];
-            sums.units += weight * units_of(count, day, at);
+            came += beside_weights[i] * (double)count->week_sums[day * 24 + at];
         }
-        all_out->came += sums.came;
-        all_out->units += sums.units;
+        all_out->came += came;
+        all_out->units += units;
         if (is_weekend(day) == is_end) {
-            kind_out->came += sums.came;
-            kind_out->units += sums.units;
+            kind_out->came += came;
+            kind_out->units += units;
         }
     }
 }
@@ -175,7 +179,8 @@ static double shape_of(const struct detect_count *count, unsigned week_hour)
     struct sums days;
     struct sums days_of_kind;
     struct sums cell = {(double)count->week_sums[week_hour],
-                        units_of(count, day, hour)};
+                        hour_share(count, hour) *
+                            (double)count->day_units[day]};
     double kind;
     double factor;
     double shape;
@@ -256,6 +261,14 @@ static void learn_scatter(const struct detect_count *count,
                            sums.units * sums.units / units / rows);
 }
 
+/* What is nearer than a standard deviation is not worth its logarithms. */
+static bool is_far(struct sums sums, double variance)
+{
+    const double off = sums.came - sums.units;
+
+    return off * off > variance;
+}
+
 /* Judges the sums that end with this row and learns how they scatter. */
 static void judge(struct detect_count *count,
                   double factor,
@@ -269,6 +282,7 @@ static void judge(struct detect_count *count,
         const struct sums more =
             sum_slots(count, i == 0 ? 0 : span_units[i - 1], span_units[i]);
         double dispersion;
+        double variance;
         double rarity = 0;
 
         sums.came += more.came;
@@ -276,7 +290,8 @@ static void judge(struct detect_count *count,
         dispersion = ((double)span->scatter + SCATTER_BEGIN * SCATTER_WEIGHT) /
                      ((double)span->weight + SCATTER_WEIGHT);
         dispersion = fmax(dispersion, 0) * SCATTER_SHARE + doubt;
-        if (count->units >= FIRST_UNITS) {
+        variance = sums.units * (1 + dispersion * sums.units);
+        if (count->units >= FIRST_UNITS && is_far(sums, variance)) {
             rarity = detect_nb_rarity(sums.came, sums.units, dispersion);
         }
         if (sums.came > sums.units && rarity > verdict->high) {
@@ -289,9 +304,7 @@ static void judge(struct detect_count *count,
             verdict->low = rarity;
         }
         if (count->units > span_units[i]) {
-            learn_scatter(count, span, sums,
-                          sums.units * (1 + dispersion * sums.units),
-                          span_units[i]);
+            learn_scatter(count, span, sums, variance, span_units[i]);
         }
     }
 }

@@ -8,7 +8,7 @@
 #define LEAST_COUNT 10.0F
 #define SHAPE 0.5        /* of the Pareto tail: its variance is infinite */
 #define MARGIN 0.03      /* of the 5th and of the unit: less is no difference */
-#define COUNT_WEIGHT 0.5 /* of what being above the 5th says by itself */
+#define COUNT_WEIGHT 0.3 /* of what being above the 5th says by itself */
 #define SCALE_OF_TOP 0.1 /* the scale is at least this share of the 5th */
 #define SCALE_OF_UNIT 0.05
 #define CLIP 1.5F /* times the largest so far */

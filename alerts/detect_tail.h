@@ -13,10 +13,10 @@ struct detect_tail {
 
 /* Evidence of rarity in the manner of -log10 of a probability: 0 for all but
  * values clearly above the fifth largest so far and before there are enough,
- * else half of -log10 of the share of values above the fifth, because measures
- * that are added up repeat each other, and the tail's part in full; at most
- * DETECT_TAIL_MOST.  value is at least 0; a small share of unit, which is of
- * the same kind, is no difference. */
+ * else a third of -log10 of the share of values above the fifth, because
+ * measures that are added up repeat each other, and the tail's part in full; at
+ * most DETECT_TAIL_MOST.  value is at least 0; a small share of unit, which is
+ * of the same kind, is no difference. */
 double
 detect_tail_rarity(const struct detect_tail *tail, double value, double unit);
 
