@@ -19,15 +19,17 @@
 #define HELD_COUNT 1.5     /* of counts: a rise within an episode is no news */
 #define EPISODES_MOST 10.0 /* a month; more is how the series is */
 #define MONTH_UNITS 720.0
-#define SECOND_OPINION 1.0 /* how much rarer the other way must be for counts  \
-                            */
-#define INTERVAL_ROWS 32   /* from which the interval is taken */
-#define SMALL_LEVEL 8.0    /* counts an hour: small from here on down */
-#define LARGE_LEVEL 16.0   /* and until here */
-#define LEVEL_UNITS 672.0  /* hours that the level goes back */
+#define SECOND_OPINION                                                         \
+    1.0                   /* how much rarer the other way must be for counts   \
+                           */
+#define INTERVAL_ROWS 32  /* from which the interval is taken */
+#define SMALL_LEVEL 8.0   /* counts an hour: small from here on down */
+#define LARGE_LEVEL 16.0  /* and until here */
+#define LEVEL_UNITS 672.0 /* hours that the level goes back */
 #define FRACTION_KEEPS 0.999F
 #define FRACTION_MOST 0.01F
 #define COUNT_MOST 1e6
+#define VALUE_MOST 1e30 /* what is beyond counts as that: a float holds it */
 
 /* How many values of the scale before make one mean. */
 static const int parts_of[DETECT_SCALES] = {1, 8, 5, 5};
@@ -210,6 +212,14 @@ tell_any(double evidence, double expected, struct detect_verdict *verdict)
                                        .probability_low = 1};
 }
 
+static unsigned quarter_of(int64_t at_ms)
+{
+    const int64_t past_ms = at_ms % LB_MS_PER_DAY;
+
+    return (unsigned)((past_ms < 0 ? past_ms + LB_MS_PER_DAY : past_ms) /
+                      (LB_MS_PER_HOUR / 4));
+}
+
 void detect_step(struct detect *detect,
                  int64_t at_ms,
                  double value,
@@ -217,18 +227,18 @@ void detect_step(struct detect *detect,
 {
     struct detect_count_verdict count = {0};
     struct detect_calendar_row row = {
-        .value = value,
-        .unit = fmax((double)detect->scales[0].deviation, 1e-9),
-        .week_hour = (unsigned)((at_ms / LB_MS_PER_HOUR + 72) % 168),
-        .quarter = (unsigned)(at_ms / (LB_MS_PER_HOUR / 4) % 96)};
+        .value = fmin(fmax(value, -VALUE_MOST), VALUE_MOST),
+        .unit = (double)detect->scales[0].deviation,
+        .week_hour = detect_count_week_hour(at_ms),
+        .quarter = quarter_of(at_ms)};
     const double expected = expected_of(detect, row.week_hour);
     double evidence;
 
     learn_interval(detect, at_ms);
     evidence = step_any(detect, &row);
-    detect->is_small = are_small(detect, value);
+    detect->is_small = are_small(detect, row.value);
     if (detect->is_small) {
-        detect_count_step(&detect->count, at_ms, value, &count);
+        detect_count_step(&detect->count, at_ms, row.value, &count);
     }
     if (detect->is_small) {
         tell_count(detect, &count, evidence, verdict_out);

@@ -23,7 +23,7 @@ struct detect_calendar {
 
 struct detect_calendar_row {
     double value;
-    double unit;        /* mean distance of rows from their mean, above 0 */
+    double unit;        /* mean distance of rows from their mean */
     unsigned week_hour; /* 0 to 167, of the local clock; 0 begins Monday */
     unsigned quarter;   /* 0 to 95, of the day */
 };

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alerts/detect.h"
 #include "alerts/detect_csv.h"
 
-#define LINE_BYTES 65536 /* of a line with its end and NUL */
+#define OUTPUT_BYTES 65536 /* gathered before they are written */
+#define LINE_BYTES 65536   /* of a line with its end and NUL */
 
 struct job {
     const struct lb_cli *cli;
@@ -124,6 +126,9 @@ static int run_file(struct lb_cli *cli, const char *path, int64_t interval_ms)
             (void)lb_err_set(&err, LB_EIO, "%s: %s", path, strerror(errno));
             return lb_cli_fail(cli, &err);
         }
+    }
+    if (isatty(STDOUT_FILENO) == 0) {
+        (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BYTES);
     }
     detect_init(&job.detect, interval_ms);
     rc = run(&job, &err);

@@ -10,6 +10,7 @@
 
 #define UNITS_IN_DAY 24.0
 #define UNITS_IN_WEEK 168.0
+#define EPOCH_PAST_MONDAY_MS (3 * LB_MS_PER_DAY) /* it was a Thursday */
 #define WEEKEND 5 /* the first day of it, Monday being 0 */
 
 #define LEVEL_DAYS 14.0 /* half of the level is forgotten after */
@@ -68,6 +69,15 @@ void detect_count_init(struct detect_count *count, int64_t interval_ms)
 double detect_count_level(const struct detect_count *count)
 {
     return count->level_sum / count->level_units;
+}
+
+unsigned detect_count_week_hour(int64_t at_ms)
+{
+    const int64_t week_ms = DETECT_COUNT_WEEK * LB_MS_PER_HOUR;
+    const int64_t past_ms = (at_ms + EPOCH_PAST_MONDAY_MS) % week_ms;
+
+    return (unsigned)((past_ms < 0 ? past_ms + week_ms : past_ms) /
+                      LB_MS_PER_HOUR);
 }
 
 static double rows_in_unit(const struct detect_count *count)
@@ -343,8 +353,7 @@ void detect_count_step(struct detect_count *count,
                        double value,
                        struct detect_count_verdict *verdict_out)
 {
-    const unsigned week_hour =
-        (unsigned)((at_ms / LB_MS_PER_HOUR + 72) % DETECT_COUNT_WEEK);
+    const unsigned week_hour = detect_count_week_hour(at_ms);
     const double shape = shape_of(count, week_hour);
     const double usual =
         detect_count_level(count) * shape / rows_in_unit(count);

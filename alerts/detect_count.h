@@ -56,6 +56,9 @@ void detect_count_step(struct detect_count *count,
                        double value,
                        struct detect_count_verdict *verdict_out);
 
+/* The hour of the week of an instant, 0 to 167; 0 begins Monday. */
+unsigned detect_count_week_hour(int64_t at_ms);
+
 /* The level: counts to expect in one unit, an hour or a longer interval. */
 double detect_count_level(const struct detect_count *count);
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #define POISSON_BELOW 1e-6 /* dispersion */
-#define TERMS_MOST 400
+#define TERMS_MOST 1000
 #define TERM_LEAST 1e-5 /* of the sum so far */
 #define LN_10 2.302585092994046
 

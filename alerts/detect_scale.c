@@ -7,7 +7,6 @@
 #define LEARN_LONG 0.005 /* a value's share in the long-run mean, at least */
 #define LEARN_HOUR 0.01  /* and in the mean of its hour */
 #define HOUR_VALUES 3    /* that an hour must have had */
-#define LEAST_DEVIATION 1e-9
 
 static const double speeds[DETECT_SCALE_SPEEDS] = {0.4, 0.12, 0.03, 0.0075};
 
@@ -52,7 +51,7 @@ detect_scale_step(struct detect_scale *scale, double value, unsigned hour)
         begin(scale, value);
     }
     mean = (double)scale->mean;
-    unit = fmax((double)scale->deviation, LEAST_DEVIATION);
+    unit = (double)scale->deviation;
     measures[0] = fabs(value - mean);
     measures[1] =
         fabs(value - 2 * (double)scale->means[0] + (double)scale->means[1]);

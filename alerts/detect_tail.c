@@ -1,10 +1,10 @@
 /* detect_tail.c - how rare a value is, by the largest that came before. */
 #include "alerts/detect_tail.h"
 
+#include <float.h>
 #include <math.h>
 
-#define DETECT_TAIL_MEMORY 30000.0F /* values; a year of hours is 8,760 */
-#define DETECT_TAIL_MOST 5.0
+#define COUNT_MOST 30000.0F /* values; a year of hours is 8,760 */
 #define LEAST_COUNT 10.0F
 #define SHAPE 0.5        /* of the Pareto tail: its variance is infinite */
 #define MARGIN 0.03      /* of the 5th and of the unit: less is no difference */
@@ -33,7 +33,7 @@ detect_tail_rarity(const struct detect_tail *tail, double value, double unit)
     excess /= DETECT_TAIL_TOP - 1;
     scale = (1 - SHAPE) * excess + SCALE_OF_TOP * least + SCALE_OF_UNIT * unit;
     rarity = COUNT_WEIGHT * log10((double)tail->count / DETECT_TAIL_TOP);
-    rarity += log10(1 + SHAPE * (value - least) / fmax(scale, 1e-12)) / SHAPE;
+    rarity += log10(1 + SHAPE * (value - least) / fmax(scale, DBL_MIN)) / SHAPE;
     return fmin(rarity, DETECT_TAIL_MOST);
 }
 
@@ -51,7 +51,7 @@ void detect_tail_learn(struct detect_tail *tail, double value)
             tail->top[i] *= 1 - FORGET;
         }
     }
-    if (tail->count < DETECT_TAIL_MEMORY) {
+    if (tail->count < COUNT_MOST) {
         tail->count++;
     }
     if (learned <= tail->top[at]) {

@@ -5,10 +5,11 @@
 #define LINKBELL_ALERTS_DETECT_TAIL_H
 
 #define DETECT_TAIL_TOP 5
+#define DETECT_TAIL_MOST 5.0
 
 struct detect_tail {
     float top[DETECT_TAIL_TOP]; /* largest first */
-    float count;                /* of values, at most DETECT_TAIL_MEMORY */
+    float count;                /* of values; stands still at 30,000 */
 };
 
 /* Evidence of rarity in the manner of -log10 of a probability: 0 for all but
