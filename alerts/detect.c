@@ -10,7 +10,7 @@
 #define WEIGHT_RARE 4.0  /* of how rare so much evidence is in this series */
 #define HELD 0.9         /* the share of an episode's evidence not to repeat */
 #define HOLD_KEEPS 0.99  /* from row to row */
-#define EVIDENCE 4.2     /* at which a row is an alarm at one a month */
+#define EVIDENCE 4.0     /* at which a row is an alarm at one a month */
 #define RARITY 3.34      /* -log10 of the probability that goes with it */
 #define STEEP_ABOVE 0.45 /* how rarity grows with evidence / EVIDENCE */
 #define STEEP_BELOW 0.75
@@ -115,7 +115,7 @@ static bool are_small(struct detect *detect, double value)
     const double share =
         fmax(1 / (detect->rows + 1.0), fmin(units / LEVEL_UNITS, 1));
 
-    detect->fractions = detect->fractions * FRACTION_KEEPS + !is_count;
+    detect->fractions = detect->fractions * FRACTION_KEEPS + (is_count ? 0.0F : 1.0F);
     detect->level += (float)(share * (value - (double)detect->level));
     return is_count && detect->fractions < FRACTION_MOST &&
            (double)detect->level / units <

@@ -31,6 +31,15 @@ static enum lb_err fail_line(const struct job *job,
                       why->text);
 }
 
+/* What the system says, of a file. */
+static enum lb_err fail_system(const char *name, struct lb_error *err)
+{
+    char reason[128];
+
+    return lb_err_set(err, LB_EIO, "%s: %s", name,
+                      strerror_r(errno, reason, sizeof(reason)));
+}
+
 /* The next line that is not blank, without its end.  LB_ENOTFOUND at the end of
  * the input. */
 static enum lb_err next_line(struct job *job, struct lb_error *err)
@@ -54,7 +63,7 @@ static enum lb_err next_line(struct job *job, struct lb_error *err)
         }
     }
     if (ferror(job->in) != 0) {
-        return lb_err_set(err, LB_EIO, "%s: %s", job->name, strerror(errno));
+        return fail_system(job->name, err);
     }
     return lb_err_set(err, LB_ENOTFOUND, "%s: the end", job->name);
 }
@@ -123,7 +132,7 @@ static int run_file(struct lb_cli *cli, const char *path, int64_t interval_ms)
         job.name = path;
         job.in = fopen(path, "re");
         if (job.in == NULL) {
-            (void)lb_err_set(&err, LB_EIO, "%s: %s", path, strerror(errno));
+            (void)fail_system(path, &err);
             return lb_cli_fail(cli, &err);
         }
     }

@@ -63,7 +63,6 @@ void detect_count_init(struct detect_count *count, int64_t interval_ms)
     count->slot_ms = interval_ms > quarter_ms ? interval_ms : quarter_ms;
     count->level_sum = BEGIN_SUM;
     count->level_units = 1;
-    count->slot = INT64_MIN;
 }
 
 double detect_count_level(const struct detect_count *count)
@@ -216,11 +215,11 @@ static void open_slot(struct detect_count *count, int64_t at_ms)
                    ((count->unit_ms + count->slot_ms - 1) / count->slot_ms));
     const double fade =
         exp(-(double)count->slot_ms / (double)count->unit_ms / RECENT_UNITS);
-    int64_t behind = slot - count->slot;
+    /* A clock that was far ahead is not waited for. */
+    const int64_t before =
+        count->units > 0 && slot + used > count->slot ? count->slot : slot - 1;
+    int64_t behind = slot < before ? 0 : slot - before;
 
-    if (count->slot == INT64_MIN || behind < 0) {
-        behind = count->slot == INT64_MIN ? 1 : 0;
-    }
     if (behind > used) {
         behind = used;
     }
@@ -233,9 +232,7 @@ static void open_slot(struct detect_count *count, int64_t at_ms)
         count->counts[count->place] = 0;
         count->expected[count->place] = 0;
     }
-    if (count->slot == INT64_MIN || slot > count->slot) {
-        count->slot = slot;
-    }
+    count->slot = slot < before ? before : slot;
 }
 
 /* Sums of the last slots, from..to of them counted back from the present. */

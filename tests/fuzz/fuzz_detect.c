@@ -20,32 +20,37 @@ static void check(const struct detect_verdict *verdict)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run(char *text)
 {
     struct detect_csv csv;
-    struct detect_csv_row row;
-    struct detect_verdict verdict;
     struct detect detect;
     struct lb_error err;
-    char *text = malloc(size + 1);
     char *rest = text;
-    char *line;
 
-    if (text == NULL) {
-        return 0;
-    }
-    memcpy(text, data, size);
-    text[size] = '\0';
     detect_init(&detect, 0);
-    line = strsep(&rest, "\n");
-    if (detect_csv_read_header(line, &csv, &err) == LB_OK) {
-        while (rest != NULL) {
-            line = strsep(&rest, "\n");
-            if (detect_csv_read_row(&csv, line, &row, &err) == LB_OK) {
-                detect_step(&detect, row.at_ms, row.value, &verdict);
-                check(&verdict);
-            }
+    if (detect_csv_read_header(strsep(&rest, "\n"), &csv, &err) != LB_OK) {
+        return;
+    }
+    while (rest != NULL) {
+        char *line = strsep(&rest, "\n");
+        struct detect_csv_row row;
+        struct detect_verdict verdict;
+
+        if (detect_csv_read_row(&csv, line, &row, &err) == LB_OK) {
+            detect_step(&detect, row.at_ms, row.value, &verdict);
+            check(&verdict);
         }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+
+    if (text != NULL) {
+        memcpy(text, data, size);
+        text[size] = '\0';
+        run(text);
     }
     free(text);
     return 0;

@@ -165,6 +165,26 @@ static void rows_that_go_back_in_time_do_no_harm(void **state)
     }
 }
 
+static void one_time_far_ahead_is_forgotten(void **state)
+{
+    struct detect_count count;
+    struct series_random random = {7};
+    struct detect_count_verdict verdict;
+    double most = 0;
+
+    (void)state;
+    detect_count_init(&count, LB_MS_PER_HOUR);
+    feed(&count, &random, 4, 0, 4 * WEEK);
+    detect_count_step(&count, MONDAY_MS + 900 * LB_MS_PER_DAY, 4, &verdict);
+    for (int i = 4 * WEEK; i < 5 * WEEK; i++) {
+        detect_count_step(&count, MONDAY_MS + i * LB_MS_PER_HOUR,
+                          floor(4 * series_rhythm(i)), &verdict);
+        most = fmax(most, verdict.high);
+    }
+
+    assert_true(most < detect_count_limit(&count));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_spike_is_not_what_is_usual_from_then_on),
         cmocka_unit_test(daily_and_minutely_rows_are_fine),
         cmocka_unit_test(rows_that_go_back_in_time_do_no_harm),
+        cmocka_unit_test(one_time_far_ahead_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
