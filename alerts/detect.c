@@ -115,7 +115,8 @@ static bool are_small(struct detect *detect, double value)
     const double share =
         fmax(1 / (detect->rows + 1.0), fmin(units / LEVEL_UNITS, 1));
 
-    detect->fractions = detect->fractions * FRACTION_KEEPS + (is_count ? 0.0F : 1.0F);
+    detect->fractions =
+        detect->fractions * FRACTION_KEEPS + (is_count ? 0.0F : 1.0F);
     detect->level += (float)(share * (value - (double)detect->level));
     return is_count && detect->fractions < FRACTION_MOST &&
            (double)detect->level / units <
