@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 
-#define WEIGHT_MEANS 2.0 /* of the evidence of means of rows */
+#define WEIGHT_MEANS 1.5 /* of the evidence of means of rows */
 #define WEIGHT_RARE 4.0  /* of how rare so much evidence is in this series */
 #define HELD 0.9         /* the share of an episode's evidence not to repeat */
 #define HOLD_KEEPS 0.99  /* from row to row */
-#define EVIDENCE 4.0     /* at which a row is an alarm at one a month */
+#define EVIDENCE 3.8     /* at which a row is an alarm at one a month */
 #define RARITY 3.34      /* -log10 of the probability that goes with it */
 #define STEEP_ABOVE 0.45 /* how rarity grows with evidence / EVIDENCE */
 #define STEEP_BELOW 0.75
@@ -19,13 +19,11 @@
 #define HELD_COUNT 1.5     /* of counts: a rise within an episode is no news */
 #define EPISODES_MOST 10.0 /* a month; more is how the series is */
 #define MONTH_UNITS 720.0
-#define SECOND_OPINION                                                         \
-    1.0                   /* how much rarer the other way must be for counts   \
-                           */
-#define INTERVAL_ROWS 32  /* from which the interval is taken */
-#define SMALL_LEVEL 8.0   /* counts an hour: small from here on down */
-#define LARGE_LEVEL 16.0  /* and until here */
-#define LEVEL_UNITS 672.0 /* hours that the level goes back */
+#define SECOND_OPINION 0.7 /* rarer by so much, for counts */
+#define INTERVAL_ROWS 32   /* from which the interval is taken */
+#define SMALL_LEVEL 8.0    /* counts an hour: small from here on down */
+#define LARGE_LEVEL 16.0   /* and until here */
+#define LEVEL_UNITS 672.0  /* hours that the level goes back */
 #define FRACTION_KEEPS 0.999F
 #define FRACTION_MOST 0.01F
 #define COUNT_MOST 1e6

@@ -40,7 +40,7 @@
 
 /* Independent tests a month, as the false alarms on simulated series say: with
  * so many rows an hour they are HOURLY_TESTS * rows^TESTS_POWER. */
-#define HOURLY_TESTS 1400.0
+#define HOURLY_TESTS 2200.0
 #define TESTS_POWER 0.45
 #define TESTS_ROWS 4.0
 
