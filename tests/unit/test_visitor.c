@@ -517,7 +517,7 @@ static void a_long_import_ends_in_steps(void **state)
     void *counting[] = {world, &count};
 
     assert_int_equal(ingest_world_run(world, ask_days, world), LB_OK);
-    for (int steps = 0; has_more; steps++) {
+    for (int steps = 0; before > 0; steps++) {
         assert_true(steps < 10);
         assert_int_equal(ingest_world_run(world, end_step, ending), LB_OK);
         assert_int_equal(ingest_world_run(world, count_salts, counting), LB_OK);
