@@ -35,6 +35,8 @@ def config(period, without=()):
 
 
 class Oracle(unittest.TestCase):
+    maxDiff = None
+
     def setUp(self):
         print(f"LINKBELL_SEED={SEED} LINKBELL_ORACLE={QUESTIONS}", flush=True)
 
