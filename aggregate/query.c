@@ -456,6 +456,12 @@ static enum lb_err count_all(struct query_work *work)
     if (rc == LB_OK) {
         rc = can_use_totals(work) ? read_totals(work) : query_days_read(work);
     }
+    if (rc == LB_ELIMIT && work->has_too_many_visits) {
+        return lb_err_set(work->err, LB_ELIMIT,
+                          "there are more than %d visits in the range; ask for "
+                          "a shorter one, or leave out visits",
+                          VISITS_MAX);
+    }
     if (rc == LB_ELIMIT) {
         return lb_err_set(
             work->err, LB_ELIMIT,

@@ -60,7 +60,7 @@ enum lb_err query_work_begin(struct query_work *work)
     const struct query *query = work->query;
 
     if (query_has_metric(query, QUERY_VISITS)) {
-        work->visits = visits_new(false);
+        work->visits = visits_new(VISITS_NUMBERED);
         if (work->visits == NULL) {
             return LB_ENOMEM;
         }
@@ -226,6 +226,7 @@ static enum lb_err count_entry(struct query_work *work,
 
     if (work->visits != NULL) {
         rc = visits_enter(work->visits, entry, &visit.number);
+        work->has_too_many_visits = rc == LB_ELIMIT;
     }
     if (rc != LB_OK || (query->traffic & 1u << entry->traffic) == 0 ||
         entry->ts_at_ms < query->from_at_ms ||

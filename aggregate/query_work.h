@@ -32,6 +32,7 @@ struct query_work {
     struct tally *total_views; /* owned */
     struct dict_cache *cache;  /* owned */
     struct visits *visits;     /* owned; NULL unless they are asked for */
+    bool has_too_many_visits;
     struct query_exposure *exposure; /* owned; likewise, of link_ctr */
     struct lb_buf scratch;
     bool is_split; /* views are counted apart: dimensions or filter are the

@@ -85,7 +85,9 @@ static void respond_fault(struct v2_job *job)
 static void
 respond_failure(struct lb_http_request *http, enum lb_err rc, const char *text)
 {
-    int status = rc == LB_ELIMIT ? 400 : rc == LB_EINTERNAL ? 500 : 503;
+    int status = rc == LB_ELIMIT || rc == LB_EBUSY ? 400
+                 : rc == LB_EINTERNAL              ? 500
+                                                   : 503;
 
     if (status == 503) {
         lb_http_respond_header(http, "Retry-After", "5");

@@ -116,7 +116,7 @@ bool v2_dimension_find(const char *name, struct v2_dimension *dimension_out)
         dimension_out->is_folded = rows[i].text == ENTRY_TEXT_UTM_SOURCE ||
                                    rows[i].text == ENTRY_TEXT_UTM_MEDIUM ||
                                    rows[i].text == ENTRY_TEXT_UTM_CAMPAIGN;
-        dimension_out->needs_visits =
+        dimension_out->needs_pages =
             kind == V2_DIMENSION_ENTRY_PAGE || kind == V2_DIMENSION_EXIT_PAGE ||
             kind == V2_DIMENSION_ENTRY_HOST || kind == V2_DIMENSION_EXIT_HOST;
         dimension_out->is_whole_visit =
@@ -165,7 +165,7 @@ static const char *text_of(const struct v2_dimension *dimension,
                            struct lb_buf *scratch)
 {
     const struct entry *entry = event->entry;
-    const struct visit *visit = event->visit;
+    const struct visit_pages *pages = event->pages;
 
     switch (dimension->kind) {
     case V2_DIMENSION_TEXT:
@@ -189,13 +189,13 @@ static const char *text_of(const struct v2_dimension *dimension,
                    ? NULL
                    : country_name(entry->text[ENTRY_TEXT_COUNTRY]);
     case V2_DIMENSION_ENTRY_PAGE:
-        return visit == NULL ? NULL : visit->entry_page;
+        return pages == NULL ? NULL : pages->entry_page;
     case V2_DIMENSION_EXIT_PAGE:
-        return visit == NULL ? NULL : visit->exit_page;
+        return pages == NULL ? NULL : pages->exit_page;
     case V2_DIMENSION_ENTRY_HOST:
-        return visit == NULL ? NULL : visit->entry_host;
+        return pages == NULL ? NULL : pages->entry_host;
     case V2_DIMENSION_EXIT_HOST:
-        return visit == NULL ? NULL : visit->exit_host;
+        return pages == NULL ? NULL : pages->exit_host;
     case V2_DIMENSION_TIME:
     case V2_DIMENSION_TIME_AUTO:
         break;

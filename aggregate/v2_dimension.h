@@ -38,14 +38,15 @@ struct v2_dimension {
     bool is_event;       /* event:... */
     bool is_of_click;    /* a view has none: link, goal, type, name */
     bool is_folded;      /* clauses are folded as the stored values are */
-    bool needs_visits;   /* pages of the visit */
+    bool needs_pages;    /* pages of the visit */
     bool is_whole_visit; /* of session metrics: event:page, event:hostname */
 };
 
 /* An event and where it stands. */
 struct v2_event {
     const struct entry *entry;
-    const struct visit *visit; /* NULL: none, or not asked for */
+    const struct visit *visit;       /* NULL: none, or not asked for */
+    const struct visit_pages *pages; /* likewise */
 };
 
 /* False when there is none of that name.  name stays borrowed. */

@@ -537,7 +537,7 @@ static void add_traits(const struct v2_filter *filter,
         }
         traits->has_bot =
             traits->has_bot || dimension->kind == V2_DIMENSION_BOT;
-        traits->needs_visits = traits->needs_visits || dimension->needs_visits;
+        traits->needs_pages = traits->needs_pages || dimension->needs_pages;
         if (is_in_behaviour) {
             continue;
         }

@@ -61,7 +61,7 @@ struct v2_filter_traits {
     bool has_bot;
     bool has_of_click; /* link, goal, type or name, outside of behaviours */
     bool has_behaviour;
-    bool needs_visits; /* pages of the visit */
+    bool needs_pages; /* of the visit */
 };
 struct v2_filter_traits v2_filter_traits_of(const struct v2_filter *filter);
 

@@ -68,25 +68,31 @@ static enum v2_metric_need find_need(const struct v2_request *request)
 
         need = one > need ? one : need;
     }
+    return request->traits.has_behaviour ? V2_METRIC_NEEDS_VISITS : need;
+}
+
+static bool needs_pages(const struct v2_request *request)
+{
     for (size_t i = 0; i < request->dimension_count; i++) {
-        if (request->dimensions[i].needs_visits) {
-            return V2_METRIC_NEEDS_VISITS;
+        if (request->dimensions[i].needs_pages) {
+            return true;
         }
     }
-    return request->traits.has_behaviour || request->traits.needs_visits
-               ? V2_METRIC_NEEDS_VISITS
-               : need;
+    return request->traits.needs_pages;
 }
 
 static bool make_visits(struct v2_work *work)
 {
     enum v2_metric_need need = find_need(work->request);
+    bool is_paged = needs_pages(work->request);
 
-    if (need == V2_METRIC_NEEDS_NOTHING) {
+    if (need == V2_METRIC_NEEDS_NOTHING && !is_paged) {
         return true;
     }
-    work->has_whole_visits = need == V2_METRIC_NEEDS_VISITS;
-    work->visits = visits_new(work->has_whole_visits);
+    work->has_whole_visits = need == V2_METRIC_NEEDS_VISITS || is_paged;
+    work->visits = visits_new(is_paged                 ? VISITS_PAGED
+                              : work->has_whole_visits ? VISITS_WHOLE
+                                                       : VISITS_NUMBERED);
     return work->visits != NULL;
 }
 
@@ -425,6 +431,18 @@ static bool is_in_range(const struct v2_work *work, const struct entry *entry)
            entry->ts_at_ms < work->request->to_at_ms;
 }
 
+/* rc, or what to do about too many visits. */
+static enum lb_err visits_error(const struct v2_work *work, enum lb_err rc)
+{
+    return rc == LB_ELIMIT
+               ? lb_err_set(work->err, LB_EBUSY,
+                            "There are more than %d visits in the range; ask "
+                            "for a shorter one, or leave out what is about "
+                            "visits.",
+                            VISITS_MAX)
+               : rc;
+}
+
 static enum lb_err count_event(struct v2_work *work, const struct entry *entry)
 {
     struct v2_filter_question question = {.event = {.entry = entry},
@@ -435,12 +453,13 @@ static enum lb_err count_event(struct v2_work *work, const struct entry *entry)
                          : visits_enter(work->visits, entry, &visit.number);
 
     if (rc != LB_OK || !is_in_range(work, entry)) {
-        return rc;
+        return visits_error(work, rc);
     }
     if (work->has_whole_visits && visit.number != 0) {
         const struct visit *whole = visits_at(work->visits, visit.number);
 
         question.event.visit = whole;
+        question.event.pages = visits_pages_at(work->visits, visit.number);
         visit.is_bounce = visits_is_bounce(whole);
         visit.length_ms = whole->last_ms - whole->first_ms;
     }
@@ -482,7 +501,7 @@ static enum lb_err note_entry(struct v2_work *work, const struct entry *entry)
 {
     uint32_t number = 0;
 
-    return visits_enter(work->visits, entry, &number);
+    return visits_error(work, visits_enter(work->visits, entry, &number));
 }
 
 /* Then which behaviours it shows: they may ask for what it came to. */
@@ -497,6 +516,7 @@ static enum lb_err mark_entry(struct v2_work *work, const struct entry *entry)
         struct visit *visit = visits_at(work->visits, number);
 
         question.event.visit = visit;
+        question.event.pages = visits_pages_at(work->visits, number);
         visit->marks |= v2_filter_behaviours(work->request->filter, &question);
     }
     return rc;

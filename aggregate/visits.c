@@ -20,13 +20,14 @@ struct pair {
 };
 
 struct visits {
-    bool is_kept;
+    enum visits_kind kind;
     bool is_again;
     uint32_t count;
     struct pair *pairs; /* owned; open addressing */
     size_t pair_cap;
     size_t pair_count;
-    struct visit *list; /* owned; by number - 1 */
+    struct visit *list;        /* owned; by number - 1 */
+    struct visit_pages *pages; /* owned; likewise */
     size_t list_cap;
     struct lb_arena *arena; /* owned; pages and hosts, each once */
     const char **texts;     /* owned; open addressing */
@@ -34,14 +35,14 @@ struct visits {
     size_t text_count;
 };
 
-struct visits *visits_new(bool is_kept)
+struct visits *visits_new(enum visits_kind kind)
 {
     struct visits *visits = calloc(1, sizeof(*visits));
 
     if (visits == NULL) {
         return NULL;
     }
-    visits->is_kept = is_kept;
+    visits->kind = kind;
     visits->arena = lb_arena_new(TEXTS_BYTES);
     if (visits->arena == NULL) {
         free(visits);
@@ -57,6 +58,7 @@ void visits_free(struct visits *visits)
         free(visits->texts);
         free(visits->pairs);
         free(visits->list);
+        free(visits->pages);
         free(visits);
     }
 }
@@ -165,54 +167,73 @@ static enum lb_err grow_pairs(struct visits *visits)
 
 /* --- visits --------------------------------------------------------------- */
 
+static enum lb_err grow_list(struct visits *visits)
+{
+    size_t cap = visits->list_cap == 0 ? 64 : visits->list_cap * 2;
+    struct visit *list = realloc(visits->list, cap * sizeof(*list));
+    struct visit_pages *pages = NULL;
+
+    if (list == NULL) {
+        return LB_ENOMEM;
+    }
+    visits->list = list;
+    if (visits->kind == VISITS_PAGED) {
+        pages = realloc(visits->pages, cap * sizeof(*pages));
+        if (pages == NULL) {
+            return LB_ENOMEM;
+        }
+        visits->pages = pages;
+    }
+    visits->list_cap = cap;
+    return LB_OK;
+}
+
 static enum lb_err add_visit(struct visits *visits, uint32_t *number_out)
 {
     if (visits->count >= VISITS_MAX) {
         return LB_ELIMIT;
     }
-    if (visits->is_kept && visits->count == visits->list_cap) {
-        size_t cap = visits->list_cap == 0 ? 64 : visits->list_cap * 2;
-        struct visit *list = realloc(visits->list, cap * sizeof(*list));
-
-        if (list == NULL) {
-            return LB_ENOMEM;
-        }
-        visits->list = list;
-        visits->list_cap = cap;
+    if (visits->kind != VISITS_NUMBERED && visits->count == visits->list_cap &&
+        grow_list(visits) != LB_OK) {
+        return LB_ENOMEM;
     }
-    if (visits->is_kept) {
+    if (visits->kind != VISITS_NUMBERED) {
         visits->list[visits->count] =
             (struct visit){.first_ms = INT64_MAX, .last_ms = INT64_MIN};
+    }
+    if (visits->kind == VISITS_PAGED) {
+        visits->pages[visits->count] = (struct visit_pages){
+            .first_view_ms = INT64_MAX, .last_view_ms = INT64_MIN};
     }
     *number_out = ++visits->count;
     return LB_OK;
 }
 
-static enum lb_err
-note_view(struct visits *visits, struct visit *visit, const struct entry *entry)
+static enum lb_err note_pages(struct visits *visits,
+                              struct visit_pages *pages,
+                              const struct entry *entry)
 {
-    bool is_first = visit->views == 0 || entry->ts_at_ms < visit->first_view_ms;
-    bool is_last = visit->views == 0 || entry->ts_at_ms >= visit->last_view_ms;
+    const char *page = entry->text[ENTRY_TEXT_PAGE];
+    const char *host = entry->text[ENTRY_TEXT_HOST];
     enum lb_err rc = LB_OK;
 
-    visit->views++;
-    visit->acts += entry->is_passive ? 0 : 1;
-    if (is_first) {
-        visit->first_view_ms = entry->ts_at_ms;
-        rc =
-            keep_text(visits, entry->text[ENTRY_TEXT_PAGE], &visit->entry_page);
-        rc = rc == LB_OK ? keep_text(visits, entry->text[ENTRY_TEXT_HOST],
-                                     &visit->entry_host)
-                         : rc;
+    if (entry->ts_at_ms < pages->first_view_ms) {
+        pages->first_view_ms = entry->ts_at_ms;
+        rc = keep_text(visits, page, &pages->entry_page);
+        rc = rc == LB_OK ? keep_text(visits, host, &pages->entry_host) : rc;
     }
-    if (is_last && rc == LB_OK) {
-        visit->last_view_ms = entry->ts_at_ms;
-        rc = keep_text(visits, entry->text[ENTRY_TEXT_PAGE], &visit->exit_page);
-        rc = rc == LB_OK ? keep_text(visits, entry->text[ENTRY_TEXT_HOST],
-                                     &visit->exit_host)
-                         : rc;
+    if (rc == LB_OK && entry->ts_at_ms >= pages->last_view_ms) {
+        pages->last_view_ms = entry->ts_at_ms;
+        rc = keep_text(visits, page, &pages->exit_page);
+        rc = rc == LB_OK ? keep_text(visits, host, &pages->exit_host) : rc;
     }
     return rc;
+}
+
+static void count_up(uint16_t *count, bool is_counted)
+{
+    *count =
+        is_counted && *count < UINT16_MAX ? (uint16_t)(*count + 1) : *count;
 }
 
 static enum lb_err
@@ -226,11 +247,15 @@ note(struct visits *visits, uint32_t number, const struct entry *entry)
     if (entry->ts_at_ms > visit->last_ms) {
         visit->last_ms = entry->ts_at_ms;
     }
-    if (entry->type == ENTRY_VIEW) {
-        return note_view(visits, visit, entry);
+    if (entry->type != ENTRY_VIEW) {
+        count_up(&visit->other_acts, !entry->is_passive);
+        return LB_OK;
     }
-    visit->other_acts += entry->is_passive ? 0 : 1;
-    return LB_OK;
+    count_up(&visit->views, true);
+    count_up(&visit->acts, !entry->is_passive);
+    return visits->kind == VISITS_PAGED
+               ? note_pages(visits, &visits->pages[number - 1], entry)
+               : LB_OK;
 }
 
 /* The pair's next visit: a new one, or that of the first time round. */
@@ -251,7 +276,7 @@ static enum lb_err move_on(struct visits *visits, struct pair *pair)
     }
     if (pair->current == 0) {
         pair->first = number;
-    } else if (visits->is_kept) {
+    } else if (visits->kind != VISITS_NUMBERED) {
         visits_at(visits, pair->current)->next = number;
     }
     pair->current = number;
@@ -286,7 +311,7 @@ enum lb_err visits_enter(struct visits *visits,
         rc = move_on(visits, pair);
     }
     *number_out = pair->current;
-    return rc == LB_OK && visits->is_kept && !visits->is_again
+    return rc == LB_OK && visits->kind != VISITS_NUMBERED && !visits->is_again
                ? note(visits, pair->current, entry)
                : rc;
 }
@@ -313,6 +338,12 @@ uint32_t visits_current(const struct visits *visits,
 struct visit *visits_at(struct visits *visits, uint32_t number)
 {
     return &visits->list[number - 1];
+}
+
+const struct visit_pages *visits_pages_at(const struct visits *visits,
+                                          uint32_t number)
+{
+    return visits->pages == NULL ? NULL : &visits->pages[number - 1];
 }
 
 bool visits_is_bounce(const struct visit *visit)

@@ -15,10 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void ask(const struct v2_request *request, const struct entry *entry)
 {
-    struct visit visit = {.marks = 1, .entry_page = "/"};
+    struct visit visit = {.marks = 1};
+    struct visit_pages pages = {.entry_page = "/"};
     struct lb_buf scratch;
     struct v2_filter_question question = {
-        .event = {.entry = entry, .visit = &visit}, .scratch = &scratch};
+        .event = {.entry = entry, .visit = &visit, .pages = &pages},
+        .scratch = &scratch};
 
     lb_buf_init(&scratch, BUF_BYTES);
     for (int side = V2_FILTER_ALL; side <= V2_FILTER_NO_GOAL; side++) {

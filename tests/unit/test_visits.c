@@ -34,7 +34,7 @@ static uint32_t enter(struct visits *visits, const struct entry *entry)
 
 static void visits_are_numbered_by_their_starts(void **state)
 {
-    struct visits *visits = visits_new(false);
+    struct visits *visits = visits_new(VISITS_NUMBERED);
     struct entry a = event(1, ENTRY_VIEW, 1000, true);
     struct entry b = event(2, ENTRY_VIEW, 2000, true);
     struct entry c = event(1, ENTRY_CLICK, 3000, false);
@@ -54,7 +54,7 @@ static void visits_are_numbered_by_their_starts(void **state)
 
 static void a_visit_whose_start_is_not_there_counts(void **state)
 {
-    struct visits *visits = visits_new(false);
+    struct visits *visits = visits_new(VISITS_NUMBERED);
     struct entry a = event(1, ENTRY_VIEW, 1000, false);
     struct entry b = event(1, ENTRY_VIEW, 2000, false);
     uint32_t first;
@@ -68,7 +68,7 @@ static void a_visit_whose_start_is_not_there_counts(void **state)
 
 static void human_events_and_others_are_apart(void **state)
 {
-    struct visits *visits = visits_new(false);
+    struct visits *visits = visits_new(VISITS_NUMBERED);
     struct entry a = event(1, ENTRY_VIEW, 1000, true);
     struct entry b = event(1, ENTRY_VIEW, 2000, true);
     struct entry c = event(1, ENTRY_VIEW, 3000, false);
@@ -88,7 +88,7 @@ static void human_events_and_others_are_apart(void **state)
 
 static void the_second_time_numbers_are_the_same(void **state)
 {
-    struct visits *visits = visits_new(true);
+    struct visits *visits = visits_new(VISITS_PAGED);
     struct entry entries[300];
     uint32_t numbers[300];
 
@@ -109,11 +109,12 @@ static void the_second_time_numbers_are_the_same(void **state)
 
 static void a_visit_knows_its_length_and_pages(void **state)
 {
-    struct visits *visits = visits_new(true);
+    struct visits *visits = visits_new(VISITS_PAGED);
     struct entry entries[] = {
         event(1, ENTRY_VIEW, 5000, true), event(1, ENTRY_VIEW, 7000, false),
         event(1, ENTRY_VIEW, 4000, false), event(1, ENTRY_LEAD, 9000, false)};
     const struct visit *visit;
+    const struct visit_pages *pages;
     uint32_t number = 0;
 
     (void)state;
@@ -125,11 +126,12 @@ static void a_visit_knows_its_length_and_pages(void **state)
         number = enter(visits, &entries[i]);
     }
     visit = visits_at(visits, number);
+    pages = visits_pages_at(visits, number);
     assert_int_equal(visit->last_ms - visit->first_ms, 5000);
-    assert_string_equal(visit->entry_page, "/late");
-    assert_string_equal(visit->exit_page, "/last");
-    assert_string_equal(visit->exit_host, "a.example");
-    assert_null(visit->entry_host);
+    assert_string_equal(pages->entry_page, "/late");
+    assert_string_equal(pages->exit_page, "/last");
+    assert_string_equal(pages->exit_host, "a.example");
+    assert_null(pages->entry_host);
     assert_false(visits_is_bounce(visit));
     visits_free(visits);
 }
@@ -145,7 +147,7 @@ static void one_view_alone_is_a_bounce(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct visits *visits = visits_new(true);
+        struct visits *visits = visits_new(VISITS_PAGED);
         uint32_t number = 0;
 
         for (const char *c = cases[i].types; *c != '\0'; c++) {
