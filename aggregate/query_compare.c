@@ -228,31 +228,39 @@ void query_compare_free(struct query_compare *compare)
     }
 }
 
+/* Start of the bucket that stands in the range before where row's stands here,
+ * as text; false: there is none. */
+static bool time_before(const struct query_compare *compare,
+                        const struct query_row *row,
+                        char text[24])
+{
+    size_t at = position(&compare->now, row->time_at_ms);
+
+    if (at >= compare->before.count) {
+        return false;
+    }
+    (void)snprintf(text, 24, "%lld", (long long)compare->before.starts[at]);
+    return true;
+}
+
 /* The key that the range before would have for a row. */
 static bool make_key_before(struct query_compare *compare,
                             const struct query_row *row,
                             size_t *len_out)
 {
     const struct query *query = &compare->query;
-    size_t used = 0;
+    char text[24] = "";
 
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        const char *value = row->values[i];
-        char text[24];
-
-        if (query->dimensions[i].kind == DIMENSION_TIME) {
-            size_t at = position(&compare->now, row->time_at_ms);
-
-            if (at >= compare->before.count) {
-                return false;
-            }
-            (void)snprintf(text, sizeof(text), "%lld",
-                           (long long)compare->before.starts[at]);
-            value = text;
-        }
-        used += query_work_put_value(compare->key + used, value);
+    *len_out = 0;
+    if (time_of(query) != NULL && !time_before(compare, row, text)) {
+        return false;
     }
-    *len_out = used;
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        bool is_time = query->dimensions[i].kind == DIMENSION_TIME;
+
+        *len_out += query_work_put_value(compare->key + *len_out,
+                                         is_time ? text : row->values[i]);
+    }
     return true;
 }
 

@@ -14,6 +14,7 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 10000
 #define WORD_BYTES 96
+#define HINT_BYTES ((size_t)4096)
 
 static bool refuse(struct lb_http_request *request,
                    const char *code,
@@ -40,22 +41,38 @@ static const char *next_word(const char *list, char word[WORD_BYTES])
     return list[len] == ',' ? list + len + 1 : NULL;
 }
 
+/* What would do: the name that is near, else all of them. */
+static void
+write_hint(const char *name, const char *const *known, struct lb_buf *hint)
+{
+    const char *near = lb_yaml_suggest(name, known);
+
+    if (near != NULL) {
+        lb_buf_printf(hint, "Did you mean %s?", near);
+        return;
+    }
+    lb_buf_add_text(hint, "There are: ");
+    for (size_t i = 0; known[i] != NULL; i++) {
+        lb_buf_printf(hint, "%s%s", i == 0 ? "" : ", ", known[i]);
+    }
+    lb_buf_add_char(hint, '.');
+}
+
 static bool fault_name(struct lb_http_request *request,
                        const char *what,
                        const char *name,
                        const char *const *known)
 {
     char message[200];
-    char hint[120] = "";
-    const char *near = lb_yaml_suggest(name, known);
+    struct lb_buf hint;
 
+    lb_buf_init(&hint, HINT_BYTES);
+    write_hint(name, known, &hint);
     (void)snprintf(message, sizeof(message), "%s \"%.60s\" is not known.", what,
                    name);
-    if (near != NULL) {
-        (void)snprintf(hint, sizeof(hint), "Did you mean %s?", near);
-    }
-    return refuse(request, "bad_request", message,
-                  hint[0] == '\0' ? NULL : hint);
+    (void)refuse(request, "bad_request", message, lb_buf_text(&hint));
+    lb_buf_deinit(&hint);
+    return false;
 }
 
 /* Whether the last metric stands among those before it. */
@@ -398,10 +415,23 @@ static bool find_zone(struct lb_http_request *request,
            refuse(request, "bad_request", err.text, "Install tzdata.");
 }
 
+/* No site named, or "*" among them. */
+static bool are_all_sites(struct lb_http_request *request)
+{
+    const char *id = lb_http_request_query(request, "site", 0);
+
+    for (size_t i = 1; id != NULL && strcmp(id, "*") != 0; i++) {
+        id = lb_http_request_query(request, "site", i);
+        if (id == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool query_params_sites(struct lb_http_request *request,
                         struct query_params *params)
 {
-    const char *id = lb_http_request_query(request, "site", 0);
     bool is_known = true;
 
     params->catalog = catalog_ref(auth_who_of(request)->catalog);
@@ -413,7 +443,7 @@ bool query_params_sites(struct lb_http_request *request,
     }
     params->query.catalog = params->catalog;
     params->query.sites = params->sites;
-    if (id == NULL || strcmp(id, "*") == 0) {
+    if (are_all_sites(request)) {
         add_all_sites(request, params);
         (void)snprintf(params->label, sizeof(params->label), "*");
     } else {
@@ -502,15 +532,16 @@ static bool check_names(struct lb_http_request *request,
             at++;
         }
         if (known[at] == NULL) {
-            const char *near = lb_yaml_suggest(name, known);
-            char hint[80];
+            struct lb_buf hint;
 
+            lb_buf_init(&hint, HINT_BYTES);
+            write_hint(name, known, &hint);
             (void)snprintf(message, sizeof(message),
                            "There is no parameter \"%.60s\" here.", name);
-            (void)snprintf(hint, sizeof(hint), "Did you mean %s?",
-                           near == NULL ? "" : near);
-            return refuse(request, "unknown_parameter", message,
-                          near == NULL ? NULL : hint);
+            (void)refuse(request, "unknown_parameter", message,
+                         lb_buf_text(&hint));
+            lb_buf_deinit(&hint);
+            return false;
         }
         if (strcmp(name, "cursor") == 0 || strcmp(name, "key") == 0) {
             continue;

@@ -309,6 +309,11 @@ class Figures(unittest.TestCase):
         self.check(["country"], site="*", tz="UTC")
         self.check(["time:day", "link"], site="*", tz="UTC", zone=zoneinfo.ZoneInfo("UTC"))
 
+    def test_all_sites_among_others_are_all(self):
+        want = self.bell.stats("site=*&metrics=views&by=site")
+        self.assertEqual(self.bell.stats("site=alice.bio&site=*&metrics=views&by=site")["rows"],
+                         want["rows"])
+
     def test_a_site_named_twice_counts_once(self):
         once = self.bell.stats("site=alice.bio&metrics=views,clicks,visitors")["totals"]
         for metrics in ("views,clicks", "views,clicks,visitors"):
@@ -433,6 +438,9 @@ class Form(unittest.TestCase):
                 ("metrics=views&metrics=clicks", "bad_request", "metrics is given twice"),
                 ("compare=last", "bad_request", "previous or year"),
                 ("by=sourc", "bad_request", "source"),
+                ("by=xyzzyx", "bad_request", "There are: link, page"),
+                ("metrics=xyzzyx", "bad_request", "orphan_clicks, ctr"),
+                ("xyzzyx=1", "unknown_parameter", "There are: site, metrics"),
                 ("by=time:day,time:hour", "bad_request", "time"),
                 ("by=source,source", "bad_request", "source"),
                 ("by=time:year", "bad_request", "time:year"),
