@@ -1,6 +1,7 @@
 /* v2_request.c - the body of POST /api/v2/query. */
 #include "aggregate/v2_request.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,9 +124,8 @@ static const char *type_name(const cJSON *json)
         return "Boolean";
     }
     if (cJSON_IsNumber(json)) {
-        return json->valuedouble == (double)(int64_t)json->valuedouble
-                   ? "Integer"
-                   : "Number";
+        return json->valuedouble == floor(json->valuedouble) ? "Integer"
+                                                             : "Number";
     }
     return "Null";
 }

@@ -48,7 +48,8 @@ struct v2_request {
     size_t offset;
 };
 
-/* Parses body into *request_out.  LB_EINVAL: fault says it. */
+/* Parses body into *request_out; v2_request_deinit() frees, after an error too.
+ * LB_EINVAL: fault says it. */
 LB_MUST_CHECK enum lb_err v2_request_open(const char *body,
                                           size_t len,
                                           struct v2_request *request_out,

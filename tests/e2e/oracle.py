@@ -8,12 +8,14 @@ import json
 import math
 import random
 import re
+import time
 
 import test_zone_python as zones
 from test_stats import wilson
 from test_v2_query import BOT, DESKTOP, MOBILE, PREVIEW
 
-zones.FIRST, zones.LAST = 1727740800, 1798761600     # October 2024 to January 2027
+zones.FIRST = 1727740800                             # October 2024
+zones.LAST = max(1798761600, int(time.time()) + 90 * 86400)
 DAY_MS, HOUR_MS, HALF_MS = 86_400_000, 3_600_000, 1_800_000
 GRAINS = {"15m": 900, "hour": 3600}
 DAYS = {"day": zones.DAY_GRAIN, "week": zones.WEEK_GRAIN, "month": zones.MONTH_GRAIN}
@@ -97,13 +99,15 @@ def buckets(name, grain, first, end):
 
 class History:
     """Events in log order, and what is decided about each."""
+    windows = WINDOWS
+    long = (["2025-10-01", "2025-10-05", "2025-12-31"], ["2026-04-10", "2026-01-31", "2026-03-29"])
 
     def __init__(self, rng, period, count):
         self.period, self.rows = period, []
         self.lifetimes = {site: {} for site in SITES}
         for site in SITES:
             for slug in CONFIGURED[site]:
-                day = day_number(rng.choice(WINDOWS[site])) * DAY_MS
+                day = day_number(rng.choice(self.windows[site])) * DAY_MS
                 begin = day + rng.randrange(DAY_MS) if slug != "shop" else 0
                 end = begin + rng.randrange(60 * DAY_MS) if slug == "old" else None
                 self.lifetimes[site][slug] = (begin, end)
@@ -115,11 +119,7 @@ class History:
         events = []
         for _ in range(count):
             site = rng.choice(list(SITES))
-            there = zone(SITES[site])
-            day = day_number(rng.choice(WINDOWS[site])) + rng.randrange(-1, 2)
-            begin = there.day_start(day) * 1000
-            hour = rng.choice([0, 1, 2, 3, 9, 23, 23])
-            ts = begin + hour * HOUR_MS + rng.choice([rng.randrange(HOUR_MS), 0, HALF_MS - 1])
+            ts = self.make_time(rng, site)
             who = f"v{rng.randrange(25)}" if rng.random() < 0.93 else None
             for step in range(rng.choice([1, 1, 2, 4])):
                 events.append(self.event(rng, site, ts, who, step))
@@ -129,6 +129,12 @@ class History:
         order = [(event["ts"] + rng.choice([0, 0, 0, rng.randrange(HOUR_MS)]), i)
                  for i, event in enumerate(events)]
         return [events[i] for _, i in sorted(order)]
+
+    def make_time(self, rng, site):
+        day = day_number(rng.choice(self.windows[site])) + rng.randrange(-1, 2)
+        begin = zone(SITES[site]).day_start(day) * 1000
+        hour = rng.choice([0, 1, 2, 3, 9, 23, 23])
+        return begin + hour * HOUR_MS + rng.choice([rng.randrange(HOUR_MS), 0, HALF_MS - 1])
 
     def event(self, rng, site, ts, who, step):
         kind = rng.choice(["view", "view", "view", "click", "click", "lead", "conversion"])
@@ -169,7 +175,7 @@ class History:
         return day - (date.weekday() if self.period == "week" else
                       date.day - 1 if self.period == "month" else 0)
 
-    def decide(self, events, which):
+    def decide(self, events, which, received=None):
         """Inheritance, visits, double taps and orphans, in log order; an import has a
         memory, and visitors, of its own.  An imported event is received at its ts."""
         pairs, count = {}, 0
@@ -186,11 +192,11 @@ class History:
                 row["day"] = self.period_of(event["site"], event["ts"])
                 row["person"] = (which, event["site"], row["day"], event["visitor"])
                 pair = pairs.setdefault((row["person"], traffic == "human"), {})
-                count = self.decide_one(row, event["arrival"], pair, count)
+                count = self.decide_one(row, event["arrival"], pair, count, received)
             self.rows.append(row)
 
-    def decide_one(self, row, arrival, pair, count):
-        ts, got = row["ts"], row["ts"]
+    def decide_one(self, row, arrival, pair, count, received):
+        ts, got = row["ts"], row["ts"] if received is None else received
 
         def recent(then):
             return got - then <= HALF_MS
@@ -236,6 +242,34 @@ class History:
             if row["person"]:
                 out[(row["person"][0], row["visit"])].append(row)
         return out
+
+
+class Live(History):
+    """Events of the last three days, sent as they are: nobody waits between them."""
+
+    def __init__(self, rng, period, count):
+        self.now = int(time.time() * 1000)
+        today = datetime.date.fromtimestamp(self.now / 1000)
+        days = [(today - datetime.timedelta(days=n)).isoformat() for n in range(3)]
+        self.windows = {site: days for site in SITES}
+        self.long = ([(today - datetime.timedelta(days=9)).isoformat()], days)
+        super().__init__(rng, period, count)
+
+    def make_time(self, rng, site):
+        return self.now - 5 * HOUR_MS - rng.randrange(65 * HOUR_MS)
+
+    def decide(self, events, which, received=None):
+        super().decide(events, which, self.now)
+
+
+class Part:
+    """The first events of a history."""
+
+    def __init__(self, history, count):
+        self.rows, self.lifetimes = history.rows[:count], history.lifetimes
+        self.windows, self.long = history.windows, history.long
+
+    visits = History.visits
 
 
 # --- GET /v1/stats -------------------------------------------------------------------
@@ -396,12 +430,11 @@ class Question:
         return any(name in ("time:15m", "time:hour") for name in self.by)
 
     def make_range(self, rng):
-        window = day_number(rng.choice(WINDOWS[self.sites[0]]))
+        window = day_number(rng.choice(self.history.windows[self.sites[0]]))
         first, last = window + rng.randrange(-3, 2), window + rng.randrange(2, 5)
         if rng.random() < 0.4 and not self.is_fine():
-            first = day_number(rng.choice(["2025-10-01", "2025-10-05", "2025-12-31"]))
-            last = day_number(rng.choice(["2026-04-10", "2026-01-31", "2026-03-29"]))
-        if not self.is_fine() and rng.random() < 0.1:
+            first, last = (day_number(rng.choice(days)) for days in self.history.long)
+        if not self.is_fine() and not isinstance(self.history, Live) and rng.random() < 0.1:
             first = None
         self.days = (first, last)
         there = zone(self.zone)
@@ -642,10 +675,10 @@ class V2Question:
                                           "time:month", "time"]))
         self.filters = [self.make_filter(rng, 2, True) for _ in range(rng.choice([0, 0, 1, 2]))]
         self.metrics = self.make_metrics(rng)
-        window = day_number(rng.choice(WINDOWS[self.site]))
+        window = day_number(rng.choice(history.windows[self.site]))
         self.first, self.last = window + rng.randrange(-2, 2), window + rng.randrange(2, 4)
         if rng.random() < 0.3:
-            self.first, self.last = day_number("2025-10-01"), day_number("2026-04-10")
+            self.first, self.last = (day_number(days[0]) for days in history.long)
         there = zone(self.zone)
         self.begin = there.day_start(self.first) * 1000
         self.end = there.day_start(self.last + 1) * 1000

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import threading
 import time
 import unittest
 
@@ -113,6 +114,68 @@ class Oracle(unittest.TestCase):
             self.ask(bell, history, number, "rebuilt days", count // 8)
             done = bell.run("verify")
             self.assertIn("verify: ok", done.stdout)
+
+    def test_while_events_come_in(self):
+        """Each answer is that of a number of whole requests: those answered when it was
+        asked, and at most those begun when it came."""
+        rng = oracle.make_rng(SEED, "live")
+        history = oracle.Live(rng, "day", EVENTS)
+        lines = list(history.lines(history.first, "l"))
+        sizes = self.make_sizes(rng, len(lines))
+        with Linkbell(config("day")) as bell:
+            bell.ready()
+            bell.stop()
+            self.set_lifetimes(bell, history)
+            bell.write_config(config("day", without=["old"]))
+            bell.start()
+            done, begun, faults = [0], [0], []
+
+            def send():
+                for size in sizes:
+                    chunk = [json.loads(line) for line in lines[begun[0]:begun[0] + size]]
+                    begun[0] += size
+                    answer = bell.post("/v1/events", chunk)
+                    if answer.status != 202 or answer.json["accepted"] != size:
+                        faults.append(answer)
+                        return
+                    done[0] += size
+            sender = threading.Thread(target=send)
+            sender.start()
+            number, ends = 0, [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+            while sender.is_alive() or number < QUESTIONS // 4:
+                self.ask_meanwhile(bell, history, number, (done, begun, ends))
+                number += 1
+            sender.join()
+            self.assertEqual(faults, [])
+
+    def make_sizes(self, rng, count):
+        sizes = []
+        while sum(sizes) < count:
+            sizes.append(min(rng.choice([1, 5, 20, 40]), count - sum(sizes)))
+        return sizes
+
+    def ask_meanwhile(self, bell, history, number, progress):
+        done, begun, ends = progress
+        is_v2 = number % 3 == 2
+        kind = oracle.V2Question if is_v2 else oracle.Question
+
+        def question(count):
+            """The same question of so many events; what it asks is of all of them."""
+            out = kind(oracle.make_rng(SEED, f"live/{number}"), history)
+            out.history = oracle.Part(history, count)
+            out.visits = out.history.visits()
+            return out
+        first = done[0]
+        asked = question(len(history.rows))
+        if is_v2:
+            answer = bell.post("/api/v2/query", asked.body())
+        else:
+            answer = bell.get("/v1/stats?" + encode(**asked.parameters()))
+        last = begun[0]
+        self.assertEqual(answer.status, 200, answer)
+        got = answer.json["results"] if is_v2 else (answer.json["rows"], answer.json["totals"])
+        wants = [question(end).answer() for end in ends if first <= end <= last]
+        self.assertIn(got, wants, (f"live/{number}", first, last))
 
     def test_periods_of_a_day(self):
         self.run_history(1, "day", QUESTIONS // 2)

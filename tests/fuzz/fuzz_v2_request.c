@@ -73,7 +73,7 @@ static void read_rest(struct v2_request *request, struct lb_buf *fault)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct catalog_site site = {.number = 1, .id = "alice.bio"};
-    struct v2_request request;
+    struct v2_request request = {.json = NULL};
     struct lb_error err;
     struct lb_buf fault;
     char *text = malloc(size + 1);
@@ -90,8 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (v2_request_site(&request, &fault) != NULL) {
             read_rest(&request, &fault);
         }
-        v2_request_deinit(&request);
     }
+    v2_request_deinit(&request);
     lb_buf_deinit(&fault);
     free(text);
     return 0;
