@@ -211,8 +211,9 @@ static const char *end_of_value(const char *at, const char *end)
     bool is_text = false;
 
     for (; at < end; at++) {
-        if (is_text) {
-            at += *at == '\\' ? 1 : 0;
+        if (is_text && *at == '\\') {
+            at++; /* whatever is escaped ends no text */
+        } else if (is_text) {
             is_text = *at != '"';
         } else if (*at == '"') {
             is_text = true;

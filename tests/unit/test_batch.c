@@ -56,12 +56,13 @@ static void add_line(struct lb_buf *body, int number)
         number, number);
 }
 
-static void read_body(struct ingest_world *world,
+static void read_sent(struct ingest_world *world,
                       const struct lb_buf *body,
+                      bool is_lines,
                       struct batch *batch)
 {
-    const struct batch_body sent = {LB_INFLATE_NONE, true, lb_buf_text(body),
-                                    body->len};
+    const struct batch_body sent = {LB_INFLATE_NONE, is_lines,
+                                    lb_buf_text(body), body->len};
     struct event_context context;
 
     ingest_world_context(world, &context);
@@ -71,6 +72,13 @@ static void read_body(struct ingest_world *world,
     batch_init(batch);
     batch_read(batch, &context, &limits, &sent);
     assert_int_equal(batch->status, 0);
+}
+
+static void read_body(struct ingest_world *world,
+                      const struct lb_buf *body,
+                      struct batch *batch)
+{
+    read_sent(world, body, true, batch);
 }
 
 static void assert_same_text(const char *a, const char *b, int line, int which)
@@ -144,6 +152,32 @@ static void an_event_of_a_large_body_takes_a_kilobyte(void **state)
     lb_buf_deinit(&body);
 }
 
+/* Brackets and commas behind an escaped quote belong to the text. */
+static void a_quote_inside_a_text_ends_no_event(void **state)
+{
+    static const char *const names[] = {"a\\\"b", "a\\\"}],{", "\\\\",
+                                        "\\\"\\\\\\\"", "]\\u0022}"};
+    struct batch batch;
+    struct lb_buf body;
+
+    lb_buf_init(&body, 1 << 20);
+    lb_buf_add_char(&body, '[');
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        lb_buf_printf(&body,
+                      "%s{\"type\":\"lead\",\"site\":\"alice.bio\",\"id\":"
+                      "\"id-%zu\",\"name\":\"%s\",\"country\":\"FR\"}",
+                      i == 0 ? "" : ",", i, names[i]);
+    }
+    lb_buf_add_char(&body, ']');
+    read_sent(*state, &body, false, &batch);
+    assert_int_equal(batch.event_count, sizeof(names) / sizeof(names[0]));
+    assert_int_equal(batch.rejected_count, 0);
+    assert_string_equal(batch.events[1]->entry.text[ENTRY_TEXT_NAME],
+                        "a\"}],{");
+    batch_deinit(&batch);
+    lb_buf_deinit(&body);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -151,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_large_body_is_read_as_its_lines_alone_are),
         TEST(an_event_of_a_large_body_takes_a_kilobyte),
+        TEST(a_quote_inside_a_text_ends_no_event),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
