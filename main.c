@@ -20,6 +20,7 @@
 #include "alerts/deliver.h"
 #include "alerts/deliver_curl.h"
 #include "alerts/detect_command.h"
+#include "alerts/destination_check.h"
 #include "alerts/engine.h"
 #include "alerts/learn.h"
 #include "alerts/listen.h"
@@ -62,7 +63,7 @@ extern const char linkbell_man_page[];
 
 static const struct apply_kind kinds[] = {
     {"rules", "rule", CATALOG_RULE, rule_check, rule_check_begins_anew},
-    {"destinations", "destination", CATALOG_DESTINATION, rule_check_destination,
+    {"destinations", "destination", CATALOG_DESTINATION, destination_check,
      NULL},
     {"sources", "source", CATALOG_SOURCE, hook_check, NULL},
 };

@@ -18,7 +18,6 @@
 #define IN_FLIGHT_EACH 4   /* attempts at one destination at the same time */
 #define LOOK_AGAIN_MS 1000 /* when messages wait for a free place */
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
-#define RETRY_AFTER_MAX_S 86400
 
 struct attempt;
 
@@ -47,13 +46,15 @@ struct attempt {
     struct catalog *catalog; /* owned reference; the destination's texts */
     struct destination destination;
     struct outbox_delivery delivery;
+    struct destination_message message;
+    int requests; /* so far */
     int64_t started_at_ms;
     int64_t request_bytes;
     bool is_claimed; /* by this attempt */
     /* What is recorded. */
     struct outbox_attempt record;
     char address[64];
-    char excerpt[513];
+    char remote_id[DESTINATION_REMOTE_BYTES];
     const char *state;
     const char *reason;
     int64_t due_at_ms;
@@ -141,7 +142,7 @@ static double random_share(void)
 
 /* When the next attempt is due; -1 when the schedule is at its end. */
 static int64_t
-next_due(const struct attempt *attempt, int64_t now_ms, int64_t retry_after_s)
+next_due(const struct attempt *attempt, int64_t now_ms, int64_t wait_ms)
 {
     const struct destination *destination = &attempt->destination;
     size_t failed = (size_t)attempt->record.number;
@@ -153,10 +154,7 @@ next_due(const struct attempt *attempt, int64_t now_ms, int64_t retry_after_s)
         return -1;
     }
     delay_ms = (int64_t)((double)destination->retries_ms[failed - 1] * factor);
-    retry_after_s =
-        retry_after_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : retry_after_s;
-    return now_ms +
-           (retry_after_s * 1000 > delay_ms ? retry_after_s * 1000 : delay_ms);
+    return now_ms + (wait_ms > delay_ms ? wait_ms : delay_ms);
 }
 
 static void count_attempt(const struct attempt *attempt)
@@ -181,26 +179,37 @@ static void count_attempt(const struct attempt *attempt)
 }
 
 static void record(struct attempt *attempt,
-                   enum destination_outcome outcome,
-                   int64_t retry_after_s)
+                   const struct destination_verdict *verdict)
 {
-    static const char *const outcomes[] = {"success", "retry", "permanent"};
     int64_t now_ms = lb_clock_wall_ms();
 
     attempt->record.delivery = attempt->delivery.id;
     attempt->record.number = attempt->delivery.attempts + 1;
     attempt->record.started_at_ms = attempt->started_at_ms;
-    attempt->record.outcome = outcomes[outcome];
+    attempt->record.outcome = destination_outcome_name(verdict->outcome);
     attempt->record.request_bytes = attempt->request_bytes;
+    attempt->record.remote_id =
+        attempt->remote_id[0] == '\0' ? NULL : attempt->remote_id;
     attempt->due_at_ms = now_ms;
-    attempt->state = outcome == DESTINATION_SUCCESS ? "delivered" : "dead";
-    attempt->reason = outcome == DESTINATION_PERMANENT ? "rejected" : NULL;
-    if (outcome == DESTINATION_RETRY) {
-        attempt->due_at_ms = next_due(attempt, now_ms, retry_after_s);
+    switch (verdict->outcome) {
+    case DESTINATION_SUCCESS:
+        attempt->state = "delivered";
+        break;
+    case DESTINATION_PERMANENT:
+    case DESTINATION_DISABLE:
+        attempt->state = "dead";
+        attempt->reason = "rejected";
+        break;
+    case DESTINATION_RETRY:
+    case DESTINATION_THROTTLED:
+    case DESTINATION_AUTH:
+    case DESTINATION_NEXT:
+        attempt->due_at_ms = next_due(attempt, now_ms, verdict->wait_ms);
         attempt->state = attempt->due_at_ms < 0 ? "dead" : "waiting";
         attempt->reason = attempt->due_at_ms < 0 ? "retries_used_up" : NULL;
         attempt->due_at_ms =
             attempt->due_at_ms < 0 ? now_ms : attempt->due_at_ms;
+        break;
     }
     count_attempt(attempt);
     attempt->job.run = run_record;
@@ -213,17 +222,31 @@ static void record(struct attempt *attempt,
 /* --- sending
  * ------------------------------------------------------------------------ */
 
+static void send_step(struct attempt *attempt);
+
+static const char *error_of_status(int status)
+{
+    return status == 429   ? "rate_limited"
+           : status >= 500 ? "http_5xx"
+           : status >= 400 ? "http_4xx"
+           : status >= 300 ? "redirect"
+                           : "rejected";
+}
+
 static void on_result(void *ctx, const struct deliver_curl_result *result)
 {
     struct attempt *attempt = ctx;
-    enum destination_outcome outcome = DESTINATION_RETRY;
+    struct destination_verdict verdict = {.outcome = DESTINATION_RETRY};
+    struct destination_answer answer = {result->status, result->body,
+                                        result->retry_after_ms,
+                                        result->reset_after_ms};
 
     if (result->error == NULL) {
-        outcome = attempt->destination.type->judge(result->status);
+        attempt->destination.type->judge(&attempt->message, &answer, &verdict);
     }
     (void)snprintf(attempt->address, sizeof(attempt->address), "%s",
                    result->address);
-    attempt->record.ms = result->ms;
+    attempt->record.ms += result->ms;
     attempt->record.dns_ms = result->dns_ms;
     attempt->record.connect_ms = result->connect_ms;
     attempt->record.tls_ms = result->tls_ms;
@@ -231,45 +254,66 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     attempt->record.address = attempt->address;
     attempt->record.status = result->status;
     attempt->record.error = result->error;
-    if (result->error == NULL && outcome != DESTINATION_SUCCESS) {
-        attempt->record.error = result->status == 429   ? "rate_limited"
-                                : result->status >= 500 ? "http_5xx"
-                                : result->status >= 400 ? "http_4xx"
-                                                        : "redirect";
+    if (verdict.remote_id[0] != '\0') {
+        (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%s",
+                       verdict.remote_id);
     }
-    record(attempt, outcome, result->retry_after_s);
+    if (verdict.outcome == DESTINATION_NEXT &&
+        attempt->requests < DESTINATION_STEPS) {
+        attempt->message.step = verdict.next_step;
+        send_step(attempt);
+        return;
+    }
+    if (result->error == NULL && verdict.outcome != DESTINATION_SUCCESS) {
+        attempt->record.error = error_of_status(result->status);
+    }
+    record(attempt, &verdict);
+}
+
+static void send_step(struct attempt *attempt)
+{
+    struct destination_verdict verdict = {.outcome = DESTINATION_PERMANENT};
+    struct destination_request request;
+    struct deliver_curl_request sent;
+    struct lb_error err = {LB_OK, ""};
+    enum lb_err rc;
+
+    destination_request_init(&request);
+    lb_buf_add_text(&request.url, attempt->destination.url);
+    lb_buf_add_text(&request.headers, attempt->destination.headers);
+    rc = attempt->destination.type->render(&attempt->destination,
+                                           &attempt->message, &request, &err);
+    if (request.url.is_failed || request.headers.is_failed ||
+        request.body.is_failed) {
+        rc = LB_ELIMIT;
+    }
+    attempt->requests++;
+    attempt->request_bytes += (int64_t)request.body.len;
+    sent = (struct deliver_curl_request){request.method,
+                                         lb_buf_text(&request.url),
+                                         &request.headers,
+                                         &request.body,
+                                         attempt->destination.timeout_ms,
+                                         attempt->destination.type->needs_body};
+    if (rc != LB_OK) {
+        attempt->record.error = "rejected";
+        record(attempt, &verdict);
+    } else if (deliver_curl_send(attempt->deliver->curl, &sent, on_result,
+                                 attempt, &err) != LB_OK) {
+        attempt->record.error = "bad_response";
+        verdict.outcome = DESTINATION_RETRY;
+        record(attempt, &verdict);
+    }
+    destination_request_deinit(&request);
 }
 
 static void send_attempt(struct attempt *attempt)
 {
-    struct deliver_curl_request request;
-    struct destination_message message = {attempt->delivery.message,
-                                          attempt->delivery.body,
-                                          lb_clock_wall_ms() / LB_MS_PER_S};
-    struct lb_buf headers;
-    struct lb_buf body;
-    struct lb_error err = {LB_OK, ""};
-    enum lb_err rc;
-
-    lb_buf_init(&headers, 8192);
-    lb_buf_init(&body, (size_t)1024 * 1024);
     attempt->started_at_ms = lb_clock_wall_ms();
-    rc = attempt->destination.type->render(&attempt->destination, &message,
-                                           &body, &headers, &err);
-    attempt->request_bytes = (int64_t)body.len;
-    request =
-        (struct deliver_curl_request){attempt->destination.url, &headers, &body,
-                                      attempt->destination.timeout_ms};
-    if (rc != LB_OK) {
-        attempt->record.error = "rejected";
-        record(attempt, DESTINATION_PERMANENT, 0);
-    } else if (deliver_curl_post(attempt->deliver->curl, &request, on_result,
-                                 attempt, &err) != LB_OK) {
-        attempt->record.error = "bad_response";
-        record(attempt, DESTINATION_RETRY, 0);
-    }
-    lb_buf_deinit(&headers);
-    lb_buf_deinit(&body);
+    attempt->message = (struct destination_message){
+        attempt->delivery.message, attempt->delivery.body,
+        attempt->started_at_ms / LB_MS_PER_S, 0, attempt->remote_id};
+    send_step(attempt);
 }
 
 static enum lb_err

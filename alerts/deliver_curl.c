@@ -11,9 +11,11 @@
 #include "alerts/address.h"
 #include "base/clock.h"
 
-#define EXCERPT_BYTES 512
+#define BODY_KEPT_BYTES 4096 /* where the status decides */
+#define HEADER_LINE_BYTES 128
 #define CONNECT_MAX_MS 10000
 #define HEADER_MAX_BYTES 16384
+#define WAIT_MAX_S 86400 /* longest wait that an answer may ask for */
 
 struct deliver_curl {
     uv_loop_t *loop;
@@ -40,9 +42,11 @@ struct transfer {
     bool is_blocked; /* the address was refused */
     size_t header_bytes;
     size_t answer_bytes;
-    int64_t retry_after_s;
-    char excerpt[EXCERPT_BYTES + 1];
-    size_t excerpt_bytes;
+    bool needs_body;
+    int64_t retry_after_ms;
+    int64_t reset_after_ms;
+    bool has_none_left; /* X-RateLimit-Remaining: 0 */
+    struct lb_buf answer;
 };
 
 /* A descriptor that libcurl watches. */
@@ -59,6 +63,7 @@ static void release_transfer(struct transfer *transfer)
         curl_easy_cleanup(transfer->easy);
     }
     curl_slist_free_all(transfer->headers);
+    lb_buf_deinit(&transfer->answer);
     free(transfer->body);
     free(transfer);
 }
@@ -121,10 +126,12 @@ static void report(struct transfer *transfer, CURLcode code)
 
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRIMARY_IP, &address);
-    /* The status line decides; a body that never ends does not undo it. */
+    /* Mostly the status line decides; a body that never ends does not undo it.
+     */
     result.status = (int)status;
-    result.error =
-        code == CURLE_OK || status >= 200 ? NULL : error_name(transfer, code);
+    result.error = code == CURLE_OK || (status >= 200 && !transfer->needs_body)
+                       ? NULL
+                       : error_name(transfer, code);
     (void)snprintf(result.address, sizeof(result.address), "%s",
                    address == NULL ? "" : address);
     result.ms = timing(transfer->easy, CURLINFO_TOTAL_TIME_T);
@@ -133,9 +140,10 @@ static void report(struct transfer *transfer, CURLcode code)
     result.tls_ms = timing(transfer->easy, CURLINFO_APPCONNECT_TIME_T);
     result.first_byte_ms =
         timing(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T);
-    result.retry_after_s = transfer->retry_after_s;
-    transfer->excerpt[transfer->excerpt_bytes] = '\0';
-    result.excerpt = transfer->excerpt;
+    result.retry_after_ms = transfer->retry_after_ms;
+    result.reset_after_ms =
+        transfer->has_none_left ? transfer->reset_after_ms : -1;
+    result.body = lb_buf_text(&transfer->answer);
     transfer->done(transfer->ctx, &result);
     free_transfer(transfer);
 }
@@ -259,28 +267,77 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
     size_t len = size * count;
-    size_t room = EXCERPT_BYTES - transfer->excerpt_bytes;
+    size_t room = transfer->answer.max - transfer->answer.len;
 
-    memcpy(transfer->excerpt + transfer->excerpt_bytes, bytes,
-           len < room ? len : room);
-    transfer->excerpt_bytes += len < room ? len : room;
+    lb_buf_add(&transfer->answer, bytes, len < room ? len : room);
     transfer->answer_bytes += len;
     return transfer->answer_bytes > transfer->owner->answer_max ? 0 : len;
+}
+
+/* Seconds, maybe with a fraction, as ms; -1 for anything else. */
+static int64_t read_seconds(const char *text)
+{
+    char *end = NULL;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(seconds >= 0)) {
+        return -1;
+    }
+    return seconds > WAIT_MAX_S ? WAIT_MAX_S * LB_MS_PER_S
+                                : (int64_t)(seconds * 1000 + 0.999);
+}
+
+/* RFC 9110, 10.2.3: seconds or a date. */
+static int64_t read_retry_after(const char *text)
+{
+    int64_t ms = read_seconds(text);
+    time_t at_s;
+
+    if (ms >= 0) {
+        return ms;
+    }
+    at_s = curl_getdate(text, NULL);
+    if (at_s < 0) {
+        return -1;
+    }
+    ms = (int64_t)at_s * LB_MS_PER_S - lb_clock_wall_ms();
+    ms = ms < 0 ? 0 : ms;
+    return ms > WAIT_MAX_S * LB_MS_PER_S ? WAIT_MAX_S * LB_MS_PER_S : ms;
+}
+
+/* The value of a header line that has that name; NULL when it has another. */
+static const char *value_of(char *line, const char *name)
+{
+    size_t len = strlen(name);
+
+    if (strncasecmp(line, name, len) != 0 || line[len] != ':') {
+        return NULL;
+    }
+    line += len + 1;
+    line += strspn(line, " \t");
+    line[strcspn(line, "\r\n")] = '\0';
+    return line;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
     size_t len = size * count;
+    char line[HEADER_LINE_BYTES];
+    const char *value;
 
     transfer->header_bytes += len;
-    if (len > 12 && strncasecmp(bytes, "Retry-After:", 12) == 0) {
-        char text[32];
-        size_t used = len - 12 < sizeof(text) - 1 ? len - 12 : sizeof(text) - 1;
-
-        memcpy(text, bytes + 12, used);
-        text[used] = '\0';
-        transfer->retry_after_s = strtol(text, NULL, 10);
+    if (len < sizeof(line)) {
+        memcpy(line, bytes, len);
+        line[len] = '\0';
+        if ((value = value_of(line, "Retry-After")) != NULL) {
+            transfer->retry_after_ms = read_retry_after(value);
+        } else if ((value = value_of(line, "X-RateLimit-Remaining")) != NULL) {
+            transfer->has_none_left = strcmp(value, "0") == 0;
+        } else if ((value = value_of(line, "X-RateLimit-Reset-After")) !=
+                   NULL) {
+            transfer->reset_after_ms = read_seconds(value);
+        }
     }
     return transfer->header_bytes > HEADER_MAX_BYTES ? 0 : len;
 }
@@ -288,14 +345,16 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 static struct curl_slist *make_headers(const struct lb_buf *lines)
 {
     struct curl_slist *list =
-        curl_slist_append(NULL, "Content-Type: application/json");
+        curl_slist_append(NULL, "Accept: application/json");
     const char *line = lb_buf_text(lines);
 
-    list = curl_slist_append(list, "Accept: application/json");
+    if (strstr(line, "Content-Type:") == NULL) {
+        list = curl_slist_append(list, "Content-Type: application/json");
+    }
     list = curl_slist_append(list, "Expect:");
     while (*line != '\0') {
         size_t len = strcspn(line, "\n");
-        char text[1024];
+        char text[4096];
 
         if (len < sizeof(text)) {
             memcpy(text, line, len);
@@ -308,20 +367,23 @@ static struct curl_slist *make_headers(const struct lb_buf *lines)
 }
 
 static void set_options(struct transfer *transfer,
-                        const char *url,
-                        size_t body_len,
-                        int64_t timeout_ms)
+                        const struct deliver_curl_request *request)
 {
+    int64_t timeout_ms = request->timeout_ms;
     struct deliver_curl *curl = transfer->owner;
     CURL *easy = transfer->easy;
     long connect_ms =
         timeout_ms < CONNECT_MAX_MS ? (long)timeout_ms : CONNECT_MAX_MS;
 
-    (void)curl_easy_setopt(easy, CURLOPT_URL, url);
+    (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)transfer);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)body_len);
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
+    if (strcmp(request->method, "GET") != 0) {
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
+                               (long)request->body->len);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
+        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    }
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT,
                            "linkbell/" LINKBELL_VERSION);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -344,7 +406,7 @@ static void set_options(struct transfer *transfer,
     }
 }
 
-enum lb_err deliver_curl_post(struct deliver_curl *curl,
+enum lb_err deliver_curl_send(struct deliver_curl *curl,
                               const struct deliver_curl_request *request,
                               deliver_curl_fn done,
                               void *ctx,
@@ -356,6 +418,11 @@ enum lb_err deliver_curl_post(struct deliver_curl *curl,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     transfer->owner = curl;
+    transfer->needs_body = request->needs_body;
+    transfer->retry_after_ms = -1;
+    transfer->reset_after_ms = -1;
+    lb_buf_init(&transfer->answer,
+                request->needs_body ? curl->answer_max : BODY_KEPT_BYTES);
     transfer->done = done;
     transfer->ctx = ctx;
     transfer->is_plain = strncmp(request->url, "https://", 8) != 0;
@@ -367,8 +434,7 @@ enum lb_err deliver_curl_post(struct deliver_curl *curl,
         free_transfer(transfer);
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    set_options(transfer, request->url, request->body->len,
-                request->timeout_ms);
+    set_options(transfer, request);
     transfer->next = curl->transfers;
     curl->transfers = transfer;
     if (curl_multi_add_handle(curl->multi, transfer->easy) != CURLM_OK) {

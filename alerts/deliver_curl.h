@@ -22,8 +22,10 @@ struct deliver_curl_result {
     int64_t connect_ms;
     int64_t tls_ms;
     int64_t first_byte_ms;
-    int64_t retry_after_s; /* 0: none */
-    const char *excerpt;   /* of the answer; borrowed for the call */
+    int64_t retry_after_ms; /* -1: none */
+    int64_t reset_after_ms; /* X-RateLimit-Remaining is 0 until then; -1 */
+    const char *body;       /* of the answer, as far as it came and is kept;
+                               borrowed for the call */
 };
 
 typedef void (*deliver_curl_fn)(void *ctx,
@@ -39,15 +41,17 @@ void deliver_curl_free(struct deliver_curl *curl); /* after the loop ran */
 
 /* What is sent; good for the call. */
 struct deliver_curl_request {
+    const char *method;
     const char *url;
     const struct lb_buf *headers; /* lines, each ended by a newline */
     const struct lb_buf *body;
     int64_t timeout_ms; /* of the whole attempt */
+    bool needs_body;    /* a status alone is no answer */
 };
 
-/* POSTs the request.  On an error done is never called. */
+/* Sends the request.  On an error done is never called. */
 LB_MUST_CHECK enum lb_err
-deliver_curl_post(struct deliver_curl *curl,
+deliver_curl_send(struct deliver_curl *curl,
                   const struct deliver_curl_request *request,
                   deliver_curl_fn done,
                   void *ctx,

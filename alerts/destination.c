@@ -5,15 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/config.h"
 #include "base/json.h"
 #include "base/secret_read.h"
+#include "base/text.h"
 
 #define SECRETS_BYTES 1024 /* of a file of secrets */
+#define REQUEST_URL_BYTES 8192
+#define REQUEST_HEADER_BYTES 8192
+#define REQUEST_BODY_BYTES ((size_t)1024 * 1024)
 
-static const struct destination_type *const types[] = {&webhook_type,
-                                                       &slack_type};
+#define DEFAULT_CONCURRENCY 4
+#define CONCURRENCY_MAX 64
+
+const struct destination_type *const destination_types[] = {
+    &slack_type, &webhook_type,  &zapier_type,    &discord_type,
+    &teams_type, &telegram_type, &pagerduty_type, NULL};
 
 /* Delays after a failed attempt: Standard Webhooks' example with three early
  * steps added, so that a restart of the receiver costs a minute. */
@@ -84,27 +93,126 @@ static enum lb_err read_secrets(struct destination *destination,
     return rc;
 }
 
+const struct destination_type *destination_type_find(const char *name)
+{
+    for (size_t i = 0; name != NULL && destination_types[i] != NULL; i++) {
+        if (strcmp(destination_types[i]->name, name) == 0) {
+            return destination_types[i];
+        }
+    }
+    return NULL;
+}
+
+const char *destination_outcome_name(enum destination_outcome outcome)
+{
+    static const char *const names[] = {"success",   "retry", "throttled",
+                                        "permanent", "auth",  "disable",
+                                        "next"};
+
+    return names[outcome];
+}
+
+/* The first line of what KEY_env or KEY_file names; LB_ENOTFOUND: neither key
+ * is there. */
+static enum lb_err read_named(const cJSON *body,
+                              const char *key,
+                              char *out,
+                              size_t out_bytes,
+                              struct lb_error *err)
+{
+    char name[64];
+    const char *env;
+    const char *path;
+    enum lb_err rc;
+
+    (void)snprintf(name, sizeof(name), "%.40s_env", key);
+    env = lb_json_text(body, name);
+    (void)snprintf(name, sizeof(name), "%.40s_file", key);
+    path = lb_json_text(body, name);
+    if (env == NULL && path == NULL) {
+        return lb_err_set(err, LB_ENOTFOUND, "it has no %.40s", key);
+    }
+    rc = env != NULL ? lb_secret_read_env(env, out, out_bytes, err)
+                     : lb_secret_read_file(path, out, out_bytes, err);
+    out[strcspn(out, "\r\n")] = '\0';
+    if (rc == LB_OK && out[0] == '\0') {
+        rc = lb_err_set(err, LB_EINVAL, "%.80s is empty",
+                        env != NULL ? env : path);
+    }
+    return rc;
+}
+
 static enum lb_err read_url(struct destination *destination,
                             struct lb_error *err)
 {
-    const char *url = lb_json_text(destination->body, "url");
-    const char *env = lb_json_text(destination->body, "url_env");
-    const char *path = lb_json_text(destination->body, "url_file");
-    enum lb_err rc = LB_OK;
+    const struct destination_type *type = destination->type;
+    const char *key = type->place == DESTINATION_SERVICE ? "base_url" : "url";
+    const char *url = lb_json_text(destination->body, key);
+    size_t len;
 
-    if (url != NULL) {
-        (void)snprintf(destination->url, sizeof(destination->url), "%s", url);
-    } else if (env != NULL) {
-        rc = lb_secret_read_env(env, destination->url, sizeof(destination->url),
-                                err);
-    } else if (path != NULL) {
-        rc = lb_secret_read_file(path, destination->url,
-                                 sizeof(destination->url), err);
-    } else {
-        rc = lb_err_set(err, LB_EINVAL, "it has no url");
+    if (url == NULL && type->place == DESTINATION_SERVICE) {
+        url = type->service;
     }
-    destination->url[strcspn(destination->url, "\r\n")] = '\0';
-    return rc;
+    if (url == NULL || type->place == DESTINATION_SECRET_URL) {
+        return read_named(destination->body, "url", destination->url,
+                          sizeof(destination->url), err);
+    }
+    (void)snprintf(destination->url, sizeof(destination->url), "%s", url);
+    len = strlen(destination->url);
+    if (type->place == DESTINATION_SERVICE && len > 0 &&
+        destination->url[len - 1] == '/') {
+        destination->url[len - 1] = '\0';
+    }
+    return LB_OK;
+}
+
+/* A name as RFC 9110, 5.6.2 has it that is linkbell's to give away. */
+static bool may_be_header(const char *name)
+{
+    static const char *const own[] = {"webhook-", "host", "content-",
+                                      "transfer-", "connection"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (strncasecmp(name, own[i], strlen(own[i])) == 0) {
+            return false;
+        }
+    }
+    return lb_text_is_made_of(name, "a-zA-Z0-9-", 64);
+}
+
+/* headers_env: {Name: VARIABLE}; their lines are kept with the destination. */
+static enum lb_err read_headers(struct destination *destination,
+                                struct lb_error *err)
+{
+    const cJSON *item;
+    char value[DESTINATION_TOKEN_BYTES];
+    size_t len = 0;
+
+    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(
+                                  destination->body, "headers_env")) {
+        const char *name = cJSON_IsString(item) ? item->valuestring : "";
+        size_t room = sizeof(destination->headers) - len;
+        int more;
+        enum lb_err rc;
+
+        if (!may_be_header(item->string)) {
+            return lb_err_set(err, LB_EINVAL,
+                              "headers_env can't set the header %.64s",
+                              item->string);
+        }
+        rc = lb_secret_read_env(name, value, sizeof(value), err);
+        if (rc != LB_OK) {
+            return rc;
+        }
+        value[strcspn(value, "\r\n")] = '\0';
+        more = snprintf(destination->headers + len, room, "%s: %s\n",
+                        item->string, value);
+        if (more < 0 || (size_t)more >= room) {
+            return lb_err_set(err, LB_ELIMIT, "headers_env is too long");
+        }
+        len += (size_t)more;
+    }
+    return LB_OK;
 }
 
 static void read_retries(struct destination *destination)
@@ -141,22 +249,81 @@ read_duration(const cJSON *body, const char *key, int64_t fallback_ms)
                                                                : fallback_ms;
 }
 
+bool destination_read_rate(const char *text, int64_t *spacing_us_out)
+{
+    static const char units[] = "smhd";
+    static const int64_t unit_us[] = {1000000, 60000000, INT64_C(3600000000),
+                                      INT64_C(86400000000)};
+    char *end = NULL;
+    const char *unit;
+    long count = strtol(text, &end, 10);
+    long periods = 1;
+
+    if (end == text || *end != '/' || count < 1 || count > 1000000) {
+        return false;
+    }
+    text = end + 1;
+    if (*text >= '0' && *text <= '9') {
+        periods = strtol(text, &end, 10);
+        text = end;
+    }
+    unit = *text == '\0' ? NULL : strchr(units, *text);
+    if (unit == NULL || text[1] != '\0' || periods < 1 || periods > 1000) {
+        return false;
+    }
+    *spacing_us_out = unit_us[unit - units] * periods / count;
+    return true;
+}
+
+static void read_pace(struct destination *destination)
+{
+    const cJSON *body = destination->body;
+    const struct destination_type *type = destination->type;
+    const char *rate = lb_json_text(body, "rate");
+    const char *usual =
+        type->rate_of != NULL ? type->rate_of(body) : type->rate;
+    int64_t concurrency = lb_json_int(body, "concurrency");
+
+    if ((rate == NULL ||
+         !destination_read_rate(rate, &destination->spacing_us)) &&
+        usual != NULL) {
+        (void)destination_read_rate(usual, &destination->spacing_us);
+    }
+    destination->is_ordered = lb_json_is_true(body, "ordered");
+    destination->concurrency =
+        destination->is_ordered ? 1
+        : concurrency >= 1 && concurrency <= CONCURRENCY_MAX
+            ? (int)concurrency
+            : DEFAULT_CONCURRENCY;
+}
+
+bool destination_takes(const struct destination *destination, const char *field)
+{
+    const cJSON *fields =
+        cJSON_GetObjectItemCaseSensitive(destination->body, "contact");
+    const cJSON *item;
+
+    if (fields == NULL) {
+        return !destination->type->is_without_contact;
+    }
+    cJSON_ArrayForEach (item, fields) {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, field) == 0) {
+            return true;
+        }
+    }
+    return cJSON_IsString(fields) && strcmp(fields->valuestring, field) == 0;
+}
+
 enum lb_err destination_read(const cJSON *body,
                              struct destination *destination_out,
                              struct lb_error *err)
 {
-    const char *type = lb_json_text(body, "type");
     enum lb_err rc;
 
     memset(destination_out, 0, sizeof(*destination_out));
     destination_out->body = body;
     destination_out->id = lb_json_text(body, "id");
-    for (size_t i = 0; type != NULL && i < sizeof(types) / sizeof(types[0]);
-         i++) {
-        if (strcmp(types[i]->name, type) == 0) {
-            destination_out->type = types[i];
-        }
-    }
+    destination_out->type = destination_type_find(lb_json_text(body, "type"));
     if (destination_out->type == NULL || destination_out->id == NULL) {
         return lb_err_set(err, LB_EINVAL, "its type is not of this version");
     }
@@ -166,8 +333,63 @@ enum lb_err destination_read(const cJSON *body,
     destination_out->max_age_ms =
         read_duration(body, "max_age", INT64_C(96) * 3600000);
     read_retries(destination_out);
+    read_pace(destination_out);
     rc = read_url(destination_out, err);
+    if (rc == LB_OK && destination_out->type->token != NULL) {
+        rc = read_named(body, destination_out->type->token,
+                        destination_out->token, sizeof(destination_out->token),
+                        err);
+    }
+    rc = rc == LB_OK ? read_headers(destination_out, err) : rc;
     return rc == LB_OK ? read_secrets(destination_out, err) : rc;
+}
+
+void destination_request_init(struct destination_request *request)
+{
+    request->method = "POST";
+    lb_buf_init(&request->url, REQUEST_URL_BYTES);
+    lb_buf_init(&request->headers, REQUEST_HEADER_BYTES);
+    lb_buf_init(&request->body, REQUEST_BODY_BYTES);
+}
+
+void destination_request_deinit(struct destination_request *request)
+{
+    lb_buf_deinit(&request->url);
+    lb_buf_deinit(&request->headers);
+    lb_buf_deinit(&request->body);
+}
+
+void destination_judge(const struct destination_answer *answer,
+                       struct destination_verdict *verdict)
+{
+    if (answer->status >= 200 && answer->status < 300) {
+        verdict->outcome = DESTINATION_SUCCESS;
+    } else if (answer->status == 413) {
+        verdict->outcome = DESTINATION_PERMANENT;
+    } else if (answer->status == 429) {
+        verdict->outcome = DESTINATION_THROTTLED;
+    } else {
+        verdict->outcome = DESTINATION_RETRY;
+    }
+    if ((answer->status == 429 || answer->status == 503) &&
+        answer->retry_after_ms > 0) {
+        verdict->wait_ms = answer->retry_after_ms;
+    }
+}
+
+void destination_add_signature(const struct destination *destination,
+                               const struct destination_message *message,
+                               const struct lb_buf *body,
+                               struct lb_buf *headers)
+{
+    lb_buf_printf(headers, "webhook-id: %s\nwebhook-timestamp: %" PRId64 "\n",
+                  message->id, message->now_s);
+    if (destination->secret_count > 0) {
+        lb_buf_add_text(headers, "webhook-signature: ");
+        destination_sign(destination, message->id, message->now_s,
+                         lb_buf_text(body), body->len, headers);
+        lb_buf_add_char(headers, '\n');
+    }
 }
 
 void destination_sign(const struct destination *destination,

@@ -11,23 +11,38 @@
 #include <cjson/cJSON.h>
 
 #include "base/buf.h"
+#include "base/config.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/yaml.h"
 
 #define DESTINATION_RETRIES 24
 #define DESTINATION_SECRETS 2
+#define DESTINATION_URL_BYTES 2048
+#define DESTINATION_TOKEN_BYTES 512
+#define DESTINATION_HEADERS_BYTES 2048
+#define DESTINATION_REMOTE_BYTES 64
+#define DESTINATION_STEPS 4 /* requests of one attempt at most */
 
 enum destination_outcome {
     DESTINATION_SUCCESS,
     DESTINATION_RETRY,
-    DESTINATION_PERMANENT
+    DESTINATION_THROTTLED, /* holds the destination, uses up no attempt */
+    DESTINATION_PERMANENT, /* this message will never be taken */
+    DESTINATION_AUTH,      /* the destination pauses, uses up no attempt */
+    DESTINATION_DISABLE,   /* nobody is there any more */
+    DESTINATION_NEXT       /* the attempt goes on with another request */
 };
+/* "success", "retry", "throttled", ...; static. */
+const char *destination_outcome_name(enum destination_outcome outcome);
 
 struct destination {
     const struct destination_type *type;
-    const char *id;    /* borrowed from the catalog */
-    const cJSON *body; /* likewise */
-    char url[2048];
+    const char *id;                  /* borrowed from the catalog */
+    const cJSON *body;               /* likewise */
+    char url[DESTINATION_URL_BYTES]; /* of services: scheme, host, no slash */
+    char token[DESTINATION_TOKEN_BYTES];     /* "" where the type has none */
+    char headers[DESTINATION_HEADERS_BYTES]; /* lines of headers_env */
     uint8_t secrets[DESTINATION_SECRETS][LB_SECRET_WEBHOOK_BYTES];
     size_t secret_bytes[DESTINATION_SECRETS];
     size_t secret_count;
@@ -35,6 +50,9 @@ struct destination {
     int64_t max_age_ms;
     int64_t retries_ms[DESTINATION_RETRIES];
     size_t retry_count;
+    int64_t spacing_us; /* between the starts of two attempts; 0: none */
+    int concurrency;
+    bool is_ordered;
     bool is_enabled;
 };
 
@@ -42,29 +60,91 @@ struct destination_message {
     const char *id;
     const char *body; /* the webhook's bytes */
     int64_t now_s;    /* of this attempt */
+    int step;         /* of the attempt, from 0; verdicts set the next */
+    /* What an earlier request of this delivery made over there; "" nothing. */
+    const char *remote_id;
+};
+
+/* What is sent; POST of JSON unless the type says otherwise. */
+struct destination_request {
+    const char *method;
+    struct lb_buf url;     /* the destination's unless the type changes it */
+    struct lb_buf headers; /* lines "Name: value", each ended by a newline */
+    struct lb_buf body;
+};
+void destination_request_init(struct destination_request *request);
+void destination_request_deinit(struct destination_request *request);
+
+struct destination_answer {
+    int status;             /* 0: none */
+    const char *body;       /* what came of it; whole for types that need it */
+    int64_t retry_after_ms; /* -1: the answer has none */
+    int64_t reset_after_ms; /* no call is left until then; -1: nothing said */
+};
+
+struct destination_verdict {
+    enum destination_outcome outcome;
+    int64_t wait_ms; /* hold the destination so long; 0: nothing said */
+    int next_step;   /* of DESTINATION_NEXT */
+    char remote_id[DESTINATION_REMOTE_BYTES]; /* "" none */
+};
+
+enum destination_place {
+    DESTINATION_URL,        /* url, url_env or url_file */
+    DESTINATION_SECRET_URL, /* url_env or url_file alone */
+    DESTINATION_SERVICE     /* the service's address, or base_url */
 };
 
 struct destination_type {
     const char *name;
-    /* Writes the request's body, and header lines "Name: value" each ended by a
-     * newline. */
+    enum destination_place place;
+    const char *service; /* address of a service; NULL: see place */
+    const char *token;   /* key without _env and _file; NULL: none */
+    const char *rate;    /* unless set; NULL: no limit */
+    const char *(*rate_of)(const cJSON *body); /* instead; NULL: rate */
+    const char *const *keys;  /* of this type alone; ends with NULL */
+    const char *const *needs; /* those of them that can't be left out */
+    bool needs_body;          /* the answer's body decides */
+    bool is_without_contact;  /* unless `contact` names what to send */
+    /* Faults of the type's own keys; NULL: none to look for. */
+    void (*check)(const struct lb_yaml *destination,
+                  struct lb_config_faults *faults);
+    /* LB_EFORMAT, LB_ELIMIT, LB_EINVAL: the message can't be rendered. */
     enum lb_err (*render)(const struct destination *destination,
                           const struct destination_message *message,
-                          struct lb_buf *body,
-                          struct lb_buf *headers,
+                          struct destination_request *request,
                           struct lb_error *err);
-    /* What a status means; 0 is no answer. */
-    enum destination_outcome (*judge)(int status);
+    /* What an answer means; the verdict comes in as RETRY with nothing else. */
+    void (*judge)(const struct destination_message *message,
+                  const struct destination_answer *answer,
+                  struct destination_verdict *verdict);
 };
 
-extern const struct destination_type webhook_type;
+extern const struct destination_type discord_type;
+extern const struct destination_type pagerduty_type;
 extern const struct destination_type slack_type;
+extern const struct destination_type teams_type;
+extern const struct destination_type telegram_type;
+extern const struct destination_type webhook_type;
+extern const struct destination_type zapier_type;
+
+/* The types of this version, by name; ends with NULL. */
+extern const struct destination_type *const destination_types[];
+const struct destination_type *destination_type_find(const char *name);
 
 /* Reads a destination as it stands in the configuration; secrets come from the
  * environment or files.  err names the variable, never its value. */
 LB_MUST_CHECK enum lb_err destination_read(const cJSON *body,
                                            struct destination *destination_out,
                                            struct lb_error *err);
+
+/* "5/s", "30/m", "5/2s", "1000/1d": microseconds between two; false when text
+ * is none. */
+bool destination_read_rate(const char *text, int64_t *spacing_us_out);
+
+/* Whether the destination takes that field of a contact. */
+bool destination_takes(const struct destination *destination,
+                       const char *field);
 
 /* The value of the Standard Webhooks signature: one "v1,..." a secret, newest
  * first. */
@@ -74,5 +154,15 @@ void destination_sign(const struct destination *destination,
                       const char *body,
                       size_t len,
                       struct lb_buf *out);
+/* The header lines of a signed message; without secrets the first two. */
+void destination_add_signature(const struct destination *destination,
+                               const struct destination_message *message,
+                               const struct lb_buf *body,
+                               struct lb_buf *headers);
+
+/* What a status means where a type says nothing of its own: 2xx success, 429
+ * holds, 413 permanent, else again. */
+void destination_judge(const struct destination_answer *answer,
+                       struct destination_verdict *verdict);
 
 #endif

@@ -129,6 +129,7 @@ enum lb_err outbox_finish(struct db *db,
         db_bind_text(stmt, 3, reason);
         (void)sqlite3_bind_int64(stmt, 4, due_at_ms);
         (void)sqlite3_bind_int64(stmt, 5, attempt->number);
+        db_bind_text(stmt, 6, attempt->remote_id);
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? put_attempt(db, attempt, err) : rc;

@@ -62,7 +62,8 @@ struct outbox_attempt {
     int status;        /* 0: none */
     const char *error; /* NULL: none */
     int64_t request_bytes;
-    const char *excerpt; /* NULL: none */
+    const char *excerpt;   /* NULL: none */
+    const char *remote_id; /* NULL: none; else kept with the delivery */
 };
 LB_MUST_CHECK enum lb_err outbox_finish(struct db *db,
                                         const struct outbox_attempt *attempt,

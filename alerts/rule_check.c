@@ -1,5 +1,4 @@
-/* rule_check.c - the faults of rules and destinations in a configuration file.
- */
+/* rule_check.c - the faults of rules in a configuration file. */
 #include "alerts/rule_check.h"
 
 #include <math.h>
@@ -420,72 +419,4 @@ bool rule_check_begins_anew(const cJSON *before, const cJSON *after)
         }
     }
     return false;
-}
-
-static const char *const destination_types[] = {"slack", "webhook", NULL};
-static const char *const destination_keys[] = {
-    "id",          "type",         "url",      "url_env",     "url_file",
-    "secrets_env", "secrets_file", "unsigned", "headers_env", "timeout",
-    "rate",        "concurrency",  "retry",    "max_age",     "max_waiting",
-    "contact",     "min_severity", "enabled",  "mention",     NULL};
-
-static bool is_http(const char *url)
-{
-    return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
-}
-
-static void check_place(const struct lb_yaml *destination,
-                        bool is_secret,
-                        struct lb_config_faults *faults)
-{
-    const struct lb_yaml *url = lb_yaml_find(destination, "url");
-    bool has_other = lb_yaml_find(destination, "url_env") != NULL ||
-                     lb_yaml_find(destination, "url_file") != NULL;
-
-    if (url != NULL && is_secret) {
-        lb_config_fault(
-            faults, url->key_line, url->key_column, "url",
-            "is a secret of this type; give it by url_env or url_file");
-    } else if (url == NULL && !has_other) {
-        lb_config_fault(faults, destination->line, destination->column,
-                        is_secret ? "url_env" : "url", "is missing");
-    } else if (url != NULL &&
-               (url->kind != LB_YAML_SCALAR || !is_http(url->text) ||
-                strpbrk(url->text, "@#\\ \t") != NULL)) {
-        lb_config_fault(
-            faults, url->line, url->column, "url",
-            "must be an http or https URL without user info and fragment");
-    }
-}
-
-void rule_check_destination(const struct lb_yaml *destination,
-                            const struct lb_yaml *root,
-                            struct lb_config_faults *faults)
-{
-    const struct lb_yaml *type = lb_yaml_find(destination, "type");
-    const struct lb_yaml *is_unsigned = lb_yaml_find(destination, "unsigned");
-    bool is_webhook;
-
-    (void)root;
-    if (type == NULL || type->kind != LB_YAML_SCALAR ||
-        !is_in(type->text, destination_types)) {
-        lb_config_fault(faults, type == NULL ? destination->line : type->line,
-                        type == NULL ? destination->column : type->column,
-                        "type", "must be slack or webhook in this version");
-        return;
-    }
-    is_webhook = strcmp(type->text, "webhook") == 0;
-    check_keys(destination, destination_keys, NULL, "a destination", faults);
-    check_place(destination, !is_webhook, faults);
-    check_duration(destination, "timeout", false, faults);
-    check_duration(destination, "max_age", false, faults);
-    if (is_webhook && lb_yaml_find(destination, "secrets_env") == NULL &&
-        lb_yaml_find(destination, "secrets_file") == NULL &&
-        (is_unsigned == NULL || is_unsigned->text == NULL ||
-         strcmp(is_unsigned->text, "true") != 0)) {
-        lb_config_fault(faults, destination->line, destination->column,
-                        "secrets_env",
-                        "is missing; name the variable that holds the secret, "
-                        "or say unsigned: true");
-    }
 }

@@ -1,5 +1,4 @@
-/* rule_check.h - the faults of rules and destinations in a configuration file.
- */
+/* rule_check.h - the faults of rules in a configuration file. */
 #ifndef LINKBELL_ALERTS_RULE_CHECK_H
 #define LINKBELL_ALERTS_RULE_CHECK_H
 
@@ -11,9 +10,6 @@
 void rule_check(const struct lb_yaml *rule,
                 const struct lb_yaml *root,
                 struct lb_config_faults *faults);
-void rule_check_destination(const struct lb_yaml *destination,
-                            const struct lb_yaml *root,
-                            struct lb_config_faults *faults);
 
 /* Whether a changed rule forgets what it knew: match, metric, per, key or
  * window. */

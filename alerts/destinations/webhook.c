@@ -1,37 +1,50 @@
 /* webhook.c - the message as it is, signed as Standard Webhooks 1.0.0 has it
  * (standardwebhooks.com). */
-#include <inttypes.h>
 #include <string.h>
 
 #include "alerts/destination.h"
+#include "alerts/facts.h"
+#include "base/json.h"
+
+static const char *const keys[] = {"unsigned", "headers_env", NULL};
 
 static enum lb_err webhook_render(const struct destination *destination,
                                   const struct destination_message *message,
-                                  struct lb_buf *body,
-                                  struct lb_buf *headers,
+                                  struct destination_request *request,
                                   struct lb_error *err)
 {
-    (void)err;
-    lb_buf_add_text(body, message->body);
-    lb_buf_printf(headers, "webhook-id: %s\nwebhook-timestamp: %" PRId64 "\n",
-                  message->id, message->now_s);
-    if (destination->secret_count > 0) {
-        lb_buf_add_text(headers, "webhook-signature: ");
-        destination_sign(destination, message->id, message->now_s,
-                         message->body, strlen(message->body), headers);
-        lb_buf_add_char(headers, '\n');
+    cJSON *json;
+
+    if (cJSON_GetObjectItemCaseSensitive(destination->body, "contact") ==
+        NULL) {
+        lb_buf_add_text(&request->body, message->body);
+    } else {
+        json = cJSON_Parse(message->body);
+        if (json == NULL) {
+            return lb_err_set(err, LB_EFORMAT, "the stored message is damaged");
+        }
+        facts_narrow(destination, json);
+        lb_json_add_item(&request->body, json);
+        cJSON_Delete(json);
     }
-    return body->is_failed || headers->is_failed ? LB_ELIMIT : LB_OK;
+    destination_add_signature(destination, message, &request->body,
+                              &request->headers);
+    return LB_OK;
 }
 
-static enum destination_outcome webhook_judge(int status)
+static void webhook_judge(const struct destination_message *message,
+                          const struct destination_answer *answer,
+                          struct destination_verdict *verdict)
 {
-    if (status >= 200 && status < 300) {
-        return DESTINATION_SUCCESS;
+    (void)message;
+    destination_judge(answer, verdict);
+    if (answer->status == 410) {
+        verdict->outcome = DESTINATION_DISABLE;
     }
-    return status == 410 || status == 413 ? DESTINATION_PERMANENT
-                                          : DESTINATION_RETRY;
 }
 
-const struct destination_type webhook_type = {"webhook", webhook_render,
-                                              webhook_judge};
+const struct destination_type webhook_type = {.name = "webhook",
+                                              .place = DESTINATION_URL,
+                                              .keys = keys,
+                                              .render = webhook_render,
+                                              .judge = webhook_judge};

@@ -1,0 +1,240 @@
+"""services.py - local stand-ins for the services that messages go to.  Each refuses
+what the real service refuses, as destinations.md describes it, and keeps what came."""
+import http.server
+import json
+import re
+import threading
+import time
+
+
+class Service:
+    """faults(path, headers, payload) lists what the real service would refuse, and
+    refusal() is its answer then; answer(number) gives (status, headers, body) else."""
+
+    content_type = "application/json"
+    refused = (400, {}, b"refused")
+
+    def __init__(self, answer=None):
+        self.received, self.times, self.faults, self.paths, self.headers = [], [], [], [], []
+        self.methods = []
+        self.answer = answer or (lambda number: self.usual(number))
+        self.lock = threading.Lock()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = 65536
+
+            def serve(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                status, more, text = outer.take(self.command, self.path, headers, body)
+                self.send_response(status)
+                for key, value in more.items():
+                    self.send_header(key, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+                self.wfile.flush()
+
+            do_POST = do_PATCH = do_PUT = do_GET = serve
+
+            def log_message(self, *words):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.base = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def take(self, method, path, headers, body):
+        if headers.get("content-type") != self.content_type:
+            faults, payload = ["content-type: " + str(headers.get("content-type"))], body
+        else:
+            payload = json.loads(body)
+            faults = self.check(path, headers, payload)
+        with self.lock:
+            number = len(self.received)
+            self.received.append(payload)
+            self.paths.append(path)
+            self.headers.append(headers)
+            self.methods.append(method)
+            self.times.append(time.monotonic())
+            self.faults += faults
+        return self.refused if faults else self.answer(number)
+
+    def check(self, path, headers, payload):
+        return []
+
+    def usual(self, number):
+        return 200, {}, b"ok"
+
+    @property
+    def url(self):
+        return self.base + self.path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def units(text):
+    """UTF-16 code units, which some services count."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+class Discord(Service):
+    path = "/api/webhooks/1234567890/ThisPartIsASecret-0123456789"
+    refused = (400, {}, b'{"message":"Invalid Form Body","code":50035}')
+
+    def usual(self, number):
+        return 200, {"Content-Type": "application/json"}, json.dumps({"id": str(9000 + number)}).encode()
+
+    def check(self, path, headers, payload):
+        faults = [] if path == self.path + "?wait=true" else ["path " + path]
+        embeds = payload.get("embeds", [])
+        if not 1 <= len(embeds) <= 10:
+            faults.append(f"{len(embeds)} embeds")
+        if payload.get("allowed_mentions") != {"parse": []}:
+            faults.append("pings are possible")
+        total = 0
+        for embed in embeds:
+            for key, most in (("title", 256), ("description", 4096)):
+                if units(embed.get(key, "")) > most:
+                    faults.append(f"{key} too long")
+                total += units(embed.get(key, ""))
+            if len(embed.get("fields", [])) > 25:
+                faults.append("too many fields")
+            for field in embed.get("fields", []):
+                if not field["name"] or not field["value"]:
+                    faults.append("empty field")
+                if units(field["name"]) > 256 or units(field["value"]) > 1024:
+                    faults.append("field too long")
+                total += units(field["name"]) + units(field["value"])
+            footer = embed.get("footer", {}).get("text", "")
+            if units(footer) > 2048:
+                faults.append("footer too long")
+            total += units(footer)
+            if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", embed["timestamp"]):
+                faults.append("timestamp")
+            if not 0 <= embed["color"] <= 0xffffff:
+                faults.append("color")
+            if "url" in embed and not embed["url"].startswith("http"):
+                faults.append("url")
+        if total > 6000:
+            faults.append(f"{total} characters")
+        return faults
+
+
+class Teams(Service):
+    path = "/workflows/0123456789abcdef/triggers/manual/paths/invoke?sig=ThisPartIsASecret"
+    refused = (400, {}, b'{"error":{"code":"TriggerInputSchemaMismatch"}}')
+
+    def usual(self, number):
+        return 202, {}, b""
+
+    def check(self, path, headers, payload):
+        faults = [] if path == self.path else ["path " + path]
+        if int(headers["content-length"]) > 20 * 1024:
+            faults.append("too large")
+        if payload.get("type") != "message" or len(payload["attachments"]) != 1:
+            faults.append("not a message with one card")
+            return faults
+        attachment = payload["attachments"][0]
+        card = attachment["content"]
+        if attachment["contentType"] != "application/vnd.microsoft.card.adaptive" or card["type"] != "AdaptiveCard":
+            faults.append("no Adaptive Card")
+        if card["version"] not in ("1.2", "1.3", "1.4"):
+            faults.append("version")
+        for block in card["body"]:
+            if block["type"] == "TextBlock" and not block.get("text"):
+                faults.append("TextBlock without text")
+            elif block["type"] == "FactSet":
+                faults += ["fact" for fact in block["facts"] if not fact["title"] or not fact["value"]]
+            elif block["type"] not in ("TextBlock", "FactSet"):
+                faults.append(block["type"])
+        for action in card.get("actions", []):
+            if action["type"] != "Action.OpenUrl" or not action["url"].startswith("https://"):
+                faults.append("action")
+        return faults
+
+
+class Telegram(Service):
+    token = "123456789:ThisPartIsASecret-AbCdEfGhIjK"
+    path = ""
+    refused = (400, {}, b'{"ok":false,"error_code":400,"description":"Bad Request: can\'t parse entities"}')
+
+    def usual(self, number):
+        return 200, {}, json.dumps({"ok": True, "result": {"message_id": 70 + number}}).encode()
+
+    def check(self, path, headers, payload):
+        faults = [] if path == f"/bot{self.token}/sendMessage" else ["path " + path]
+        if payload.get("parse_mode") != "HTML":
+            faults.append("parse_mode")
+        if not re.fullmatch(r"-?\d+|@\w+", str(payload.get("chat_id"))):
+            faults.append("chat_id")
+        text = payload.get("text", "")
+        open_tags = []
+        plain = ""
+        for tag, closing, name, rest, entity, word in re.findall(
+                r"(<(/?)(b|code|a)((?: href=\"[^\"<>]*\")?)>)|(&(?:amp|lt|gt|quot);)|([^<>&]+|.)", text, re.S):
+            if tag and not closing:
+                open_tags.append(name)
+            elif tag and (not open_tags or open_tags.pop() != name):
+                faults.append("can't parse entities: " + tag)
+            elif word in ("<", ">", "&"):
+                faults.append("can't parse entities: " + word)
+            plain += "." if entity else word
+        if open_tags:
+            faults.append("can't parse entities: open")
+        if not plain or units(plain) > 4096:
+            faults.append(f"{units(plain)} characters")
+        return faults
+
+
+class PagerDuty(Service):
+    key = "R0123456789abcdefThisPartASecret"
+    path = ""
+    refused = (400, {}, b'{"status":"invalid event","message":"Event object is invalid","errors":["payload"]}')
+
+    def usual(self, number):
+        return 202, {}, b'{"status":"success","message":"Event processed","dedup_key":"x"}'
+
+    def check(self, path, headers, payload):
+        faults = [] if path == "/v2/enqueue" else ["path " + path]
+        if payload.get("routing_key") != self.key or len(self.key) != 32:
+            faults.append("routing_key")
+        if not 1 <= len(payload.get("dedup_key", "")) <= 255:
+            faults.append("dedup_key")
+        if payload.get("event_action") not in ("trigger", "acknowledge", "resolve"):
+            faults.append("event_action")
+        if payload.get("event_action") == "trigger":
+            body = payload.get("payload", {})
+            if not 1 <= len(body.get("summary", "")) <= 1024:
+                faults.append("summary")
+            if not body.get("source"):
+                faults.append("source")
+            if body.get("severity") not in ("info", "warning", "error", "critical"):
+                faults.append("severity")
+        if int(headers["content-length"]) > 512 * 1024:
+            faults.append("too large")
+        return faults
+
+
+class Zapier(Service):
+    path = "/hooks/catch/1234567/ThisPartIsASecret/"
+
+    def usual(self, number):
+        return 200, {}, b'{"status":"success"}'
+
+    def check(self, path, headers, payload):
+        faults = [] if path == self.path else ["path " + path]
+        for key, value in payload.items():
+            if isinstance(value, (dict, list)) or value is None:
+                faults.append("not flat: " + key)
+        if not payload.get("id"):
+            faults.append("no id")
+        return faults
