@@ -223,6 +223,17 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                        : rc;
 }
 
+/* The catalog is another one: destinations may take what they did not. */
+static void settle(void *ctx, void (*done)(void *ctx), void *done_ctx)
+{
+    struct service *service = ctx;
+
+    if (service->deliver != NULL) {
+        deliver_wake(service->deliver);
+    }
+    learn_settle(service->learn, done, done_ctx);
+}
+
 static enum lb_err build(struct service *service, struct lb_error *err)
 {
     struct deliver_parts outgoing;
@@ -238,9 +249,8 @@ static enum lb_err build(struct service *service, struct lb_error *err)
              ? learn_new(service->writer, service->cursor, service->readers,
                          service->engine, &service->learn, err)
              : rc;
-    service->target =
-        (struct apply_target){service->holder, service->cursor, &all_kinds,
-                              learn_settle, service->learn};
+    service->target = (struct apply_target){service->holder, service->cursor,
+                                            &all_kinds, settle, service};
     rc = rc == LB_OK ? pool_new(&service->loop, NULL, PARSER_THREADS,
                                 &service->parsers, err)
                      : rc;
@@ -392,6 +402,7 @@ static void reload(struct service *service)
     geo_watch_reload(service->geo, &service->config.geo_database);
     answers_set_config(service->answers, &service->config);
     system_alert_set_config(service->system, &service->config);
+    deliver_set_config(service->deliver, &service->config);
     if (root == NULL || apply_submit(service->writer, &service->target, root,
                                      on_reloaded, service, &err) != LB_OK) {
         lb_log(LB_LOG_INFO, "reloaded", "changes=none");

@@ -6,20 +6,18 @@
 #include <string.h>
 
 #include "alerts/deliver_curl.h"
-#include "alerts/destination.h"
+#include "alerts/deliver_sweep.h"
+#include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
-#include "base/metrics.h"
 #include "base/secret.h"
 
 #define READ_MOST 512      /* deliveries read at once */
-#define READ_EACH 8        /* of one destination */
-#define IN_FLIGHT_EACH 4   /* attempts at one destination at the same time */
+#define READ_EACH 64       /* of one destination */
 #define LOOK_AGAIN_MS 1000 /* when messages wait for a free place */
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
-
-struct attempt;
 
 struct deliver {
     uv_loop_t *loop;
@@ -28,69 +26,66 @@ struct deliver {
     struct writer *writer;
     struct pool *readers;
     struct catalog_holder *holder;
-    struct deliver_curl *curl; /* owned */
-    struct attempt *attempts;  /* owned; under way */
+    struct deliver_curl *curl;   /* owned */
+    struct deliver_sweep *sweep; /* owned */
+    struct attempt *attempts;    /* owned; under way */
     size_t attempt_count;
+    struct lanes *lanes; /* owned */
     size_t in_flight_max;
     double jitter;
+    int64_t disable_after_ms;
     bool is_reading;
     bool is_asked_again; /* woken while reading */
     bool is_stopping;
 };
 
-/* One attempt: claimed, sent, recorded. */
-struct attempt {
-    struct writer_job job; /* first */
-    struct attempt *next;
+/* An attempt that somebody waits for. */
+struct trial {
     struct deliver *deliver;
-    struct catalog *catalog; /* owned reference; the destination's texts */
-    struct destination destination;
-    struct outbox_delivery delivery;
-    struct destination_message message;
-    int requests; /* so far */
-    int64_t started_at_ms;
-    int64_t request_bytes;
-    bool is_claimed; /* by this attempt */
-    /* What is recorded. */
-    struct outbox_attempt record;
-    char address[64];
-    char remote_id[DESTINATION_REMOTE_BYTES];
-    const char *state;
-    const char *reason;
-    int64_t due_at_ms;
+    deliver_fn done;
+    void *ctx;
+};
+
+struct read_item {
+    struct lane *lane;
+    size_t max;
+    bool is_ordered;
 };
 
 struct read_job {
     struct pool_job job; /* first */
     struct deliver *deliver;
-    struct catalog *catalog; /* owned reference */
+    struct read_item *items; /* owned */
+    size_t item_count;
     struct outbox_delivery rows[READ_MOST];
     size_t count;
+    int64_t chosen_at_ms; /* when the items were */
     int64_t next_due_at_ms;
     enum lb_err rc;
 };
 
 static void start_reading(struct deliver *deliver);
 
-static void release_attempt(struct attempt *attempt)
+static double random_share(void)
 {
-    catalog_unref(attempt->catalog);
-    free(attempt->delivery.body);
-    free(attempt);
+    uint32_t bits = 0;
+
+    return lb_secret_random(&bits, sizeof(bits)) ? (double)bits / 4294967296.0
+                                                 : 0.5;
 }
 
-static void free_attempt(struct attempt *attempt)
+static void remove_attempt(struct deliver *deliver, struct attempt *attempt)
 {
-    struct attempt **at = &attempt->deliver->attempts;
+    struct attempt **at = &deliver->attempts;
 
     while (*at != NULL && *at != attempt) {
         at = &(*at)->next;
     }
     if (*at == attempt) {
         *at = attempt->next;
-        attempt->deliver->attempt_count--;
+        deliver->attempt_count--;
     }
-    release_attempt(attempt);
+    attempt_free(attempt);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -113,208 +108,109 @@ static enum lb_err
 run_record(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
+    struct deliver *deliver = attempt->owner;
 
-    return outbox_finish(db, &attempt->record, attempt->state, attempt->reason,
-                         attempt->due_at_ms, err);
+    return attempt_record(attempt, db, deliver->disable_after_ms, err);
 }
 
 static void
 done_record(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
-    struct deliver *deliver = attempt->deliver;
+    struct deliver *deliver = attempt->owner;
 
     if (rc != LB_OK) {
         lb_log_limited(LB_LOG_ERROR, "delivery_record_failed", "text=\"%s\"",
                        err->text);
+    } else {
+        lanes_note(attempt->lane, attempt->change, attempt->is_failing,
+                   attempt->fingerprint);
     }
-    free_attempt(attempt);
+    remove_attempt(deliver, attempt);
     start_reading(deliver);
 }
 
-static double random_share(void)
+static void end_in_lane(struct attempt *attempt, int64_t now_ms)
 {
-    uint32_t bits = 0;
+    struct deliver *deliver = attempt->owner;
+    const struct lane_rules rules =
+        lanes_rules_of(deliver->lanes, &attempt->destination);
+    const struct lane_end end = {attempt->verdict.outcome,
+                                 attempt->has_answered,
+                                 attempt->delivery.message,
+                                 attempt->record.error,
+                                 attempt->verdict.wait_ms,
+                                 attempt->is_probe,
+                                 random_share()};
 
-    return lb_secret_random(&bits, sizeof(bits)) ? (double)bits / 4294967296.0
-                                                 : 0.5;
+    attempt->change = lane_finish(attempt->lane, &rules, &end, now_ms);
 }
 
-/* When the next attempt is due; -1 when the schedule is at its end. */
-static int64_t
-next_due(const struct attempt *attempt, int64_t now_ms, int64_t wait_ms)
+static void on_sent(struct attempt *attempt)
 {
-    const struct destination *destination = &attempt->destination;
-    size_t failed = (size_t)attempt->record.number;
-    double factor = 1 + attempt->deliver->jitter * (2 * random_share() - 1);
-    int64_t delay_ms;
-
-    if (failed > destination->retry_count ||
-        now_ms - attempt->delivery.created_at_ms > destination->max_age_ms) {
-        return -1;
-    }
-    delay_ms = (int64_t)((double)destination->retries_ms[failed - 1] * factor);
-    return now_ms + (wait_ms > delay_ms ? wait_ms : delay_ms);
-}
-
-static void count_attempt(const struct attempt *attempt)
-{
-    char labels[160];
-
-    (void)snprintf(labels, sizeof(labels), "destination=\"%s\",outcome=\"%s\"",
-                   attempt->destination.id, attempt->record.outcome);
-    lb_metrics_add(
-        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_delivery_attempts_total",
-                       "Attempts by destination and outcome.", labels),
-        1);
-    lb_log(LB_LOG_INFO, "delivery",
-           "delivery=%s message=%s destination=%s attempt=%lld outcome=%s "
-           "status=%d ms=%lld error=%s state=%s",
-           attempt->delivery.id, attempt->delivery.message,
-           attempt->destination.id, (long long)attempt->record.number,
-           attempt->record.outcome, attempt->record.status,
-           (long long)attempt->record.ms,
-           attempt->record.error == NULL ? "none" : attempt->record.error,
-           attempt->state);
-}
-
-static void record(struct attempt *attempt,
-                   const struct destination_verdict *verdict)
-{
+    struct deliver *deliver = attempt->owner;
     int64_t now_ms = lb_clock_wall_ms();
 
-    attempt->record.delivery = attempt->delivery.id;
-    attempt->record.number = attempt->delivery.attempts + 1;
-    attempt->record.started_at_ms = attempt->started_at_ms;
-    attempt->record.outcome = destination_outcome_name(verdict->outcome);
-    attempt->record.request_bytes = attempt->request_bytes;
-    attempt->record.remote_id =
-        attempt->remote_id[0] == '\0' ? NULL : attempt->remote_id;
-    attempt->due_at_ms = now_ms;
-    switch (verdict->outcome) {
-    case DESTINATION_SUCCESS:
-        attempt->state = "delivered";
-        break;
-    case DESTINATION_PERMANENT:
-    case DESTINATION_DISABLE:
-        attempt->state = "dead";
-        attempt->reason = "rejected";
-        break;
-    case DESTINATION_RETRY:
-    case DESTINATION_THROTTLED:
-    case DESTINATION_AUTH:
-    case DESTINATION_NEXT:
-        attempt->due_at_ms = next_due(attempt, now_ms, verdict->wait_ms);
-        attempt->state = attempt->due_at_ms < 0 ? "dead" : "waiting";
-        attempt->reason = attempt->due_at_ms < 0 ? "retries_used_up" : NULL;
-        attempt->due_at_ms =
-            attempt->due_at_ms < 0 ? now_ms : attempt->due_at_ms;
-        break;
-    }
-    count_attempt(attempt);
+    end_in_lane(attempt, now_ms);
+    attempt_decide(attempt, now_ms, deliver->jitter, random_share());
+    attempt_count(attempt);
     attempt->job.run = run_record;
     attempt->job.done = done_record;
-    if (writer_submit(attempt->deliver->writer, &attempt->job) != LB_OK) {
-        free_attempt(attempt);
+    if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
+        remove_attempt(deliver, attempt); /* the next start finds it */
     }
 }
 
-/* --- sending
+/* --- what is not sent
  * ------------------------------------------------------------------------ */
 
-static void send_step(struct attempt *attempt);
-
-static const char *error_of_status(int status)
+static bool is_severe_enough(const struct attempt *attempt)
 {
-    return status == 429   ? "rate_limited"
-           : status >= 500 ? "http_5xx"
-           : status >= 400 ? "http_4xx"
-           : status >= 300 ? "redirect"
-                           : "rejected";
+    static const char *const names[] = {"info", "warning", "critical"};
+    const char *least = lb_json_text(attempt->destination.body, "min_severity");
+    cJSON *json;
+    const char *severity;
+    size_t need = 0;
+    size_t have = 0;
+
+    if (least == NULL) {
+        return true;
+    }
+    json = cJSON_Parse(attempt->delivery.body);
+    severity = lb_json_text(cJSON_GetObjectItemCaseSensitive(json, "data"),
+                            "severity");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        need = strcmp(names[i], least) == 0 ? i : need;
+        have = severity == NULL || strcmp(names[i], severity) == 0 ? i : have;
+    }
+    cJSON_Delete(json);
+    return have >= need;
 }
 
-static void on_result(void *ctx, const struct deliver_curl_result *result)
+static enum lb_err
+run_skip(struct writer_job *job, struct db *db, struct lb_error *err)
 {
-    struct attempt *attempt = ctx;
-    struct destination_verdict verdict = {.outcome = DESTINATION_RETRY};
-    struct destination_answer answer = {result->status, result->body,
-                                        result->retry_after_ms,
-                                        result->reset_after_ms};
+    struct attempt *attempt = (struct attempt *)job;
 
-    if (result->error == NULL) {
-        attempt->destination.type->judge(&attempt->message, &answer, &verdict);
-    }
-    (void)snprintf(attempt->address, sizeof(attempt->address), "%s",
-                   result->address);
-    attempt->record.ms += result->ms;
-    attempt->record.dns_ms = result->dns_ms;
-    attempt->record.connect_ms = result->connect_ms;
-    attempt->record.tls_ms = result->tls_ms;
-    attempt->record.first_byte_ms = result->first_byte_ms;
-    attempt->record.address = attempt->address;
-    attempt->record.status = result->status;
-    attempt->record.error = result->error;
-    if (verdict.remote_id[0] != '\0') {
-        (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%s",
-                       verdict.remote_id);
-    }
-    if (verdict.outcome == DESTINATION_NEXT &&
-        attempt->requests < DESTINATION_STEPS) {
-        attempt->message.step = verdict.next_step;
-        send_step(attempt);
-        return;
-    }
-    if (result->error == NULL && verdict.outcome != DESTINATION_SUCCESS) {
-        attempt->record.error = error_of_status(result->status);
-    }
-    record(attempt, &verdict);
+    return outbox_skip(db, attempt->delivery.id, attempt->reason,
+                       lb_clock_wall_ms(), err);
 }
 
-static void send_step(struct attempt *attempt)
+static void skip(struct attempt *attempt, const char *reason)
 {
-    struct destination_verdict verdict = {.outcome = DESTINATION_PERMANENT};
-    struct destination_request request;
-    struct deliver_curl_request sent;
-    struct lb_error err = {LB_OK, ""};
-    enum lb_err rc;
+    struct deliver *deliver = attempt->owner;
 
-    destination_request_init(&request);
-    lb_buf_add_text(&request.url, attempt->destination.url);
-    lb_buf_add_text(&request.headers, attempt->destination.headers);
-    rc = attempt->destination.type->render(&attempt->destination,
-                                           &attempt->message, &request, &err);
-    if (request.url.is_failed || request.headers.is_failed ||
-        request.body.is_failed) {
-        rc = LB_ELIMIT;
+    attempt->lane->in_flight--;
+    attempt->reason = reason;
+    attempt->job.run = run_skip;
+    attempt->job.done = done_record;
+    if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
+        remove_attempt(deliver, attempt);
     }
-    attempt->requests++;
-    attempt->request_bytes += (int64_t)request.body.len;
-    sent = (struct deliver_curl_request){request.method,
-                                         lb_buf_text(&request.url),
-                                         &request.headers,
-                                         &request.body,
-                                         attempt->destination.timeout_ms,
-                                         attempt->destination.type->needs_body};
-    if (rc != LB_OK) {
-        attempt->record.error = "rejected";
-        record(attempt, &verdict);
-    } else if (deliver_curl_send(attempt->deliver->curl, &sent, on_result,
-                                 attempt, &err) != LB_OK) {
-        attempt->record.error = "bad_response";
-        verdict.outcome = DESTINATION_RETRY;
-        record(attempt, &verdict);
-    }
-    destination_request_deinit(&request);
 }
 
-static void send_attempt(struct attempt *attempt)
-{
-    attempt->started_at_ms = lb_clock_wall_ms();
-    attempt->message = (struct destination_message){
-        attempt->delivery.message, attempt->delivery.body,
-        attempt->started_at_ms / LB_MS_PER_S, 0, attempt->remote_id};
-    send_step(attempt);
-}
+/* --- claiming
+ * --------------------------------------------------------------------- */
 
 static enum lb_err
 run_claim(struct writer_job *job, struct db *db, struct lb_error *err)
@@ -329,27 +225,25 @@ static void
 done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
+    struct deliver *deliver = attempt->owner;
 
-    if (rc != LB_OK || attempt->deliver->is_stopping) {
+    if (rc != LB_OK || deliver->is_stopping) {
         lb_log_limited(LB_LOG_WARN, "delivery_claim_failed", "text=\"%s\"",
                        err->text);
-        look_after(attempt->deliver, LOOK_AGAIN_MS);
-        free_attempt(attempt);
-        return;
-    }
-    /* It was read before an earlier attempt's end was recorded. */
-    if (!attempt->is_claimed) {
-        struct deliver *deliver = attempt->deliver;
-
-        free_attempt(attempt);
+        attempt->lane->in_flight--;
+        look_after(deliver, LOOK_AGAIN_MS);
+        remove_attempt(deliver, attempt);
+    } else if (!attempt->is_claimed) {
+        /* It was read before an earlier attempt's end was recorded. */
+        attempt->lane->in_flight--;
+        remove_attempt(deliver, attempt);
         start_reading(deliver);
-        return;
+    } else if (!is_severe_enough(attempt)) {
+        skip(attempt, "min_severity");
+    } else {
+        attempt_send(attempt, deliver->curl, on_sent);
     }
-    send_attempt(attempt);
 }
-
-/* --- what is due
- * --------------------------------------------------------------------- */
 
 static bool is_under_way(const struct deliver *deliver, const char *id)
 {
@@ -362,81 +256,93 @@ static bool is_under_way(const struct deliver *deliver, const char *id)
     return false;
 }
 
-static size_t count_at(const struct deliver *deliver, const char *destination)
-{
-    size_t count = 0;
-
-    for (const struct attempt *attempt = deliver->attempts; attempt != NULL;
-         attempt = attempt->next) {
-        count +=
-            strcmp(attempt->delivery.destination, destination) == 0 ? 1 : 0;
-    }
-    return count;
-}
-
-/* Claims a delivery; false when it must wait, its text then still the caller's.
- */
-static bool start_attempt(struct deliver *deliver, struct outbox_delivery *row)
+/* An attempt with its destination, in the list; the row's body goes over. NULL:
+ * err says why the destination can't be used. */
+static struct attempt *make_attempt(struct deliver *deliver,
+                                    struct outbox_delivery *row,
+                                    struct lb_error *err)
 {
     struct catalog *catalog = catalog_current(deliver->holder);
     const struct catalog_object *object =
         catalog_object_find(catalog, CATALOG_DESTINATION, row->destination);
     struct attempt *attempt = calloc(1, sizeof(*attempt));
-    struct lb_error err = {LB_OK, "it is not configured any more"};
-    enum lb_err rc = LB_ENOTFOUND;
+    enum lb_err rc = LB_OK;
 
-    if (attempt != NULL && object != NULL) {
-        rc = destination_read(object->body, &attempt->destination, &err);
+    if (attempt == NULL) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    } else if (object == NULL) {
+        rc = lb_err_set(err, LB_ENOTFOUND, "it is not configured");
+    } else {
+        rc = destination_read(object->body, &attempt->destination, err);
     }
-    if (attempt == NULL || rc != LB_OK || !attempt->destination.is_enabled) {
-        if (rc != LB_OK) {
-            lb_log_limited(LB_LOG_WARN, "destination_unusable",
-                           "destination=%s text=\"%s\"", row->destination,
-                           err.text);
-        }
+    if (rc != LB_OK) {
         free(attempt);
         catalog_unref(catalog);
-        return false;
+        return NULL;
     }
-    attempt->deliver = deliver;
+    destination_fingerprint(&attempt->destination, attempt->fingerprint);
+    attempt->owner = deliver;
     attempt->catalog = catalog;
     attempt->delivery = *row;
     row->body = NULL;
     attempt->next = deliver->attempts;
     deliver->attempts = attempt;
     deliver->attempt_count++;
+    return attempt;
+}
+
+/* Claims a delivery, if its lane lets it. */
+static void start_attempt(struct deliver *deliver,
+                          struct lane *lane,
+                          struct outbox_delivery *row,
+                          int64_t now_ms)
+{
+    struct lb_error err = {LB_OK, ""};
+    struct attempt *attempt = make_attempt(deliver, row, &err);
+    struct lane_rules rules;
+
+    if (attempt == NULL) {
+        lb_log_limited(LB_LOG_WARN, "destination_unusable",
+                       "destination=%s text=\"%s\"", lane->id, err.text);
+        lane->hold_until_ms = now_ms + UNREADY_MS;
+        return;
+    }
+    rules = lanes_rules_of(deliver->lanes, &attempt->destination);
+    attempt->lane = lane;
+    attempt->is_probe = lane_is_probing(lane);
+    lane_start(lane, &rules, now_ms);
     attempt->job.run = run_claim;
     attempt->job.done = done_claim;
     if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
-        free_attempt(attempt);
-        return false;
+        lane->in_flight--;
+        remove_attempt(deliver, attempt);
+        look_after(deliver, LOOK_AGAIN_MS);
     }
-    return true;
 }
+
+/* --- what is due
+ * --------------------------------------------------------------------- */
 
 /* A few of each destination, so that none can hide another. */
 static void run_read(struct pool_job *job, struct db *db)
 {
     struct read_job *read = (struct read_job *)job;
-    size_t destinations =
-        catalog_object_count(read->catalog, CATALOG_DESTINATION);
     int64_t now_ms = lb_clock_wall_ms();
     struct lb_error err;
 
-    for (size_t i = 0; i < destinations && read->rc == LB_OK &&
-                       read->count + READ_EACH <= READ_MOST;
-         i++) {
-        const struct catalog_object *object =
-            catalog_object_at(read->catalog, CATALOG_DESTINATION, i);
+    for (size_t i = 0; i < read->item_count && read->rc == LB_OK; i++) {
+        const struct read_item *item = &read->items[i];
+        size_t room = READ_MOST - read->count;
         struct outbox_due due = {.rows = read->rows + read->count,
-                                 .max = READ_EACH,
+                                 .max = item->max < room ? item->max : room,
                                  .next_due_at_ms = INT64_MAX};
 
-        if (cJSON_IsFalse(
-                cJSON_GetObjectItemCaseSensitive(object->body, "enabled"))) {
-            continue;
+        if (room == 0) {
+            read->next_due_at_ms = now_ms;
+            break;
         }
-        read->rc = outbox_read_due(db, object->id, now_ms, &due, &err);
+        read->rc = outbox_read_due(db, item->lane->id, item->is_ordered, now_ms,
+                                   &due, &err);
         read->count += due.count;
         read->next_due_at_ms = due.next_due_at_ms < read->next_due_at_ms
                                    ? due.next_due_at_ms
@@ -444,45 +350,119 @@ static void run_read(struct pool_job *job, struct db *db)
     }
 }
 
+/* Starts what may start; what may not comes again when it is due. */
+static void start_rows(struct deliver *deliver, struct read_job *read)
+{
+    struct catalog *catalog = catalog_current(deliver->holder);
+    int64_t now_ms = lb_clock_wall_ms();
+
+    for (size_t i = 0; i < read->count; i++) {
+        struct outbox_delivery *row = &read->rows[i];
+        struct lane *lane = lanes_get(deliver->lanes, row->destination);
+        struct lane_rules rules;
+        bool is_ordered;
+
+        if (deliver->attempt_count < deliver->in_flight_max && lane != NULL &&
+            !is_under_way(deliver, row->id) &&
+            lanes_read_rules(deliver->lanes, catalog, row->destination, &rules,
+                             &is_ordered) &&
+            lane_may_start(lane, &rules, now_ms)) {
+            start_attempt(deliver, lane, row, now_ms);
+        }
+        free(row->body);
+        row->body = NULL;
+    }
+    catalog_unref(catalog);
+}
+
+/* When to look again, at the latest, at lanes that could not start anything at
+ * that time; INT64_MAX: when something wakes us. */
+static int64_t next_look(struct deliver *deliver, int64_t chosen_at_ms)
+{
+    struct catalog *catalog = catalog_current(deliver->holder);
+    int64_t least_ms = INT64_MAX;
+
+    for (struct lane *lane = lanes_first(deliver->lanes); lane != NULL;
+         lane = lane->next) {
+        struct lane_rules rules;
+        bool is_ordered;
+        int64_t at_ms;
+
+        if (!lanes_read_rules(deliver->lanes, catalog, lane->id, &rules,
+                              &is_ordered)) {
+            continue;
+        }
+        at_ms = lane_next_ms(lane, &rules);
+        if (at_ms > chosen_at_ms && at_ms < least_ms) {
+            least_ms = at_ms;
+        }
+    }
+    catalog_unref(catalog);
+    return least_ms;
+}
+
 static void
 done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct read_job *read = (struct read_job *)job;
     struct deliver *deliver = read->deliver;
-    int64_t wait_ms = read->next_due_at_ms == INT64_MAX
-                          ? 0
-                          : read->next_due_at_ms - lb_clock_wall_ms();
-    bool is_waiting = false;
+    int64_t now_ms = lb_clock_wall_ms();
+    int64_t at_ms = read->next_due_at_ms;
+    bool is_well = rc == LB_OK && read->rc == LB_OK;
 
     (void)err;
     deliver->is_reading = false;
-    if (read->next_due_at_ms != INT64_MAX && wait_ms < 1) {
-        wait_ms = 1; /* fell due while it was read */
+    if (is_well && !deliver->is_stopping) {
+        start_rows(deliver, read);
     }
     for (size_t i = 0; i < read->count; i++) {
-        struct outbox_delivery *row = &read->rows[i];
-        bool may_start = !deliver->is_stopping && rc == LB_OK &&
-                         deliver->attempt_count < deliver->in_flight_max &&
-                         count_at(deliver, row->destination) < IN_FLIGHT_EACH &&
-                         !is_under_way(deliver, row->id);
-
-        if (may_start && !start_attempt(deliver, row)) {
-            is_waiting = true;
-        }
-        free(row->body);
+        free(read->rows[i].body);
     }
-    if (is_waiting && (wait_ms <= 0 || wait_ms > UNREADY_MS)) {
-        wait_ms = UNREADY_MS;
-    }
-    if (rc != LB_OK || read->rc != LB_OK) {
+    if (!is_well) {
         look_after(deliver, LOOK_AGAIN_MS);
     } else if (deliver->is_asked_again) {
         start_reading(deliver);
-    } else if (wait_ms > 0) {
-        look_after(deliver, wait_ms);
+    } else {
+        int64_t lane_at_ms = next_look(deliver, read->chosen_at_ms);
+
+        at_ms = lane_at_ms < at_ms ? lane_at_ms : at_ms;
+        if (at_ms != INT64_MAX) {
+            look_after(deliver, at_ms - now_ms);
+        }
     }
-    catalog_unref(read->catalog);
+    free(read->items);
     free(read);
+}
+
+/* The destinations of which something may start now. */
+static void choose_lanes(struct deliver *deliver, struct read_job *read)
+{
+    struct catalog *catalog = catalog_current(deliver->holder);
+    size_t count = catalog_object_count(catalog, CATALOG_DESTINATION);
+    int64_t now_ms = lb_clock_wall_ms();
+
+    read->chosen_at_ms = now_ms;
+    lanes_follow(deliver->lanes, catalog);
+    read->items = calloc(count + 1, sizeof(*read->items));
+    for (size_t i = 0; i < count && read->items != NULL; i++) {
+        const struct catalog_object *object =
+            catalog_object_at(catalog, CATALOG_DESTINATION, i);
+        struct lane *lane = lanes_get(deliver->lanes, object->id);
+        struct lane_rules rules;
+        struct read_item item = {.lane = lane};
+
+        if (lane == NULL ||
+            !lanes_read_rules(deliver->lanes, catalog, object->id, &rules,
+                              &item.is_ordered) ||
+            !lane_may_start(lane, &rules, now_ms)) {
+            continue;
+        }
+        /* Those under way may still read as waiting. */
+        item.max = (size_t)(rules.concurrency + lane->in_flight);
+        item.max = item.max < READ_EACH ? item.max : READ_EACH;
+        read->items[read->item_count++] = item;
+    }
+    catalog_unref(catalog);
 }
 
 static void start_reading(struct deliver *deliver)
@@ -501,8 +481,8 @@ static void start_reading(struct deliver *deliver)
     deliver->is_reading = true;
     deliver->is_asked_again = false;
     read->deliver = deliver;
-    read->catalog = catalog_current(deliver->holder);
     read->next_due_at_ms = INT64_MAX;
+    choose_lanes(deliver, read);
     read->job.run = run_read;
     read->job.done = done_read;
     pool_submit(deliver->readers, &read->job);
@@ -520,6 +500,90 @@ void deliver_wake(void *ctx)
     (void)uv_async_send(&deliver->async);
 }
 
+/* --- one that somebody waits for
+ * ------------------------------------------------------------------------ */
+
+static void
+done_trial(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct attempt *attempt = (struct attempt *)job;
+    struct trial *trial = attempt->trial;
+
+    (void)rc;
+    (void)err;
+    trial->done(trial->ctx, attempt);
+    remove_attempt(trial->deliver, attempt);
+    free(trial);
+}
+
+/* A trial is not repeated, and changes nothing for others. */
+static void on_tried(struct attempt *attempt)
+{
+    struct deliver *deliver = attempt->owner;
+    bool is_success = attempt->verdict.outcome == DESTINATION_SUCCESS;
+
+    attempt->record.attempts = 1;
+    attempt->state = is_success ? "delivered" : "dead";
+    attempt->reason = is_success ? NULL : "test_failed";
+    attempt->due_at_ms = lb_clock_wall_ms();
+    attempt_count(attempt);
+    attempt->job.run = run_record;
+    attempt->job.done = done_trial;
+    if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
+        done_trial(&attempt->job, LB_ELIMIT, NULL);
+    }
+}
+
+enum lb_err deliver_try(struct deliver *deliver,
+                        struct outbox_delivery *delivery,
+                        deliver_fn done,
+                        void *ctx,
+                        struct lb_error *err)
+{
+    struct trial *trial = calloc(1, sizeof(*trial));
+    struct attempt *attempt;
+
+    if (trial == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    attempt = make_attempt(deliver, delivery, err);
+    if (attempt == NULL) {
+        free(trial);
+        return err->code;
+    }
+    *trial = (struct trial){deliver, done, ctx};
+    attempt->trial = trial;
+    attempt_send(attempt, deliver->curl, on_tried);
+    return LB_OK;
+}
+
+/* --- its life
+ * ------------------------------------------------------------------------ */
+
+static void read_config(struct deliver *deliver, const struct lb_config *config)
+{
+    deliver->in_flight_max = (size_t)config->max_in_flight;
+    deliver->disable_after_ms = config->disable_after_ms;
+    deliver->jitter = config->jitter;
+    lanes_set_config(deliver->lanes, config);
+}
+
+void deliver_set_config(struct deliver *deliver, const struct lb_config *config)
+{
+    read_config(deliver, config);
+    deliver_sweep_set_config(deliver->sweep, config);
+    start_reading(deliver);
+}
+
+void deliver_set_state(struct deliver *deliver,
+                       const char *destination,
+                       enum lane_state state,
+                       const char *reason)
+{
+    lanes_set_state(deliver->lanes, destination, state, reason);
+    start_reading(deliver);
+}
+
 enum lb_err deliver_new(uv_loop_t *loop,
                         const struct deliver_parts *parts,
                         const struct lb_config *config,
@@ -527,6 +591,7 @@ enum lb_err deliver_new(uv_loop_t *loop,
                         struct lb_error *err)
 {
     struct deliver *deliver = calloc(1, sizeof(*deliver));
+    struct db *db = writer_db(parts->writer);
     enum lb_err rc;
 
     *deliver_out = NULL;
@@ -537,11 +602,17 @@ enum lb_err deliver_new(uv_loop_t *loop,
     deliver->writer = parts->writer;
     deliver->readers = parts->readers;
     deliver->holder = parts->holder;
-    deliver->in_flight_max = (size_t)config->max_in_flight;
-    deliver->jitter = config->jitter;
-    rc = outbox_reset_sending(writer_db(parts->writer), err);
+    rc = lanes_new(parts->writer, deliver_wake, deliver, &deliver->lanes, err);
+    if (rc == LB_OK) {
+        read_config(deliver, config);
+        rc = outbox_reset_sending(db, err);
+    }
+    rc = rc == LB_OK ? deliver_sweep_new(loop, parts->writer, parts->holder,
+                                         config, &deliver->sweep, err)
+                     : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
     if (rc != LB_OK) {
+        lanes_free(deliver->lanes);
         free(deliver);
         return rc;
     }
@@ -558,6 +629,7 @@ void deliver_stop(struct deliver *deliver)
 {
     deliver->is_stopping = true;
     deliver_curl_stop(deliver->curl);
+    deliver_sweep_stop(deliver->sweep);
     uv_close((uv_handle_t *)&deliver->async, NULL);
     uv_close((uv_handle_t *)&deliver->timer, NULL);
 }
@@ -571,8 +643,11 @@ void deliver_free(struct deliver *deliver)
     }
     while ((attempt = deliver->attempts) != NULL) {
         deliver->attempts = attempt->next;
-        release_attempt(attempt);
+        free(attempt->trial);
+        attempt_free(attempt);
     }
+    lanes_free(deliver->lanes);
     deliver_curl_free(deliver->curl);
+    deliver_sweep_free(deliver->sweep);
     free(deliver);
 }

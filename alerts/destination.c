@@ -314,18 +314,15 @@ bool destination_takes(const struct destination *destination, const char *field)
     return cJSON_IsString(fields) && strcmp(fields->valuestring, field) == 0;
 }
 
-enum lb_err destination_read(const cJSON *body,
-                             struct destination *destination_out,
-                             struct lb_error *err)
+bool destination_read_plain(const cJSON *body,
+                            struct destination *destination_out)
 {
-    enum lb_err rc;
-
     memset(destination_out, 0, sizeof(*destination_out));
     destination_out->body = body;
     destination_out->id = lb_json_text(body, "id");
     destination_out->type = destination_type_find(lb_json_text(body, "type"));
     if (destination_out->type == NULL || destination_out->id == NULL) {
-        return lb_err_set(err, LB_EINVAL, "its type is not of this version");
+        return false;
     }
     destination_out->is_enabled =
         !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(body, "enabled"));
@@ -334,6 +331,18 @@ enum lb_err destination_read(const cJSON *body,
         read_duration(body, "max_age", INT64_C(96) * 3600000);
     read_retries(destination_out);
     read_pace(destination_out);
+    return true;
+}
+
+enum lb_err destination_read(const cJSON *body,
+                             struct destination *destination_out,
+                             struct lb_error *err)
+{
+    enum lb_err rc;
+
+    if (!destination_read_plain(body, destination_out)) {
+        return lb_err_set(err, LB_EINVAL, "its type is not of this version");
+    }
     rc = read_url(destination_out, err);
     if (rc == LB_OK && destination_out->type->token != NULL) {
         rc = read_named(body, destination_out->type->token,
@@ -342,6 +351,22 @@ enum lb_err destination_read(const cJSON *body,
     }
     rc = rc == LB_OK ? read_headers(destination_out, err) : rc;
     return rc == LB_OK ? read_secrets(destination_out, err) : rc;
+}
+
+void destination_fingerprint(const struct destination *destination,
+                             uint8_t out[LB_SECRET_SHA256_BYTES])
+{
+    SHA256_CTX hash;
+
+    (void)SHA256_Init(&hash);
+    (void)SHA256_Update(&hash, destination->url, strlen(destination->url) + 1);
+    (void)SHA256_Update(&hash, destination->token,
+                        strlen(destination->token) + 1);
+    (void)SHA256_Update(&hash, destination->headers,
+                        strlen(destination->headers) + 1);
+    (void)SHA256_Update(&hash, destination->secrets,
+                        sizeof(destination->secrets));
+    (void)SHA256_Final(out, &hash);
 }
 
 void destination_request_init(struct destination_request *request)

@@ -138,6 +138,15 @@ LB_MUST_CHECK enum lb_err destination_read(const cJSON *body,
                                            struct destination *destination_out,
                                            struct lb_error *err);
 
+/* What needs no secret: type, times, pace, whether it is on; false: its type is
+ * not of this version. */
+bool destination_read_plain(const cJSON *body,
+                            struct destination *destination_out);
+/* Of address and secrets: another one means that the destination may be well
+ * again. */
+void destination_fingerprint(const struct destination *destination,
+                             uint8_t out[LB_SECRET_SHA256_BYTES]);
+
 /* "5/s", "30/m", "5/2s", "1000/1d": microseconds between two; false when text
  * is none. */
 bool destination_read_rate(const char *text, int64_t *spacing_us_out);

@@ -11,16 +11,16 @@
 #define TYPES_BYTES 512
 
 static const char *const common_keys[] = {
-    "id",       "type",        "url",          "url_env", "url_file",
-    "rate",     "secrets_env", "secrets_file", "timeout", "concurrency",
-    "retry",    "max_age",     "contact",      "enabled", "ordered",
-    "base_url", NULL};
+    "id",           "type",        "url",         "url_env",
+    "url_file",     "rate",        "secrets_env", "secrets_file",
+    "timeout",      "concurrency", "retry",       "max_age",
+    "contact",      "enabled",     "ordered",     "base_url",
+    "min_severity", NULL};
 static const char *const contact_fields[] = {"email", "name", "message",
                                              "phone", NULL};
 /* Keys that the interface has and this version not yet. */
-static const char *const later_keys[] = {
-    "digest",       "template",    "transform", "stream",
-    "min_severity", "max_waiting", NULL};
+static const char *const later_keys[] = {"digest", "template",    "transform",
+                                         "stream", "max_waiting", NULL};
 
 static bool is_in(const char *word, const char *const *words)
 {
@@ -235,6 +235,20 @@ static void check_contact(const struct lb_yaml *destination,
     }
 }
 
+static void check_severity(const struct lb_yaml *destination,
+                           struct lb_config_faults *faults)
+{
+    static const char *const severities[] = {"info", "warning", "critical",
+                                             NULL};
+    const struct lb_yaml *least = lb_yaml_find(destination, "min_severity");
+
+    if (least != NULL &&
+        (text_of(least) == NULL || !is_in(least->text, severities))) {
+        lb_config_fault(faults, least->line, least->column, "min_severity",
+                        "must be info, warning or critical");
+    }
+}
+
 static void check_signed(const struct lb_yaml *destination,
                          struct lb_config_faults *faults)
 {
@@ -285,6 +299,7 @@ void destination_check(const struct lb_yaml *destination,
     check_place(destination, type->place, faults);
     check_times(destination, faults);
     check_contact(destination, faults);
+    check_severity(destination, faults);
     check_needs(destination, type, faults);
     if (type->token != NULL) {
         check_token(destination, type->token, faults);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PIECE_ROWS 500 /* a few milliseconds of the writer */
+
 static enum lb_err read_next_due(struct db *db,
                                  const char *destination,
                                  int64_t now_ms,
@@ -30,36 +32,82 @@ static enum lb_err read_next_due(struct db *db,
     return rc;
 }
 
+static void copy_column(sqlite3_stmt *stmt, int column, char *out, size_t bytes)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+    (void)snprintf(out, bytes, "%s", text == NULL ? "" : text);
+}
+
+static void read_row(sqlite3_stmt *stmt, struct outbox_delivery *row)
+{
+    const char *body = (const char *)sqlite3_column_text(stmt, 3);
+
+    copy_column(stmt, 0, row->id, sizeof(row->id));
+    copy_column(stmt, 1, row->message, sizeof(row->message));
+    copy_column(stmt, 2, row->destination, sizeof(row->destination));
+    row->body = strdup(body == NULL ? "" : body);
+    row->created_at_ms = sqlite3_column_int64(stmt, 4);
+    row->attempts = sqlite3_column_int64(stmt, 5);
+    row->tries = sqlite3_column_int64(stmt, 6);
+    row->queued_at_ms = sqlite3_column_int64(stmt, 7);
+    if (row->queued_at_ms < row->created_at_ms) {
+        row->queued_at_ms = row->created_at_ms;
+    }
+    copy_column(stmt, 8, row->remote_id, sizeof(row->remote_id));
+    row->due_at_ms = sqlite3_column_int64(stmt, 9);
+}
+
+static enum lb_err read_head(struct db *db,
+                             const char *destination,
+                             int64_t now_ms,
+                             struct outbox_due *due,
+                             struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_HEAD);
+    bool has_row = false;
+    enum lb_err rc;
+
+    due->next_due_at_ms = INT64_MAX;
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, destination);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (rc == LB_OK && has_row) {
+        due->next_due_at_ms = sqlite3_column_int64(stmt, 9);
+        if (due->next_due_at_ms <= now_ms) {
+            read_row(stmt, &due->rows[0]);
+            due->count = 1;
+            due->next_due_at_ms = INT64_MAX;
+        }
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
 enum lb_err outbox_read_due(struct db *db,
                             const char *destination,
+                            bool is_ordered,
                             int64_t now_ms,
                             struct outbox_due *due,
                             struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_DUE);
+    sqlite3_stmt *stmt;
     bool has_row = false;
     enum lb_err rc;
 
     due->count = 0;
+    if (is_ordered) {
+        return read_head(db, destination, now_ms, due, err);
+    }
+    stmt = db_stmt(db, SQL_OUTBOX_DUE);
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, now_ms);
         (void)sqlite3_bind_int64(stmt, 2, (int64_t)due->max);
         db_bind_text(stmt, 3, destination);
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        struct outbox_delivery *row = &due->rows[due->count];
-        const char *body = (const char *)sqlite3_column_text(stmt, 3);
-
-        (void)snprintf(row->id, sizeof(row->id), "%s",
-                       (const char *)sqlite3_column_text(stmt, 0));
-        (void)snprintf(row->message, sizeof(row->message), "%s",
-                       (const char *)sqlite3_column_text(stmt, 1));
-        (void)snprintf(row->destination, sizeof(row->destination), "%s",
-                       (const char *)sqlite3_column_text(stmt, 2));
-        row->body = strdup(body == NULL ? "" : body);
-        row->created_at_ms = sqlite3_column_int64(stmt, 4);
-        row->attempts = sqlite3_column_int64(stmt, 5);
-        due->count++;
+        read_row(stmt, &due->rows[due->count++]);
     }
     return rc == LB_OK ? read_next_due(db, destination, now_ms,
                                        &due->next_due_at_ms, err)
@@ -81,7 +129,7 @@ enum lb_err outbox_set_sending(struct db *db,
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, delivery->id);
-        (void)sqlite3_bind_int64(stmt, 2, delivery->attempts);
+        (void)sqlite3_bind_int64(stmt, 2, delivery->tries);
     }
     rc = db_run(db, stmt, err);
     *is_claimed_out = rc == LB_OK && sqlite3_changes(db_handle(db)) > 0;
@@ -128,9 +176,89 @@ enum lb_err outbox_finish(struct db *db,
         db_bind_text(stmt, 2, state);
         db_bind_text(stmt, 3, reason);
         (void)sqlite3_bind_int64(stmt, 4, due_at_ms);
-        (void)sqlite3_bind_int64(stmt, 5, attempt->number);
+        (void)sqlite3_bind_int64(stmt, 5, attempt->attempts);
         db_bind_text(stmt, 6, attempt->remote_id);
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? put_attempt(db, attempt, err) : rc;
+}
+
+enum lb_err outbox_skip(struct db *db,
+                        const char *delivery,
+                        const char *reason,
+                        int64_t now_ms,
+                        struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_SKIP);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, delivery);
+        db_bind_text(stmt, 2, reason);
+        (void)sqlite3_bind_int64(stmt, 3, now_ms);
+    }
+    return db_run(db, stmt, err);
+}
+
+static enum lb_err sweep_state(struct db *db,
+                               const char *state,
+                               int64_t before_ms,
+                               int64_t *rows_out,
+                               struct lb_error *err)
+{
+    static const enum sql_query queries[] = {
+        SQL_OUTBOX_SWEEP_ATTEMPTS, SQL_OUTBOX_SWEEP_MESSAGES, SQL_OUTBOX_SWEEP};
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]) && rc == LB_OK;
+         i++) {
+        sqlite3_stmt *stmt = db_stmt(db, queries[i]);
+
+        if (stmt != NULL) {
+            db_bind_text(stmt, 1, state);
+            (void)sqlite3_bind_int64(stmt, 2, before_ms);
+            (void)sqlite3_bind_int64(stmt, 3, PIECE_ROWS);
+        }
+        rc = db_run(db, stmt, err);
+    }
+    *rows_out = rc == LB_OK ? sqlite3_changes(db_handle(db)) : 0;
+    return rc;
+}
+
+enum lb_err outbox_sweep_piece(struct db *db,
+                               const struct outbox_sweep_times *times,
+                               bool *is_over_out,
+                               struct lb_error *err)
+{
+    const struct {
+        const char *state;
+        int64_t before_ms;
+    } parts[] = {{"delivered", times->delivered_before_ms},
+                 {"skipped", times->delivered_before_ms},
+                 {"dead", times->dead_before_ms}};
+    enum lb_err rc = LB_OK;
+    int64_t rows = 0;
+
+    *is_over_out = true;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && rc == LB_OK;
+         i++) {
+        rc = sweep_state(db, parts[i].state, parts[i].before_ms, &rows, err);
+        *is_over_out = *is_over_out && rows < PIECE_ROWS;
+    }
+    return rc;
+}
+
+enum lb_err outbox_expire(struct db *db,
+                          const char *destination,
+                          int64_t now_ms,
+                          int64_t before_ms,
+                          struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_EXPIRE);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, destination);
+        (void)sqlite3_bind_int64(stmt, 2, now_ms);
+        (void)sqlite3_bind_int64(stmt, 3, before_ms);
+    }
+    return db_run(db, stmt, err);
 }

@@ -17,9 +17,13 @@ struct outbox_delivery {
     char id[OUTBOX_ID_BYTES];
     char message[OUTBOX_NAME_BYTES];
     char destination[OUTBOX_NAME_BYTES];
-    char *body; /* owned */
+    char remote_id[OUTBOX_NAME_BYTES]; /* "" none */
+    char *body;                        /* owned */
     int64_t created_at_ms;
-    int64_t attempts;
+    int64_t queued_at_ms; /* the last time; its age counts from then */
+    int64_t due_at_ms;
+    int64_t attempts; /* used up */
+    int64_t tries;    /* made */
 };
 
 /* What is due at one destination. */
@@ -30,9 +34,11 @@ struct outbox_due {
     int64_t next_due_at_ms; /* of a later one; INT64_MAX: none waits */
 };
 
-/* Fills due, in order, with the deliveries that are due at now. */
+/* Fills due, in order, with the deliveries that are due at now; is_ordered:
+ * with the oldest one that has no end, if it is due. */
 LB_MUST_CHECK enum lb_err outbox_read_due(struct db *db,
                                           const char *destination,
+                                          bool is_ordered,
                                           int64_t now_ms,
                                           struct outbox_due *due,
                                           struct lb_error *err);
@@ -64,12 +70,39 @@ struct outbox_attempt {
     int64_t request_bytes;
     const char *excerpt;   /* NULL: none */
     const char *remote_id; /* NULL: none; else kept with the delivery */
+    int64_t attempts;      /* of the delivery that are now used up */
 };
+/* A `waiting` one of a disabled destination is held. */
 LB_MUST_CHECK enum lb_err outbox_finish(struct db *db,
                                         const struct outbox_attempt *attempt,
                                         const char *state,
                                         const char *reason,
                                         int64_t due_at_ms,
+                                        struct lb_error *err);
+/* It is not sent at all. */
+LB_MUST_CHECK enum lb_err outbox_skip(struct db *db,
+                                      const char *delivery,
+                                      const char *reason,
+                                      int64_t now_ms,
+                                      struct lb_error *err);
+
+/* Removes what ended long ago, with its attempts and messages.  One piece, on
+ * the writer's thread inside a job; *is_over_out: nothing is left to remove. */
+struct outbox_sweep_times {
+    int64_t delivered_before_ms; /* also of skipped ones */
+    int64_t dead_before_ms;
+};
+LB_MUST_CHECK enum lb_err
+outbox_sweep_piece(struct db *db,
+                   const struct outbox_sweep_times *times,
+                   bool *is_over_out,
+                   struct lb_error *err);
+
+/* What waits there since before that is dead. */
+LB_MUST_CHECK enum lb_err outbox_expire(struct db *db,
+                                        const char *destination,
+                                        int64_t now_ms,
+                                        int64_t before_ms,
                                         struct lb_error *err);
 
 #endif

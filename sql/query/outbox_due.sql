@@ -1,5 +1,5 @@
--- outbox_due: ?1 now, ?2 most, ?3 destination; id, message, destination, body, created, attempts; outbox_store.c
-SELECT o.id, o.message, o.destination, m.body, o.created, o.attempts
+-- outbox_due: ?1 now, ?2 most, ?3 destination; id, message, destination, body, created, attempts, tries, queued, remote id, due; outbox_store.c
+SELECT o.id, o.message, o.destination, m.body, o.created, o.attempts, o.tries, o.queued, o.remote_id, o.due
 FROM outbox o JOIN messages m ON m.id = o.message
 WHERE o.state = 'waiting' AND o.destination = ?3 AND o.due <= ?1
 ORDER BY o.due, o.number LIMIT ?2

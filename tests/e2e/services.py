@@ -39,6 +39,12 @@ class Service:
 
             do_POST = do_PATCH = do_PUT = do_GET = serve
 
+            def handle(self):
+                try:
+                    super().handle()
+                except ConnectionError:  # linkbell reads no more than it wants
+                    pass
+
             def log_message(self, *words):
                 pass
 

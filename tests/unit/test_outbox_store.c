@@ -3,11 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "alerts/alert_store.h"
+#include "alerts/destination_store.h"
 #include "alerts/outbox_store.h"
 
 static int open_db(void **state)
@@ -42,7 +45,8 @@ static void read_due(struct db *db, struct outbox_delivery *out)
     struct outbox_due due = {.rows = out, .max = 1};
     struct lb_error err;
 
-    assert_int_equal(outbox_read_due(db, "hook", 1000, &due, &err), LB_OK);
+    assert_int_equal(outbox_read_due(db, "hook", false, 1000, &due, &err),
+                     LB_OK);
     assert_int_equal(due.count, 1);
 }
 
@@ -84,12 +88,167 @@ static void a_delivery_is_claimed_once_and_not_from_an_old_reading(void **state)
     free(later.body);
 }
 
+static void put_some(struct db *db, int count)
+{
+    char id[16];
+
+    for (int i = 0; i < count; i++) {
+        const char *const destinations[] = {"hook", "other"};
+        const struct alert_store_message message = {"alert.fired", "{}",
+                                                    destinations, 2};
+        struct lb_error err;
+
+        (void)snprintf(id, sizeof(id), "al_%d", i);
+        assert_int_equal(
+            alert_store_queue(db,
+                              &(struct alert_store_row){id, "r", "alice.bio",
+                                                        "info", i, NULL, "{}"},
+                              &message, &err),
+            LB_OK);
+    }
+}
+
+static int64_t count(struct db *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t number;
+
+    assert_int_equal(sqlite3_prepare_v2(db_handle(db), sql, -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    number = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return number;
+}
+
+static void
+finish(struct db *db, const char *destination, const char *state, int64_t at_ms)
+{
+    struct outbox_delivery row;
+    struct outbox_due due = {.rows = &row, .max = 1};
+    bool is_claimed = false;
+    struct lb_error err;
+
+    assert_int_equal(outbox_read_due(db, destination, true, at_ms, &due, &err),
+                     LB_OK);
+    assert_int_equal(due.count, 1);
+    assert_int_equal(outbox_set_sending(db, &row, &is_claimed, &err), LB_OK);
+    assert_int_equal(
+        outbox_finish(db,
+                      &(struct outbox_attempt){.delivery = row.id,
+                                               .number = row.tries + 1,
+                                               .outcome = "success"},
+                      state, NULL, at_ms, &err),
+        LB_OK);
+    free(row.body);
+}
+
+static void an_ordered_destination_has_one_head(void **state)
+{
+    struct db *db = *state;
+    struct outbox_delivery row;
+    struct outbox_due due = {.rows = &row, .max = 1};
+    struct lb_error err;
+
+    put_some(db, 3);
+    finish(db, "hook", "waiting", 5000); /* due again at 5000 */
+    assert_int_equal(outbox_read_due(db, "hook", true, 4000, &due, &err),
+                     LB_OK);
+    assert_int_equal(due.count, 0); /* the second one waits for it */
+    assert_int_equal(due.next_due_at_ms, 5000);
+    finish(db, "hook", "delivered", 5000);
+    assert_int_equal(outbox_read_due(db, "hook", true, 5000, &due, &err),
+                     LB_OK);
+    assert_int_equal(due.count, 1);
+    assert_string_equal(row.message, "al_1");
+    free(row.body);
+}
+
+static void a_disabled_destination_holds_its_messages(void **state)
+{
+    struct db *db = *state;
+    uint8_t print[LB_SECRET_SHA256_BYTES] = {1};
+    struct destination_store_state to = {"hook", LANE_DISABLED, "http_4xx",
+                                         print, 9};
+    struct lb_error err;
+
+    put_some(db, 2);
+    assert_int_equal(destination_store_set(db, &to, &err), LB_OK);
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE state = 'held'"), 2);
+    put_some(db, 3); /* one more */
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE state = 'held'"), 3);
+    to.state = LANE_OK;
+    assert_int_equal(destination_store_set(db, &to, &err), LB_OK);
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE state = 'held'"), 0);
+    assert_int_equal(count(db, "SELECT count(*) FROM destination_state"), 0);
+    to.state = LANE_DISABLED;
+    assert_int_equal(destination_store_set(db, &to, &err), LB_OK);
+    assert_int_equal(destination_store_discard(db, "hook", 10, &err), LB_OK);
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE state = 'dead'"), 3);
+}
+
+static void what_ended_long_ago_goes_with_its_message(void **state)
+{
+    struct db *db = *state;
+    const struct outbox_sweep_times times = {2000, 1000};
+    bool is_over = false;
+    struct lb_error err;
+
+    put_some(db, 3);
+    finish(db, "hook", "delivered", 1500);
+    finish(db, "hook", "delivered", 2500); /* too young */
+    finish(db, "hook", "dead", 1500);      /* dead ones are kept longer */
+    finish(db, "other", "delivered", 1500);
+    finish(db, "other", "delivered", 1500);
+    finish(db, "other", "dead", 500);
+    assert_int_equal(outbox_sweep_piece(db, &times, &is_over, &err), LB_OK);
+    assert_true(is_over);
+    assert_int_equal(count(db, "SELECT count(*) FROM outbox"), 2);
+    assert_int_equal(count(db, "SELECT count(*) FROM attempts"), 2);
+    assert_int_equal(count(db, "SELECT count(*) FROM messages"), 2);
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM messages WHERE id = 'al_0'"), 0);
+}
+
+static void failures_are_counted_since_the_last_success(void **state)
+{
+    struct db *db = *state;
+    struct destination_store_health health;
+    struct lb_error err;
+
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(
+            destination_store_note(db, "hook", false, 100 + i, &health, &err),
+            LB_OK);
+    }
+    assert_int_equal(health.failures, 3);
+    assert_int_equal(health.failing_since_ms, 100);
+    assert_int_equal(
+        destination_store_note(db, "hook", true, 200, &health, &err), LB_OK);
+    assert_int_equal(
+        destination_store_note(db, "hook", false, 300, &health, &err), LB_OK);
+    assert_int_equal(health.failures, 1);
+    assert_int_equal(health.failing_since_ms, 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             a_delivery_is_claimed_once_and_not_from_an_old_reading, open_db,
             close_db),
+        cmocka_unit_test_setup_teardown(an_ordered_destination_has_one_head,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            a_disabled_destination_holds_its_messages, open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            what_ended_long_ago_goes_with_its_message, open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            failures_are_counted_since_the_last_success, open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

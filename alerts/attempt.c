@@ -1,0 +1,358 @@
+/* attempt.c - one attempt at a delivery. */
+#include "alerts/attempt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alerts/destination_store.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#define FAILURES_LEAST 20 /* before a failing destination is disabled */
+
+void attempt_free(struct attempt *attempt)
+{
+    catalog_unref(attempt->catalog);
+    free(attempt->delivery.body);
+    free(attempt);
+}
+
+/* --- sending
+ * ------------------------------------------------------------------------ */
+
+static const char *error_of_status(int status)
+{
+    return status == 429                    ? "rate_limited"
+           : status == 401 || status == 403 ? "auth"
+           : status >= 500                  ? "http_5xx"
+           : status >= 400                  ? "http_4xx"
+           : status >= 300                  ? "redirect"
+                                            : "rejected";
+}
+
+static void send_step(struct attempt *attempt);
+
+static void end(struct attempt *attempt)
+{
+    attempt->record.delivery = attempt->delivery.id;
+    attempt->record.number = attempt->delivery.tries + 1;
+    attempt->record.started_at_ms = attempt->started_at_ms;
+    attempt->record.outcome =
+        destination_outcome_name(attempt->verdict.outcome);
+    attempt->record.request_bytes = attempt->request_bytes;
+    attempt->record.remote_id =
+        attempt->remote_id[0] == '\0' ? NULL : attempt->remote_id;
+    attempt->sent(attempt);
+}
+
+/* The path of a URL that is a secret, and the other secrets. */
+static void keep_excerpt(struct attempt *attempt,
+                         const struct deliver_curl_result *result)
+{
+    const struct destination *destination = &attempt->destination;
+    const char *host = strstr(destination->url, "://");
+    const char *path = host == NULL ? NULL : strchr(host + 3, '/');
+    const char *secrets[2] = {destination->token, ""};
+
+    if (destination->type->place != DESTINATION_SERVICE && path != NULL &&
+        path[1] != '\0') {
+        secrets[1] = path;
+    }
+    excerpt_make(result->body, secrets, 2, attempt->excerpt);
+    attempt->record.excerpt =
+        attempt->excerpt[0] == '\0' ? NULL : attempt->excerpt;
+}
+
+static void keep_result(struct attempt *attempt,
+                        const struct deliver_curl_result *result)
+{
+    (void)snprintf(attempt->address, sizeof(attempt->address), "%s",
+                   result->address);
+    attempt->record.ms += result->ms;
+    attempt->record.dns_ms += result->dns_ms;
+    attempt->record.connect_ms += result->connect_ms;
+    attempt->record.tls_ms += result->tls_ms;
+    attempt->record.first_byte_ms += result->first_byte_ms;
+    attempt->record.address = attempt->address;
+    attempt->record.status = result->status;
+    attempt->record.error = result->error;
+    attempt->has_answered = result->status != 0;
+}
+
+static void on_result(void *ctx, const struct deliver_curl_result *result)
+{
+    struct attempt *attempt = ctx;
+    struct destination_verdict *verdict = &attempt->verdict;
+    struct destination_answer answer = {result->status, result->body,
+                                        result->retry_after_ms,
+                                        result->reset_after_ms};
+
+    *verdict = (struct destination_verdict){.outcome = DESTINATION_RETRY};
+    keep_result(attempt, result);
+    if (result->error == NULL) {
+        attempt->destination.type->judge(&attempt->message, &answer, verdict);
+    } else if (strcmp(result->error, "blocked_address") == 0) {
+        verdict->outcome = DESTINATION_AUTH;
+    }
+    if (verdict->remote_id[0] != '\0') {
+        (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%s",
+                       verdict->remote_id);
+    }
+    if (verdict->outcome == DESTINATION_NEXT) {
+        if (attempt->requests < DESTINATION_STEPS) {
+            attempt->message.step = verdict->next_step;
+            send_step(attempt);
+            return;
+        }
+        verdict->outcome = DESTINATION_RETRY;
+    }
+    if (verdict->outcome != DESTINATION_SUCCESS) {
+        if (result->error == NULL) {
+            attempt->record.error = verdict->outcome == DESTINATION_THROTTLED
+                                        ? "rate_limited"
+                                        : error_of_status(result->status);
+        }
+        keep_excerpt(attempt, result);
+    }
+    end(attempt);
+}
+
+static void send_step(struct attempt *attempt)
+{
+    const struct destination_type *type = attempt->destination.type;
+    struct destination_request request;
+    struct deliver_curl_request sent;
+    struct lb_error err = {LB_OK, ""};
+    struct deliver_curl *curl = attempt->curl;
+    enum lb_err rc;
+
+    destination_request_init(&request);
+    lb_buf_add_text(&request.url, attempt->destination.url);
+    lb_buf_add_text(&request.headers, attempt->destination.headers);
+    rc = type->render(&attempt->destination, &attempt->message, &request, &err);
+    if (request.url.is_failed || request.headers.is_failed ||
+        request.body.is_failed) {
+        rc = LB_ELIMIT;
+    }
+    attempt->requests++;
+    attempt->request_bytes += (int64_t)request.body.len;
+    sent = (struct deliver_curl_request){
+        request.method, lb_buf_text(&request.url),       &request.headers,
+        &request.body,  attempt->destination.timeout_ms, type->needs_body};
+    if (rc != LB_OK) {
+        attempt->verdict.outcome = DESTINATION_PERMANENT;
+        attempt->record.error = "rejected";
+        end(attempt);
+    } else if (deliver_curl_send(curl, &sent, on_result, attempt, &err) !=
+               LB_OK) {
+        attempt->verdict.outcome = DESTINATION_RETRY;
+        attempt->record.error = "bad_response";
+        end(attempt);
+    }
+    destination_request_deinit(&request);
+}
+
+void attempt_send(struct attempt *attempt,
+                  struct deliver_curl *curl,
+                  attempt_fn sent)
+{
+    attempt->curl = curl;
+    attempt->sent = sent;
+    attempt->started_at_ms = lb_clock_wall_ms();
+    (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%.63s",
+                   attempt->delivery.remote_id);
+    attempt->message = (struct destination_message){
+        .id = attempt->delivery.message,
+        .body = attempt->delivery.body,
+        .now_s = attempt->started_at_ms / LB_MS_PER_S,
+        .remote_id = attempt->remote_id};
+    send_step(attempt);
+}
+
+/* --- what becomes of it
+ * ------------------------------------------------------------------------ */
+
+/* The delay after that many failed attempts; -1: the schedule is at its end. */
+static int64_t delay_after(const struct destination *destination,
+                           int64_t failed)
+{
+    return failed < 1 || (size_t)failed > destination->retry_count
+               ? -1
+               : destination->retries_ms[failed - 1];
+}
+
+static void die(struct attempt *attempt, const char *reason, int64_t now_ms)
+{
+    attempt->state = "dead";
+    attempt->reason = reason;
+    attempt->due_at_ms = now_ms;
+}
+
+static void decide_retry(struct attempt *attempt,
+                         int64_t now_ms,
+                         double jitter,
+                         double random)
+{
+    int64_t delay_ms =
+        delay_after(&attempt->destination, attempt->record.attempts);
+    int64_t wait_ms = attempt->verdict.wait_ms;
+
+    if (delay_ms < 0) {
+        die(attempt, "retries_used_up", now_ms);
+        return;
+    }
+    delay_ms = lane_jitter(delay_ms, jitter, random);
+    attempt->due_at_ms = now_ms + (wait_ms > delay_ms ? wait_ms : delay_ms);
+}
+
+/* Throttled: the schedule's steps, but none is used up. */
+static void decide_throttled(struct attempt *attempt,
+                             int64_t now_ms,
+                             double jitter,
+                             double random)
+{
+    const struct destination *destination = &attempt->destination;
+    int64_t step = attempt->delivery.attempts +
+                   (attempt->lane == NULL ? 1 : attempt->lane->throttles);
+    int64_t delay_ms = attempt->verdict.wait_ms;
+
+    step = (size_t)step > destination->retry_count
+               ? (int64_t)destination->retry_count
+               : step;
+    if (delay_ms <= 0 && step > 0) {
+        delay_ms = lane_jitter(delay_after(destination, step), jitter, random);
+    }
+    attempt->due_at_ms = now_ms + delay_ms;
+}
+
+void attempt_decide(struct attempt *attempt,
+                    int64_t now_ms,
+                    double jitter,
+                    double random)
+{
+    enum destination_outcome outcome = attempt->verdict.outcome;
+    bool is_used = outcome == DESTINATION_SUCCESS ||
+                   outcome == DESTINATION_PERMANENT ||
+                   (outcome == DESTINATION_RETRY && !attempt->is_probe);
+
+    attempt->record.attempts = attempt->delivery.attempts + (is_used ? 1 : 0);
+    attempt->state = "waiting";
+    attempt->reason = NULL;
+    attempt->due_at_ms = now_ms;
+    switch (outcome) {
+    case DESTINATION_SUCCESS:
+        attempt->state = "delivered";
+        return;
+    case DESTINATION_PERMANENT:
+        die(attempt, "rejected", now_ms);
+        return;
+    case DESTINATION_RETRY:
+        if (is_used) {
+            decide_retry(attempt, now_ms, jitter, random);
+        }
+        break;
+    case DESTINATION_THROTTLED:
+        decide_throttled(attempt, now_ms, jitter, random);
+        break;
+    case DESTINATION_AUTH:
+    case DESTINATION_NEXT:
+        break;
+    case DESTINATION_DISABLE:
+        attempt->state = "held";
+        return;
+    }
+    if (strcmp(attempt->state, "waiting") == 0 &&
+        now_ms - attempt->delivery.queued_at_ms >
+            attempt->destination.max_age_ms) {
+        die(attempt, "expired", now_ms);
+    }
+}
+
+static enum lb_err set_state(struct attempt *attempt,
+                             struct db *db,
+                             enum lane_state state,
+                             const char *reason,
+                             struct lb_error *err)
+{
+    const struct destination_store_state row = {
+        attempt->delivery.destination, state, reason, attempt->fingerprint,
+        lb_clock_wall_ms()};
+
+    return destination_store_set(db, &row, err);
+}
+
+static enum lb_err
+record_change(struct attempt *attempt, struct db *db, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    switch (attempt->change) {
+    case LANE_SAME:
+        break;
+    case LANE_HAS_OPENED:
+        return set_state(attempt, db, LANE_OPEN, "failures", err);
+    case LANE_HAS_CLOSED:
+        rc = set_state(attempt, db, LANE_OK, NULL, err);
+        return rc == LB_OK
+                   ? destination_store_make_due(db,
+                                                attempt->delivery.destination,
+                                                lb_clock_wall_ms(), err)
+                   : rc;
+    case LANE_HAS_PAUSED:
+        return set_state(attempt, db, LANE_PAUSED, attempt->record.error, err);
+    case LANE_HAS_BEEN_DISABLED:
+        return set_state(attempt, db, LANE_DISABLED, attempt->record.error,
+                         err);
+    }
+    return rc;
+}
+
+enum lb_err attempt_record(struct attempt *attempt,
+                           struct db *db,
+                           int64_t disable_after_ms,
+                           struct lb_error *err)
+{
+    enum destination_outcome outcome = attempt->verdict.outcome;
+    bool is_success = outcome == DESTINATION_SUCCESS;
+    struct destination_store_health health = {0, 0};
+    int64_t now_ms = lb_clock_wall_ms();
+    enum lb_err rc = outbox_finish(db, &attempt->record, attempt->state,
+                                   attempt->reason, attempt->due_at_ms, err);
+
+    rc = rc == LB_OK ? record_change(attempt, db, err) : rc;
+    if (rc == LB_OK && (is_success || outcome == DESTINATION_RETRY ||
+                        outcome == DESTINATION_AUTH)) {
+        rc = destination_store_note(db, attempt->delivery.destination,
+                                    is_success, now_ms, &health, err);
+    }
+    attempt->is_failing = attempt->lane != NULL &&
+                          health.failures >= FAILURES_LEAST &&
+                          now_ms - health.failing_since_ms >= disable_after_ms;
+    if (rc == LB_OK && attempt->is_failing) {
+        rc = set_state(attempt, db, LANE_DISABLED, "no_success", err);
+    }
+    return rc;
+}
+
+void attempt_count(const struct attempt *attempt)
+{
+    char labels[160];
+
+    (void)snprintf(labels, sizeof(labels), "destination=\"%s\",outcome=\"%s\"",
+                   attempt->destination.id, attempt->record.outcome);
+    lb_metrics_add(
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_delivery_attempts_total",
+                       "Attempts by destination and outcome.", labels),
+        1);
+    lb_log(LB_LOG_INFO, "delivery",
+           "delivery=%s message=%s destination=%s attempt=%lld outcome=%s "
+           "status=%d ms=%lld error=%s state=%s",
+           attempt->delivery.id, attempt->delivery.message,
+           attempt->destination.id, (long long)attempt->record.number,
+           attempt->record.outcome, attempt->record.status,
+           (long long)attempt->record.ms,
+           attempt->record.error == NULL ? "none" : attempt->record.error,
+           attempt->state);
+}

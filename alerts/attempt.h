@@ -1,0 +1,74 @@
+/* attempt.h - one attempt at a delivery: rendered, sent (in several requests
+ * where the type needs them), judged, recorded. */
+#ifndef LINKBELL_ALERTS_ATTEMPT_H
+#define LINKBELL_ALERTS_ATTEMPT_H
+
+#include "alerts/deliver_curl.h"
+#include "alerts/destination.h"
+#include "alerts/excerpt.h"
+#include "alerts/lane.h"
+#include "alerts/outbox_store.h"
+#include "sql/catalog.h"
+#include "sql/writer.h"
+
+struct attempt;
+typedef void (*attempt_fn)(struct attempt *attempt);
+
+struct attempt {
+    struct writer_job job; /* first; the owner's */
+    struct attempt *next;  /* the owner's */
+    void *owner;
+    void *trial;             /* the owner's */
+    struct lane *lane;       /* borrowed; NULL: of no lane */
+    struct catalog *catalog; /* owned reference; the destination's texts */
+    struct destination destination;
+    uint8_t fingerprint[LB_SECRET_SHA256_BYTES]; /* of the destination */
+    struct outbox_delivery delivery;             /* its body owned */
+    struct deliver_curl *curl;                   /* borrowed */
+    attempt_fn sent;
+    struct destination_message message;
+    struct destination_verdict verdict;
+    int requests; /* so far */
+    bool is_claimed;
+    bool is_probe;
+    bool has_answered;
+    int64_t started_at_ms;
+    int64_t request_bytes;
+    /* What is recorded. */
+    struct outbox_attempt record;
+    char address[64];
+    char excerpt[EXCERPT_BYTES];
+    char remote_id[DESTINATION_REMOTE_BYTES];
+    const char *state;
+    const char *reason;
+    int64_t due_at_ms;
+    enum lane_change change;
+    bool is_failing; /* out: so long that it is to be disabled */
+};
+
+void attempt_free(struct attempt *attempt);
+
+/* Sends it; sent is called once, maybe before this returns, with verdict and
+ * record filled, but for state, reason and due. */
+void attempt_send(struct attempt *attempt,
+                  struct deliver_curl *curl,
+                  attempt_fn sent);
+
+/* By its verdict: what becomes of the delivery.  random is 0 to 1, jitter the
+ * random share of a delay. */
+void attempt_decide(struct attempt *attempt,
+                    int64_t now_ms,
+                    double jitter,
+                    double random);
+
+/* Writer thread, inside a job: the delivery, the attempt's row, the state of
+ * the destination where it changed.  A destination without success for
+ * disable_after_ms is disabled. */
+LB_MUST_CHECK enum lb_err attempt_record(struct attempt *attempt,
+                                         struct db *db,
+                                         int64_t disable_after_ms,
+                                         struct lb_error *err);
+/* The log's line and the counter. */
+void attempt_count(const struct attempt *attempt);
+
+#endif
