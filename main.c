@@ -20,7 +20,9 @@
 #include "alerts/deliver.h"
 #include "alerts/deliver_curl.h"
 #include "alerts/detect_command.h"
+#include "alerts/deliveries_command.h"
 #include "alerts/destination_check.h"
+#include "alerts/destinations_command.h"
 #include "alerts/engine.h"
 #include "alerts/learn.h"
 #include "alerts/listen.h"
@@ -203,7 +205,8 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                        service->writer, service->cursor,
                                        service->days,   alerts_store_since};
     const struct alerts_parts alerts = {service->auth, service->readers,
-                                        service->writer, service->cursor};
+                                        service->writer, service->cursor,
+                                        config};
     const struct admin_parts run = {
         service->auth,   service->writer,  service->readers,
         service->cursor, &service->target, {geo_watch_state, service->geo},
@@ -281,6 +284,7 @@ static enum lb_err build(struct service *service, struct lb_error *err)
             engine_set_wake(service->engine, deliver_wake, service->deliver);
             system_alert_set_wake(service->system, deliver_wake,
                                   service->deliver);
+            alerts_api_set_deliver(service->alerts, service->deliver);
             rc = ticker_new(service->writer, service->cursor, service->engine,
                             service->learn, &service->ticker, err);
         }
@@ -684,6 +688,10 @@ static const struct lb_cli_verb verbs[] = {
     {"restore", backup_command_restore, "put a copy back"},
     {"doctor", doctor_verb, "say what is wrong, and what to do"},
     {"geo", geo_command, "make a country database, ask it"},
+    {"deliveries", deliveries_command,
+     "what went out and what did not; send it again"},
+    {"destinations", destinations_command,
+     "how they fare; test, enable, disable, new secrets"},
     {"listen", listen_command, "a local receiver for trying destinations"},
     {"man", man_command, "the manual page"},
 };

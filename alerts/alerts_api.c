@@ -7,6 +7,8 @@
 
 #include "alerts/alerts_act.h"
 #include "alerts/alerts_store.h"
+#include "alerts/deliveries_api.h"
+#include "alerts/destinations_api.h"
 #include "base/http_request.h"
 #include "base/http_respond.h"
 #include "base/text.h"
@@ -19,7 +21,9 @@
 struct alerts_api {
     struct auth *auth;
     struct pool *readers;
-    struct alerts_act *act; /* owned */
+    struct alerts_act *act;                /* owned */
+    struct deliveries_api *deliveries;     /* owned */
+    struct destinations_api *destinations; /* owned */
 };
 
 struct list_request {
@@ -190,6 +194,8 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
         {"GET", "/v1/alerts", check, handle_alerts, api, 0},
         {"GET", "/v1/deliveries", check, handle_deliveries, api, 0},
     };
+    const struct destinations_parts outgoing = {parts->auth, parts->readers,
+                                                parts->writer, parts->config};
     enum lb_err rc = LB_OK;
 
     *api_out = api;
@@ -200,6 +206,12 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
     api->readers = parts->readers;
     rc = alerts_act_new(server, parts->auth, parts->writer, parts->cursor,
                         &api->act, err);
+    rc = rc == LB_OK ? deliveries_api_new(server, parts->auth, parts->readers,
+                                          parts->writer, &api->deliveries, err)
+                     : rc;
+    rc = rc == LB_OK
+             ? destinations_api_new(server, &outgoing, &api->destinations, err)
+             : rc;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -207,9 +219,17 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
     return rc;
 }
 
+void alerts_api_set_deliver(struct alerts_api *api, struct deliver *deliver)
+{
+    deliveries_api_set_deliver(api->deliveries, deliver);
+    destinations_api_set_deliver(api->destinations, deliver);
+}
+
 void alerts_api_free(struct alerts_api *api)
 {
     if (api != NULL) {
+        destinations_api_free(api->destinations);
+        deliveries_api_free(api->deliveries);
         alerts_act_free(api->act);
         free(api);
     }

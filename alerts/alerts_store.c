@@ -242,14 +242,125 @@ enum lb_err alerts_store_acknowledge(struct db *db,
     return db_run(db, stmt, err);
 }
 
+/* The row on which the statement stands, without the closing bracket. */
+static void add_delivery(sqlite3_stmt *stmt, struct lb_buf *out)
+{
+    static const char *const texts[] = {"id",   "message",     "type", "rule",
+                                        "site", "destination", "state"};
+
+    lb_json_add_comma(out);
+    lb_buf_add_char(out, '{');
+    for (int i = 0; i < 7; i++) {
+        lb_json_add_key(out, texts[i]);
+        lb_json_add_string(out, text_at(stmt, 1 + i));
+    }
+    lb_buf_add_text(out, ",\"created\":");
+    lb_json_add_time(out, sqlite3_column_int64(stmt, 8));
+    lb_buf_add_text(out, ",\"due\":");
+    lb_json_add_time(out, sqlite3_column_int64(stmt, 9));
+    lb_buf_printf(out, ",\"attempts\":%lld,\"reason\":",
+                  (long long)sqlite3_column_int64(stmt, 10));
+    lb_json_add_string(out, text_at(stmt, 11));
+    lb_buf_add_text(out, ",\"remote_id\":");
+    lb_json_add_string(out, text_at(stmt, 12));
+}
+
+static void add_attempt(sqlite3_stmt *stmt, struct lb_buf *out)
+{
+    static const struct {
+        const char *key;
+        bool is_text;
+    } columns[] = {{"ms", false},
+                   {"dns_ms", false},
+                   {"connect_ms", false},
+                   {"tls_ms", false},
+                   {"first_byte_ms", false},
+                   {"address", true},
+                   {"outcome", true},
+                   {"status", false},
+                   {"error", true},
+                   {"request_bytes", false},
+                   {"excerpt", true}};
+
+    lb_json_add_comma(out);
+    lb_buf_printf(out, "{\"number\":%lld,\"started\":",
+                  (long long)sqlite3_column_int64(stmt, 0));
+    lb_json_add_time(out, sqlite3_column_int64(stmt, 1));
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        int column = (int)i + 2;
+
+        lb_json_add_key(out, columns[i].key);
+        if (columns[i].is_text) {
+            lb_json_add_string(out, text_at(stmt, column));
+        } else if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
+            lb_buf_add_text(out, "null");
+        } else {
+            lb_buf_add_int(out, sqlite3_column_int64(stmt, column));
+        }
+    }
+    lb_buf_add_char(out, '}');
+}
+
+static enum lb_err
+add_log(struct db *db, const char *id, struct lb_buf *out, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_ATTEMPTS);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+    }
+    lb_buf_add_text(out, ",\"log\":[");
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        add_attempt(stmt, out);
+    }
+    lb_buf_add_char(out, ']');
+    return rc;
+}
+
+enum lb_err
+alerts_store_get_delivery(struct db *db,
+                          const struct alerts_store_delivery *wanted,
+                          const struct alerts_store_question *question,
+                          struct lb_buf *out,
+                          struct alerts_store_state *state_out,
+                          struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_DELIVERY);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, wanted->id);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (!has_row || !question->may_site(question->ctx, text_at(stmt, 5))) {
+        (void)sqlite3_reset(stmt);
+        return lb_err_set(err, LB_ENOTFOUND, "there is no such delivery");
+    }
+    state_out->is_sending = strcmp(text_at(stmt, 7), "sending") == 0;
+    state_out->is_erased = sqlite3_column_int(stmt, 14) != 0;
+    add_delivery(stmt, out);
+    if (wanted->has_body) {
+        lb_buf_add_text(out, ",\"body\":");
+        lb_buf_add_text(out, text_at(stmt, 13));
+    }
+    (void)sqlite3_reset(stmt);
+    rc = wanted->has_log ? add_log(db, wanted->id, out, err) : LB_OK;
+    lb_buf_add_char(out, '}');
+    return rc;
+}
+
 enum lb_err
 alerts_store_list_deliveries(struct db *db,
                              const struct alerts_store_question *question,
                              struct lb_buf *out,
                              struct lb_error *err)
 {
-    static const char *const texts[] = {"id",   "message",     "type", "rule",
-                                        "site", "destination", "state"};
     sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_DELIVERIES);
     int64_t last_number = 0;
     int64_t count = 0;
@@ -267,21 +378,7 @@ alerts_store_list_deliveries(struct db *db,
             break;
         }
         last_number = sqlite3_column_int64(stmt, 0);
-        lb_json_add_comma(out);
-        lb_buf_add_char(out, '{');
-        for (int i = 0; i < 7; i++) {
-            lb_json_add_key(out, texts[i]);
-            lb_json_add_string(out, text_at(stmt, 1 + i));
-        }
-        lb_buf_add_text(out, ",\"created\":");
-        lb_json_add_time(out, sqlite3_column_int64(stmt, 8));
-        lb_buf_add_text(out, ",\"due\":");
-        lb_json_add_time(out, sqlite3_column_int64(stmt, 9));
-        lb_buf_printf(out, ",\"attempts\":%lld,\"reason\":",
-                      (long long)sqlite3_column_int64(stmt, 10));
-        lb_json_add_string(out, text_at(stmt, 11));
-        lb_buf_add_text(out, ",\"remote_id\":");
-        lb_json_add_string(out, text_at(stmt, 12));
+        add_delivery(stmt, out);
         lb_buf_add_char(out, '}');
     }
     end_list(out, count, question->limit, last_number);

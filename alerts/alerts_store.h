@@ -60,4 +60,24 @@ alerts_store_list_deliveries(struct db *db,
                              struct lb_buf *out,
                              struct lb_error *err);
 
+/* Appends one delivery; LB_ENOTFOUND: there is none of that id that may be
+ * seen. */
+struct alerts_store_delivery {
+    const char *id;
+    bool has_log;  /* with its attempts */
+    bool has_body; /* with the stored message */
+};
+/* What is known of it besides. */
+struct alerts_store_state {
+    bool is_sending;
+    bool is_erased;
+};
+LB_MUST_CHECK enum lb_err
+alerts_store_get_delivery(struct db *db,
+                          const struct alerts_store_delivery *wanted,
+                          const struct alerts_store_question *question,
+                          struct lb_buf *out,
+                          struct alerts_store_state *state_out,
+                          struct lb_error *err);
+
 #endif

@@ -4,6 +4,8 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "base/json.h"
+
 static enum lb_err run_with(struct db *db,
                             enum sql_query query,
                             const char *destination,
@@ -125,4 +127,61 @@ enum lb_err destination_store_note(struct db *db,
         (void)sqlite3_reset(stmt);
     }
     return rc;
+}
+
+/* The row on which the statement stands. */
+static void add_state(sqlite3_stmt *stmt, bool is_enabled, struct lb_buf *out)
+{
+    static const char *const counts[] = {"waiting", "held", "dead"};
+    const char *state = (const char *)sqlite3_column_text(stmt, 0);
+    const char *reason = (const char *)sqlite3_column_text(stmt, 1);
+
+    if (!is_enabled) {
+        state = "disabled";
+        reason = "enabled: false";
+    }
+    lb_json_add_key(out, "state");
+    lb_json_add_string(out, state == NULL ? "ok" : state);
+    lb_json_add_key(out, "reason");
+    lb_json_add_string(out, reason);
+    for (int i = 0; i < 3; i++) {
+        lb_json_add_key(out, counts[i]);
+        lb_buf_add_int(out, sqlite3_column_int64(stmt, 2 + i));
+    }
+    lb_json_add_key(out, "last_success");
+    lb_json_add_time(out, sqlite3_column_int64(stmt, 5));
+}
+
+enum lb_err destination_store_show(struct db *db,
+                                   const struct catalog_object *object,
+                                   struct lb_buf *out,
+                                   struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_DESTINATION_COUNTS);
+    const cJSON *item;
+    bool is_enabled = true;
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, object->id);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (rc != LB_OK || !has_row) {
+        return rc;
+    }
+    lb_json_add_comma(out);
+    lb_buf_add_char(out, '{');
+    cJSON_ArrayForEach (item, object->body) {
+        lb_json_add_key(out, item->string);
+        lb_json_add_item(out, item);
+        is_enabled = is_enabled && !(strcmp(item->string, "enabled") == 0 &&
+                                     cJSON_IsFalse(item));
+    }
+    add_state(stmt, is_enabled, out);
+    lb_json_add_key(out, "managed_by");
+    lb_json_add_string(out, object->is_from_file ? "file" : "api");
+    lb_buf_add_char(out, '}');
+    (void)sqlite3_reset(stmt);
+    return LB_OK;
 }

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "alerts/lane.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "sql/catalog.h"
 #include "sql/db.h"
 
 /* Calls back with each destination that is in a state; the texts are good for
@@ -56,6 +58,14 @@ destination_store_note(struct db *db,
                        bool is_success,
                        int64_t now_ms,
                        struct destination_store_health *health_out,
+                       struct lb_error *err);
+
+/* Appends a destination as the configuration has it, with state, counts and
+ * last success. */
+LB_MUST_CHECK enum lb_err
+destination_store_show(struct db *db,
+                       const struct catalog_object *object,
+                       struct lb_buf *out,
                        struct lb_error *err);
 
 #endif

@@ -262,3 +262,95 @@ enum lb_err outbox_expire(struct db *db,
     }
     return db_run(db, stmt, err);
 }
+
+enum lb_err outbox_retry(struct db *db,
+                         const char *delivery,
+                         int64_t now_ms,
+                         struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_RETRY);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, delivery);
+        (void)sqlite3_bind_int64(stmt, 2, now_ms);
+    }
+    rc = db_run(db, stmt, err);
+    if (rc == LB_OK && sqlite3_changes(db_handle(db)) == 0) {
+        return lb_err_set(err, LB_ENOTFOUND, "there is no such delivery");
+    }
+    return rc;
+}
+
+static void bind_choice(sqlite3_stmt *stmt, const struct outbox_choice *choice)
+{
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, choice->state);
+        db_bind_text(stmt, 2, choice->destination);
+        (void)sqlite3_bind_int64(stmt, 3, choice->since_ms);
+        (void)sqlite3_bind_int64(stmt, 4, choice->until_ms);
+        (void)sqlite3_bind_int64(stmt, 5, choice->now_ms);
+    }
+}
+
+enum lb_err outbox_retry_piece(struct db *db,
+                               const struct outbox_choice *choice,
+                               int64_t *count_out,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_RETRY_MANY);
+    enum lb_err rc;
+
+    bind_choice(stmt, choice);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 6, OUTBOX_RETRY_PIECE);
+    }
+    rc = db_run(db, stmt, err);
+    *count_out = rc == LB_OK ? sqlite3_changes(db_handle(db)) : 0;
+    return rc;
+}
+
+enum lb_err outbox_count(struct db *db,
+                         const struct outbox_choice *choice,
+                         int64_t *count_out,
+                         struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_RETRY_COUNT);
+    bool has_row = false;
+    enum lb_err rc;
+
+    *count_out = 0;
+    bind_choice(stmt, choice);
+    rc = db_next(db, stmt, &has_row, err);
+    if (rc == LB_OK && has_row) {
+        *count_out = sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+enum lb_err outbox_put_sending(struct db *db,
+                               const struct outbox_new *row,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERT_PUT_MESSAGE);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, row->message);
+        db_bind_text(stmt, 2, row->type);
+        db_bind_text(stmt, 3, row->rule);
+        db_bind_text(stmt, 4, row->site);
+        db_bind_text(stmt, 5, row->body);
+        (void)sqlite3_bind_int64(stmt, 6, row->now_ms);
+    }
+    rc = db_run(db, stmt, err);
+    stmt = db_stmt(db, SQL_OUTBOX_PUT_SENDING);
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, row->delivery);
+        db_bind_text(stmt, 2, row->message);
+        db_bind_text(stmt, 3, row->destination);
+        (void)sqlite3_bind_int64(stmt, 4, row->now_ms);
+    }
+    return rc == LB_OK ? db_run(db, stmt, err) : rc;
+}

@@ -105,4 +105,44 @@ LB_MUST_CHECK enum lb_err outbox_expire(struct db *db,
                                         int64_t before_ms,
                                         struct lb_error *err);
 
+/* Queued again, its schedule from the start; LB_ENOTFOUND: there is none of
+ * that id. */
+LB_MUST_CHECK enum lb_err outbox_retry(struct db *db,
+                                       const char *delivery,
+                                       int64_t now_ms,
+                                       struct lb_error *err);
+struct outbox_choice {
+    const char *state;       /* "dead" or "delivered" */
+    const char *destination; /* NULL: any */
+    int64_t since_ms;        /* of their making */
+    int64_t until_ms;        /* before it */
+    int64_t now_ms; /* what ended later is left alone, so that pieces end */
+};
+/* A piece of those that are chosen; *count_out is below OUTBOX_RETRY_PIECE when
+ * none is left. */
+#define OUTBOX_RETRY_PIECE 2000
+LB_MUST_CHECK enum lb_err outbox_retry_piece(struct db *db,
+                                             const struct outbox_choice *choice,
+                                             int64_t *count_out,
+                                             struct lb_error *err);
+LB_MUST_CHECK enum lb_err outbox_count(struct db *db,
+                                       const struct outbox_choice *choice,
+                                       int64_t *count_out,
+                                       struct lb_error *err);
+
+/* A message for one destination that is being sent already. */
+struct outbox_new {
+    const char *message;
+    const char *type;
+    const char *rule;
+    const char *site;
+    const char *body;
+    const char *destination;
+    const char *delivery;
+    int64_t now_ms;
+};
+LB_MUST_CHECK enum lb_err outbox_put_sending(struct db *db,
+                                             const struct outbox_new *row,
+                                             struct lb_error *err);
+
 #endif
