@@ -7,6 +7,7 @@
 
 #include "alerts/destination_store.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -81,6 +82,47 @@ static void keep_result(struct attempt *attempt,
     attempt->has_answered = result->status != 0;
 }
 
+/* --- between two requests
+ * ------------------------------------------------------------------------ */
+
+static enum lb_err
+run_note(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct attempt *attempt = (struct attempt *)job;
+
+    return outbox_note_remote(db, attempt->delivery.id, attempt->remote_id,
+                              err);
+}
+
+static void
+done_note(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct attempt *attempt = (struct attempt *)job;
+
+    (void)err;
+    if (rc == LB_OK) {
+        send_step(attempt);
+    } else {
+        attempt->verdict.outcome = DESTINATION_RETRY;
+        attempt->record.error = "not_recorded";
+        end(attempt);
+    }
+}
+
+static void go_on(struct attempt *attempt)
+{
+    attempt->message.step = attempt->verdict.next_step;
+    if (attempt->verdict.remote_id[0] == '\0') {
+        send_step(attempt);
+        return;
+    }
+    attempt->job.run = run_note;
+    attempt->job.done = done_note;
+    if (writer_submit(attempt->writer, &attempt->job) != LB_OK) {
+        done_note(&attempt->job, LB_ELIMIT, NULL);
+    }
+}
+
 static void on_result(void *ctx, const struct deliver_curl_result *result)
 {
     struct attempt *attempt = ctx;
@@ -92,7 +134,8 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     *verdict = (struct destination_verdict){.outcome = DESTINATION_RETRY};
     keep_result(attempt, result);
     if (result->error == NULL) {
-        attempt->destination.type->judge(&attempt->message, &answer, verdict);
+        attempt->destination.type->judge(&attempt->destination,
+                                         &attempt->message, &answer, verdict);
     } else if (strcmp(result->error, "blocked_address") == 0) {
         verdict->outcome = DESTINATION_AUTH;
     }
@@ -102,8 +145,7 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     }
     if (verdict->outcome == DESTINATION_NEXT) {
         if (attempt->requests < DESTINATION_STEPS) {
-            attempt->message.step = verdict->next_step;
-            send_step(attempt);
+            go_on(attempt);
             return;
         }
         verdict->outcome = DESTINATION_RETRY;
@@ -156,9 +198,11 @@ static void send_step(struct attempt *attempt)
 
 void attempt_send(struct attempt *attempt,
                   struct deliver_curl *curl,
+                  struct writer *writer,
                   attempt_fn sent)
 {
     attempt->curl = curl;
+    attempt->writer = writer;
     attempt->sent = sent;
     attempt->started_at_ms = lb_clock_wall_ms();
     (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%.63s",
@@ -167,8 +211,45 @@ void attempt_send(struct attempt *attempt,
         .id = attempt->delivery.message,
         .body = attempt->delivery.body,
         .now_s = attempt->started_at_ms / LB_MS_PER_S,
-        .remote_id = attempt->remote_id};
+        .remote_id = attempt->remote_id,
+        .tries = attempt->delivery.tries};
     send_step(attempt);
+}
+
+static bool is_severe_enough(const struct attempt *attempt)
+{
+    static const char *const names[] = {"info", "warning", "critical"};
+    const char *least = lb_json_text(attempt->destination.body, "min_severity");
+    cJSON *json;
+    const char *severity;
+    size_t need = 0;
+    size_t have = 0;
+
+    if (least == NULL) {
+        return true;
+    }
+    json = cJSON_Parse(attempt->delivery.body);
+    severity = lb_json_text(cJSON_GetObjectItemCaseSensitive(json, "data"),
+                            "severity");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        need = strcmp(names[i], least) == 0 ? i : need;
+        have = severity == NULL || strcmp(names[i], severity) == 0 ? i : have;
+    }
+    cJSON_Delete(json);
+    return have >= need;
+}
+
+const char *attempt_skips(const struct attempt *attempt)
+{
+    const struct destination_type *type = attempt->destination.type;
+    const struct destination_message message = {.id = attempt->delivery.message,
+                                                .body = attempt->delivery.body};
+
+    if (!is_severe_enough(attempt)) {
+        return "min_severity";
+    }
+    return type->skips == NULL ? NULL
+                               : type->skips(&attempt->destination, &message);
 }
 
 /* --- what becomes of it

@@ -25,6 +25,7 @@ struct attempt {
     uint8_t fingerprint[LB_SECRET_SHA256_BYTES]; /* of the destination */
     struct outbox_delivery delivery;             /* its body owned */
     struct deliver_curl *curl;                   /* borrowed */
+    struct writer *writer;                       /* borrowed */
     attempt_fn sent;
     struct destination_message message;
     struct destination_verdict verdict;
@@ -48,11 +49,15 @@ struct attempt {
 
 void attempt_free(struct attempt *attempt);
 
-/* Sends it; sent is called once, maybe before this returns, with verdict and
- * record filled, but for state, reason and due. */
+/* Sends it; what a request made over there is recorded before the next one of
+ * the attempt.  sent is called once, maybe before this returns, with verdict
+ * and record filled, but for state, reason and due. */
 void attempt_send(struct attempt *attempt,
                   struct deliver_curl *curl,
+                  struct writer *writer,
                   attempt_fn sent);
+/* Why it is not sent at all; NULL: it is. */
+const char *attempt_skips(const struct attempt *attempt);
 
 /* By its verdict: what becomes of the delivery.  random is 0 to 1, jitter the
  * random share of a delay. */

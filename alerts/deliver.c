@@ -10,7 +10,6 @@
 #include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
 
@@ -164,29 +163,6 @@ static void on_sent(struct attempt *attempt)
 /* --- what is not sent
  * ------------------------------------------------------------------------ */
 
-static bool is_severe_enough(const struct attempt *attempt)
-{
-    static const char *const names[] = {"info", "warning", "critical"};
-    const char *least = lb_json_text(attempt->destination.body, "min_severity");
-    cJSON *json;
-    const char *severity;
-    size_t need = 0;
-    size_t have = 0;
-
-    if (least == NULL) {
-        return true;
-    }
-    json = cJSON_Parse(attempt->delivery.body);
-    severity = lb_json_text(cJSON_GetObjectItemCaseSensitive(json, "data"),
-                            "severity");
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        need = strcmp(names[i], least) == 0 ? i : need;
-        have = severity == NULL || strcmp(names[i], severity) == 0 ? i : have;
-    }
-    cJSON_Delete(json);
-    return have >= need;
-}
-
 static enum lb_err
 run_skip(struct writer_job *job, struct db *db, struct lb_error *err)
 {
@@ -226,6 +202,7 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
     struct deliver *deliver = attempt->owner;
+    const char *reason;
 
     if (rc != LB_OK || deliver->is_stopping) {
         lb_log_limited(LB_LOG_WARN, "delivery_claim_failed", "text=\"%s\"",
@@ -238,10 +215,10 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         attempt->lane->in_flight--;
         remove_attempt(deliver, attempt);
         start_reading(deliver);
-    } else if (!is_severe_enough(attempt)) {
-        skip(attempt, "min_severity");
+    } else if ((reason = attempt_skips(attempt)) != NULL) {
+        skip(attempt, reason);
     } else {
-        attempt_send(attempt, deliver->curl, on_sent);
+        attempt_send(attempt, deliver->curl, deliver->writer, on_sent);
     }
 }
 
@@ -458,7 +435,7 @@ static void choose_lanes(struct deliver *deliver, struct read_job *read)
             continue;
         }
         /* Those under way may still read as waiting. */
-        item.max = (size_t)(rules.concurrency + lane->in_flight);
+        item.max = (size_t)rules.concurrency + (size_t)lane->in_flight;
         item.max = item.max < READ_EACH ? item.max : READ_EACH;
         read->items[read->item_count++] = item;
     }
@@ -553,7 +530,7 @@ enum lb_err deliver_try(struct deliver *deliver,
     }
     *trial = (struct trial){deliver, done, ctx};
     attempt->trial = trial;
-    attempt_send(attempt, deliver->curl, on_tried);
+    attempt_send(attempt, deliver->curl, deliver->writer, on_tried);
     return LB_OK;
 }
 

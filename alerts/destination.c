@@ -21,8 +21,8 @@
 #define CONCURRENCY_MAX 64
 
 const struct destination_type *const destination_types[] = {
-    &slack_type, &webhook_type,  &zapier_type,    &discord_type,
-    &teams_type, &telegram_type, &pagerduty_type, NULL};
+    &slack_type,    &webhook_type,   &zapier_type,  &discord_type,  &teams_type,
+    &telegram_type, &pagerduty_type, &hubspot_type, &airtable_type, NULL};
 
 /* Delays after a failed attempt: Standard Webhooks' example with three early
  * steps added, so that a restart of the receiver costs a minute. */

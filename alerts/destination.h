@@ -63,6 +63,7 @@ struct destination_message {
     int step;         /* of the attempt, from 0; verdicts set the next */
     /* What an earlier request of this delivery made over there; "" nothing. */
     const char *remote_id;
+    int64_t tries; /* attempts made before this one */
 };
 
 /* What is sent; POST of JSON unless the type says otherwise. */
@@ -106,21 +107,29 @@ struct destination_type {
     const char *const *needs; /* those of them that can't be left out */
     bool needs_body;          /* the answer's body decides */
     bool is_without_contact;  /* unless `contact` names what to send */
+    bool is_of_people;        /* a test message is about a made-up person */
     /* Faults of the type's own keys; NULL: none to look for. */
     void (*check)(const struct lb_yaml *destination,
                   struct lb_config_faults *faults);
+    /* Why the message is of no use there, as a reason that stays; NULL: it is.
+     * No such function: all are. */
+    const char *(*skips)(const struct destination *destination,
+                         const struct destination_message *message);
     /* LB_EFORMAT, LB_ELIMIT, LB_EINVAL: the message can't be rendered. */
     enum lb_err (*render)(const struct destination *destination,
                           const struct destination_message *message,
                           struct destination_request *request,
                           struct lb_error *err);
     /* What an answer means; the verdict comes in as RETRY with nothing else. */
-    void (*judge)(const struct destination_message *message,
+    void (*judge)(const struct destination *destination,
+                  const struct destination_message *message,
                   const struct destination_answer *answer,
                   struct destination_verdict *verdict);
 };
 
+extern const struct destination_type airtable_type;
 extern const struct destination_type discord_type;
+extern const struct destination_type hubspot_type;
 extern const struct destination_type pagerduty_type;
 extern const struct destination_type slack_type;
 extern const struct destination_type teams_type;

@@ -21,6 +21,10 @@
 #define BODY_BYTES 4096
 #define BODY_DEPTH 4
 #define BY_HAND "by_hand"
+/* example.com is nobody's (RFC 2606). */
+#define SAMPLE_LEAD                                                            \
+    "{\"type\":\"lead\",\"name\":\"linkbell-test\",\"contact\":{\"email\":"    \
+    "\"linkbell-test@example.com\",\"name\":\"Linkbell Test\"},\"props\":{}}"
 #define SAMPLE_WINDOW_MS (15 * LB_MS_PER_MIN)
 
 struct destinations_api {
@@ -397,6 +401,14 @@ static void add_times(struct lb_buf *out, const struct work *work)
                          "\"complete\"");
 }
 
+static bool is_about_a_person(const struct work *work)
+{
+    const struct destination_type *type =
+        destination_type_find(lb_json_text(work->object->body, "type"));
+
+    return type != NULL && type->is_of_people;
+}
+
 /* A full sample of what an alert carries. */
 static void write_sample(struct work *work)
 {
@@ -423,7 +435,8 @@ static void write_sample(struct work *work)
     lb_text_percent_encode(&data, work->site);
     lb_buf_printf(&data, "\",\"dashboard_url\":\"%s%s/?site=", scheme, base);
     lb_text_percent_encode(&data, work->site);
-    lb_buf_printf(&data, "\",\"event\":null,\"destination\":\"%s\"}",
+    lb_buf_printf(&data, "\",\"event\":%s,\"destination\":\"%s\"}",
+                  is_about_a_person(work) ? SAMPLE_LEAD : "null",
                   work->object->id);
     message_body("test", work->now_ms, lb_buf_text(&data), &work->body);
     lb_buf_deinit(&data);

@@ -19,6 +19,7 @@
 #define PATH_BYTES 4096
 #define SECRET_BYTES 32
 #define SECRET_TEXT_BYTES 256
+#define SECRETS_BYTES 1024 /* of a file of them */
 
 static const char *or_dash(const char *text)
 {
@@ -226,14 +227,14 @@ replace_file(const char *path, const struct lb_buf *text, struct lb_error *err)
 /* The new secret becomes the first line, the newest old one the second. */
 static int rotate_file(const struct lb_cli *cli, const char *path)
 {
-    char old[SECRET_TEXT_BYTES * 4];
+    char old[SECRETS_BYTES];
     char *rest = old;
     const char *line;
     struct lb_buf text;
     struct lb_error err;
     enum lb_err rc = lb_secret_read_file(path, old, sizeof(old), &err);
 
-    lb_buf_init(&text, SECRET_TEXT_BYTES * 4);
+    lb_buf_init(&text, SECRETS_BYTES);
     if (rc == LB_OK && !make_secret(&text)) {
         rc = lb_err_set(&err, LB_EINTERNAL, "no random bytes to be had");
     }

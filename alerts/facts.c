@@ -257,6 +257,7 @@ enum lb_err facts_read(const struct destination *destination,
         return lb_err_set(err, LB_EFORMAT, "the stored message is damaged");
     }
     facts_narrow(destination, json);
+    (void)cJSON_AddStringToObject(json, "id", message->id);
     facts_out->json = json;
     facts_out->event = get(facts_out->data, "event");
     facts_out->timestamp = lb_json_text(json, "timestamp");
@@ -278,6 +279,31 @@ enum lb_err facts_read(const struct destination *destination,
                              : facts_out->summary;
     add_rows(facts_out);
     return LB_OK;
+}
+
+const cJSON *facts_find(const struct facts *facts, const char *path)
+{
+    const bool is_on_top = strcmp(path, "id") == 0 ||
+                           strcmp(path, "type") == 0 ||
+                           strcmp(path, "timestamp") == 0;
+    const cJSON *at = is_on_top ? facts->json : facts->data;
+    char key[64];
+
+    while (at != NULL && path[0] != '\0') {
+        size_t len = strcspn(path, ".");
+
+        if (len >= sizeof(key)) {
+            return NULL;
+        }
+        memcpy(key, path, len);
+        key[len] = '\0';
+        at = get(at, key);
+        path += len + (path[len] == '.' ? 1 : 0);
+    }
+    if (cJSON_IsString(at)) {
+        return at->valuestring[0] == '\0' ? NULL : at;
+    }
+    return cJSON_IsNumber(at) || cJSON_IsBool(at) ? at : NULL;
 }
 
 void facts_add_text(struct lb_buf *out,

@@ -16,7 +16,7 @@ struct facts_row {
 
 /* Texts are good until facts_free(). */
 struct facts {
-    cJSON *json;        /* owned; the message, contact narrowed */
+    cJSON *json;        /* owned; the message and its id, contact narrowed */
     const cJSON *data;  /* never NULL */
     const cJSON *event; /* NULL: none */
     const char *type;   /* "alert.fired" */
@@ -43,6 +43,11 @@ void facts_free(struct facts *facts);
 /* Removes what the destination does not take of a contact, from summary and
  * event, out of a parsed message. */
 void facts_narrow(const struct destination *destination, cJSON *json);
+
+/* What stands at a path of a message: "id" (the message's), "type",
+ * "timestamp", else of its data ("event.contact.email").  NULL: nothing, null,
+ * an empty text, or what has no place in a cell (lists and objects). */
+const cJSON *facts_find(const struct facts *facts, const char *path);
 
 /* The replacement of a character, or NULL where it stands for itself. */
 typedef const char *(*facts_escape_fn)(char c);

@@ -354,3 +354,17 @@ enum lb_err outbox_put_sending(struct db *db,
     }
     return rc == LB_OK ? db_run(db, stmt, err) : rc;
 }
+
+enum lb_err outbox_note_remote(struct db *db,
+                               const char *delivery,
+                               const char *remote_id,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_NOTE_REMOTE);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, delivery);
+        db_bind_text(stmt, 2, remote_id);
+    }
+    return db_run(db, stmt, err);
+}

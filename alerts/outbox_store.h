@@ -79,6 +79,11 @@ LB_MUST_CHECK enum lb_err outbox_finish(struct db *db,
                                         const char *reason,
                                         int64_t due_at_ms,
                                         struct lb_error *err);
+/* What stands over there already. */
+LB_MUST_CHECK enum lb_err outbox_note_remote(struct db *db,
+                                             const char *delivery,
+                                             const char *remote_id,
+                                             struct lb_error *err);
 /* It is not sent at all. */
 LB_MUST_CHECK enum lb_err outbox_skip(struct db *db,
                                       const char *delivery,

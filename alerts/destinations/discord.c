@@ -92,7 +92,8 @@ static enum lb_err discord_render(const struct destination *destination,
     return LB_OK;
 }
 
-static void discord_judge(const struct destination_message *message,
+static void discord_judge(const struct destination *destination,
+                          const struct destination_message *message,
                           const struct destination_answer *answer,
                           struct destination_verdict *verdict)
 {
@@ -100,6 +101,7 @@ static void discord_judge(const struct destination_message *message,
     const cJSON *wait = cJSON_GetObjectItemCaseSensitive(json, "retry_after");
     const char *id = lb_json_text(json, "id");
 
+    (void)destination;
     (void)message;
     destination_judge(answer, verdict);
     if (answer->status == 400) {

@@ -118,10 +118,12 @@ static enum lb_err pagerduty_render(const struct destination *destination,
     return LB_OK;
 }
 
-static void pagerduty_judge(const struct destination_message *message,
+static void pagerduty_judge(const struct destination *destination,
+                            const struct destination_message *message,
                             const struct destination_answer *answer,
                             struct destination_verdict *verdict)
 {
+    (void)destination;
     (void)message;
     destination_judge(answer, verdict);
     if (answer->status == 400) {

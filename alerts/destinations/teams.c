@@ -99,10 +99,12 @@ static enum lb_err teams_render(const struct destination *destination,
     return LB_OK;
 }
 
-static void teams_judge(const struct destination_message *message,
+static void teams_judge(const struct destination *destination,
+                        const struct destination_message *message,
                         const struct destination_answer *answer,
                         struct destination_verdict *verdict)
 {
+    (void)destination;
     (void)message;
     destination_judge(answer, verdict);
     switch (answer->status) {

@@ -11,6 +11,7 @@
 #define TEXT_UNITS 1500
 #define LONG_UNITS 1200
 #define LINK_UNITS 600
+#define LINK_ESCAPED_UNITS 1200
 #define MOVED 1 /* the step that sends to the new chat */
 
 static const char *const keys[] = {"chat", "token_env", "token_file", NULL};
@@ -76,7 +77,7 @@ add_text(struct lb_buf *out, const struct facts *facts, const char *id)
     add_who(out, facts);
     if (facts->url != NULL && facts_units(facts->url) <= LINK_UNITS) {
         lb_buf_add_text(out, "\n<a href=\"");
-        facts_add(out, facts->url, 2 * LINK_UNITS, escape);
+        facts_add(out, facts->url, LINK_ESCAPED_UNITS, escape);
         lb_buf_add_text(out, "\">Open in linkbell</a>");
     }
     lb_buf_add_text(out, "\n<code>");
@@ -157,13 +158,15 @@ static void judge_refusal(const struct destination_message *message,
     }
 }
 
-static void telegram_judge(const struct destination_message *message,
+static void telegram_judge(const struct destination *destination,
+                           const struct destination_message *message,
                            const struct destination_answer *answer,
                            struct destination_verdict *verdict)
 {
     cJSON *json = cJSON_Parse(answer->body);
     int64_t code = lb_json_int(json, "error_code");
 
+    (void)destination;
     destination_judge(answer, verdict);
     if (verdict->outcome == DESTINATION_SUCCESS) {
         verdict->outcome = DESTINATION_RETRY;

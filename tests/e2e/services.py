@@ -244,3 +244,109 @@ class Zapier(Service):
         if not payload.get("id"):
             faults.append("no id")
         return faults
+
+
+class HubSpot(Service):
+    """Contacts by e-mail and notes, as the CRM keeps them."""
+    token = "pat-eu1-ThisPartIsASecret-0123456789"
+    path = ""
+    refused = (400, {}, b'{"status":"error","category":"VALIDATION_ERROR","message":"Invalid input JSON"}')
+    known = {"email", "firstname", "lastname", "phone", "lifecyclestage", "campaign"}
+
+    def __init__(self, answer=None):
+        super().__init__()
+        self.override = answer or (lambda number, path: None)
+        self.contacts, self.notes = {}, []
+
+    def take(self, method, path, headers, body):
+        payload = json.loads(body)
+        path = path.replace("/crm/objects/2026-03/", "/crm/v3/objects/")
+        with self.lock:
+            number = len(self.received)
+            self.received.append(payload)
+            self.paths.append(path)
+            self.headers.append(headers)
+            self.times.append(time.monotonic())
+            if headers.get("authorization") != "Bearer " + self.token:
+                self.faults.append("token")
+            status, answer = self.serve_one(path, payload)
+            if status == 400:
+                self.faults.append(answer)
+        override = self.override(number, path)
+        return override or (status, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
+    def serve_one(self, path, payload):
+        if path == "/crm/v3/objects/contacts/batch/upsert":
+            [given] = payload["inputs"]
+            if given["idProperty"] != "email" or not re.fullmatch(r"[^@\s]+@[^@\s]+", given["id"]):
+                return 400, "id"
+            if given["properties"]["email"] != given["id"] or not set(given["properties"]) <= self.known:
+                return 400, "properties " + str(given["properties"])
+            if any(value == "" for value in given["properties"].values()):
+                return 400, "an empty value over a filled one"
+            is_new = given["id"] not in self.contacts
+            contact = self.contacts.setdefault(given["id"], {"id": str(501 + len(self.contacts)), "properties": {}})
+            contact["properties"].update(given["properties"])
+            return 200, {"status": "COMPLETE", "results": [{"id": contact["id"], "new": is_new,
+                                                            "objectWriteTraceId": given["objectWriteTraceId"]}]}
+        if path == "/crm/v3/objects/notes/search":
+            [[wanted]] = [group["filters"] for group in payload["filterGroups"]]
+            found = [note for note in self.notes if wanted["value"] in note["properties"]["hs_note_body"]]
+            return 200, {"total": len(found), "results": found[:payload["limit"]]}
+        if path == "/crm/v3/objects/notes":
+            if len(payload["properties"]["hs_note_body"]) > 65536 or not payload["properties"]["hs_timestamp"]:
+                return 400, "note"
+            [association] = payload["associations"]
+            if association["types"] != [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 202}]:
+                return 400, "association"
+            self.notes.append(payload)
+            return 201, {"id": str(900 + len(self.notes))}
+        return 400, "path " + path
+
+
+class Airtable(Service):
+    """A table with upsert, as Airtable has it."""
+    token = "patThisPartIsASecret.0123456789abcdef"
+    path = ""
+    columns = {"Linkbell ID", "Summary", "Time", "Name", "Email", "Campaign", "Value"}
+
+    def __init__(self, answer=None):
+        super().__init__()
+        self.override = answer or (lambda number: None)
+        self.rows = []
+
+    def take(self, method, path, headers, body):
+        payload = json.loads(body)
+        with self.lock:
+            number = len(self.received)
+            self.received.append(payload)
+            self.times.append(time.monotonic())
+            status, answer = self.upsert(method, path, headers, payload)
+            if status != 200:
+                self.faults.append(answer)
+        override = self.override(number)
+        return override or (status, {}, json.dumps(answer).encode())
+
+    def upsert(self, method, path, headers, payload):
+        if headers.get("authorization") != "Bearer " + self.token:
+            return 401, "token"
+        if method != "PATCH" or path != "/v0/appXXXXXXXXXXXXXX/New%20leads":
+            return 404, method + " " + path
+        merge = payload["performUpsert"]["fieldsToMergeOn"]
+        created, updated, records = [], [], []
+        if not 1 <= len(payload["records"]) <= 10 or not 1 <= len(merge) <= 3:
+            return 422, "records"
+        for record in payload["records"]:
+            fields = record["fields"]
+            if not set(fields) <= self.columns or not set(merge) <= set(fields) or "" in fields.values():
+                return 422, "fields " + str(fields)
+            row = next((r for r in self.rows if all(r["fields"].get(m) == fields[m] for m in merge)), None)
+            if row is None:
+                row = {"id": f"rec{len(self.rows):014}", "fields": {}}
+                self.rows.append(row)
+                created.append(row["id"])
+            else:
+                updated.append(row["id"])
+            row["fields"].update(fields)
+            records.append(row)
+        return 200, {"records": records, "createdRecords": created, "updatedRecords": updated}
