@@ -180,12 +180,22 @@ static void send_step(struct attempt *attempt)
     }
     attempt->requests++;
     attempt->request_bytes += (int64_t)request.body.len;
-    sent = (struct deliver_curl_request){
-        request.method, lb_buf_text(&request.url),       &request.headers,
-        &request.body,  attempt->destination.timeout_ms, type->needs_body};
+    sent = (struct deliver_curl_request){request.method,
+                                         lb_buf_text(&request.url),
+                                         &request.headers,
+                                         &request.body,
+                                         attempt->destination.timeout_ms,
+                                         type->needs_body,
+                                         request.is_answer_long};
+    if (rc == LB_EAUTH) {
+        lb_log_limited(LB_LOG_WARN, "destination_unusable",
+                       "destination=%s text=\"%s\"", attempt->destination.id,
+                       err.text);
+    }
     if (rc != LB_OK) {
-        attempt->verdict.outcome = DESTINATION_PERMANENT;
-        attempt->record.error = "rejected";
+        attempt->verdict.outcome =
+            rc == LB_EAUTH ? DESTINATION_AUTH : DESTINATION_PERMANENT;
+        attempt->record.error = rc == LB_EAUTH ? "auth" : "rejected";
         end(attempt);
     } else if (deliver_curl_send(curl, &sent, on_result, attempt, &err) !=
                LB_OK) {
@@ -203,6 +213,8 @@ void attempt_send(struct attempt *attempt,
 {
     attempt->curl = curl;
     attempt->writer = writer;
+    attempt->destination.memory =
+        attempt->lane != NULL ? &attempt->lane->memory : &attempt->memory;
     attempt->sent = sent;
     attempt->started_at_ms = lb_clock_wall_ms();
     (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%.63s",

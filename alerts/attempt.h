@@ -22,6 +22,7 @@ struct attempt {
     struct lane *lane;       /* borrowed; NULL: of no lane */
     struct catalog *catalog; /* owned reference; the destination's texts */
     struct destination destination;
+    struct destination_memory memory;            /* of one of no lane */
     uint8_t fingerprint[LB_SECRET_SHA256_BYTES]; /* of the destination */
     struct outbox_delivery delivery;             /* its body owned */
     struct deliver_curl *curl;                   /* borrowed */

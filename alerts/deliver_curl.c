@@ -15,6 +15,7 @@
 #define HEADER_LINE_BYTES 128
 #define CONNECT_MAX_MS 10000
 #define HEADER_MAX_BYTES 16384
+#define LONG_ANSWER_BYTES ((size_t)4 * 1024 * 1024)
 #define WAIT_MAX_S 86400 /* longest wait that an answer may ask for */
 
 struct deliver_curl {
@@ -42,6 +43,7 @@ struct transfer {
     bool is_blocked; /* the address was refused */
     size_t header_bytes;
     size_t answer_bytes;
+    size_t answer_max;
     bool needs_body;
     int64_t retry_after_ms;
     int64_t reset_after_ms;
@@ -271,7 +273,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 
     lb_buf_add(&transfer->answer, bytes, len < room ? len : room);
     transfer->answer_bytes += len;
-    return transfer->answer_bytes > transfer->owner->answer_max ? 0 : len;
+    return transfer->answer_bytes > transfer->answer_max ? 0 : len;
 }
 
 /* Seconds, maybe with a fraction, as ms; -1 for anything else. */
@@ -421,8 +423,10 @@ enum lb_err deliver_curl_send(struct deliver_curl *curl,
     transfer->needs_body = request->needs_body;
     transfer->retry_after_ms = -1;
     transfer->reset_after_ms = -1;
+    transfer->answer_max =
+        request->is_answer_long ? LONG_ANSWER_BYTES : curl->answer_max;
     lb_buf_init(&transfer->answer,
-                request->needs_body ? curl->answer_max : BODY_KEPT_BYTES);
+                request->needs_body ? transfer->answer_max : BODY_KEPT_BYTES);
     transfer->done = done;
     transfer->ctx = ctx;
     transfer->is_plain = strncmp(request->url, "https://", 8) != 0;

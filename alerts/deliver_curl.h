@@ -45,8 +45,9 @@ struct deliver_curl_request {
     const char *url;
     const struct lb_buf *headers; /* lines, each ended by a newline */
     const struct lb_buf *body;
-    int64_t timeout_ms; /* of the whole attempt */
-    bool needs_body;    /* a status alone is no answer */
+    int64_t timeout_ms;  /* of the whole attempt */
+    bool needs_body;     /* a status alone is no answer */
+    bool is_answer_long; /* megabytes may come */
 };
 
 /* Sends the request.  On an error done is never called. */

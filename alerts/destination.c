@@ -21,8 +21,10 @@
 #define CONCURRENCY_MAX 64
 
 const struct destination_type *const destination_types[] = {
-    &slack_type,    &webhook_type,   &zapier_type,  &discord_type,  &teams_type,
-    &telegram_type, &pagerduty_type, &hubspot_type, &airtable_type, NULL};
+    &slack_type,         &webhook_type, &zapier_type,
+    &discord_type,       &teams_type,   &telegram_type,
+    &pagerduty_type,     &hubspot_type, &airtable_type,
+    &google_sheets_type, NULL};
 
 /* Delays after a failed attempt: Standard Webhooks' example with three early
  * steps added, so that a restart of the receiver costs a minute. */
@@ -150,6 +152,12 @@ static enum lb_err read_url(struct destination *destination,
     const char *url = lb_json_text(destination->body, key);
     size_t len;
 
+    if (type->may_have_url &&
+        (lb_json_text(destination->body, "url_env") != NULL ||
+         lb_json_text(destination->body, "url_file") != NULL)) {
+        return read_named(destination->body, "url", destination->url,
+                          sizeof(destination->url), err);
+    }
     if (url == NULL && type->place == DESTINATION_SERVICE) {
         url = type->service;
     }
@@ -344,6 +352,11 @@ enum lb_err destination_read(const cJSON *body,
         return lb_err_set(err, LB_EINVAL, "its type is not of this version");
     }
     rc = read_url(destination_out, err);
+    if (rc == LB_OK && destination_out->type->may_have_url &&
+        lb_json_text(body, "token_env") != NULL) {
+        rc = read_named(body, "token", destination_out->token,
+                        sizeof(destination_out->token), err);
+    }
     if (rc == LB_OK && destination_out->type->token != NULL) {
         rc = read_named(body, destination_out->type->token,
                         destination_out->token, sizeof(destination_out->token),
@@ -372,6 +385,7 @@ void destination_fingerprint(const struct destination *destination,
 void destination_request_init(struct destination_request *request)
 {
     request->method = "POST";
+    request->is_answer_long = false;
     lb_buf_init(&request->url, REQUEST_URL_BYTES);
     lb_buf_init(&request->headers, REQUEST_HEADER_BYTES);
     lb_buf_init(&request->body, REQUEST_BODY_BYTES);

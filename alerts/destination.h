@@ -22,6 +22,7 @@
 #define DESTINATION_TOKEN_BYTES 512
 #define DESTINATION_HEADERS_BYTES 2048
 #define DESTINATION_REMOTE_BYTES 64
+#define DESTINATION_MEMORY_BYTES 3072
 #define DESTINATION_STEPS 4 /* requests of one attempt at most */
 
 enum destination_outcome {
@@ -36,11 +37,18 @@ enum destination_outcome {
 /* "success", "retry", "throttled", ...; static. */
 const char *destination_outcome_name(enum destination_outcome outcome);
 
+/* What a type keeps between the attempts at one destination. */
+struct destination_memory {
+    char text[DESTINATION_MEMORY_BYTES];
+    int64_t until_s; /* it is of use */
+};
+
 struct destination {
     const struct destination_type *type;
-    const char *id;                  /* borrowed from the catalog */
-    const cJSON *body;               /* likewise */
-    char url[DESTINATION_URL_BYTES]; /* of services: scheme, host, no slash */
+    struct destination_memory *memory; /* borrowed; NULL until it is set */
+    const char *id;                    /* borrowed from the catalog */
+    const cJSON *body;                 /* likewise */
+    char url[DESTINATION_URL_BYTES];   /* of services: scheme, host, no slash */
     char token[DESTINATION_TOKEN_BYTES];     /* "" where the type has none */
     char headers[DESTINATION_HEADERS_BYTES]; /* lines of headers_env */
     uint8_t secrets[DESTINATION_SECRETS][LB_SECRET_WEBHOOK_BYTES];
@@ -72,6 +80,7 @@ struct destination_request {
     struct lb_buf url;     /* the destination's unless the type changes it */
     struct lb_buf headers; /* lines "Name: value", each ended by a newline */
     struct lb_buf body;
+    bool is_answer_long; /* megabytes may come, not delivery.response_limit */
 };
 void destination_request_init(struct destination_request *request);
 void destination_request_deinit(struct destination_request *request);
@@ -100,6 +109,7 @@ struct destination_type {
     const char *name;
     enum destination_place place;
     const char *service; /* address of a service; NULL: see place */
+    bool may_have_url;   /* url_env or url_file in its place */
     const char *token;   /* key without _env and _file; NULL: none */
     const char *rate;    /* unless set; NULL: no limit */
     const char *(*rate_of)(const cJSON *body); /* instead; NULL: rate */
@@ -115,7 +125,8 @@ struct destination_type {
      * No such function: all are. */
     const char *(*skips)(const struct destination *destination,
                          const struct destination_message *message);
-    /* LB_EFORMAT, LB_ELIMIT, LB_EINVAL: the message can't be rendered. */
+    /* LB_EFORMAT, LB_ELIMIT, LB_EINVAL: the message can't be rendered.
+     * LB_EAUTH: what it takes to ask is not there. */
     enum lb_err (*render)(const struct destination *destination,
                           const struct destination_message *message,
                           struct destination_request *request,
@@ -129,6 +140,7 @@ struct destination_type {
 
 extern const struct destination_type airtable_type;
 extern const struct destination_type discord_type;
+extern const struct destination_type google_sheets_type;
 extern const struct destination_type hubspot_type;
 extern const struct destination_type pagerduty_type;
 extern const struct destination_type slack_type;

@@ -40,6 +40,7 @@ struct lane {
     enum lane_state state;
     char reason[LANE_REASON_BYTES];              /* of the state */
     uint8_t fingerprint[LB_SECRET_SHA256_BYTES]; /* when it got into it */
+    struct destination_memory memory;            /* of the type */
     int in_flight;
     int growing; /* in flight at most after the breaker closed; 0: no limit */
     int64_t next_start_us;

@@ -1,10 +1,14 @@
 """services.py - local stand-ins for the services that messages go to.  Each refuses
 what the real service refuses, as destinations.md describes it, and keeps what came."""
+import base64
+import hashlib
 import http.server
 import json
 import re
+import secrets
 import threading
 import time
+import urllib.parse
 
 
 class Service:
@@ -350,3 +354,111 @@ class Airtable(Service):
             row["fields"].update(fields)
             records.append(row)
         return 200, {"records": records, "createdRecords": created, "updatedRecords": updated}
+
+
+def _der(tag, body):
+    length = len(body)
+    head = bytes([length]) if length < 128 else (
+        lambda raw: bytes([0x80 | len(raw)]) + raw)(length.to_bytes((length.bit_length() + 7) // 8, "big"))
+    return bytes([tag]) + head + body
+
+
+def _integer(number):
+    return _der(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def _is_prime(number):
+    if any(number % small == 0 for small in (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)):
+        return False
+    odd, twos = number - 1, 0
+    while odd % 2 == 0:
+        odd, twos = odd // 2, twos + 1
+    for _ in range(16):
+        x = pow(secrets.randbelow(number - 3) + 2, odd, number)
+        if x in (1, number - 1):
+            continue
+        for _ in range(twos - 1):
+            x = x * x % number
+            if x == number - 1:
+                break
+        else:
+            return False
+    return True
+
+
+def make_rsa_key(bits=1024):
+    """(PEM of the private key, n, e); for tests alone."""
+    def prime():
+        while True:
+            number = secrets.randbits(bits // 2) | 1 | 3 << (bits // 2 - 2)
+            if number % 65537 != 1 and _is_prime(number):
+                return number
+
+    p, q, e = prime(), prime(), 65537
+    n, d = p * q, pow(e, -1, (p - 1) * (q - 1))
+    numbers = (0, n, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))
+    body = base64.encodebytes(_der(0x30, b"".join(_integer(number) for number in numbers))).decode()
+    return "-----BEGIN RSA PRIVATE KEY-----\n" + body + "-----END RSA PRIVATE KEY-----\n", n, e
+
+
+def is_rs256(token, n, e):
+    """RFC 8017, 8.2.2 for SHA-256."""
+    text, _, signature = token.rpartition(".")
+    size = (n.bit_length() + 7) // 8
+    got = pow(int.from_bytes(base64.urlsafe_b64decode(signature + "=="), "big"), e, n).to_bytes(size, "big")
+    info = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(text.encode()).digest()
+    return got == b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
+
+
+class GoogleSheets(Service):
+    """Tokens for a signed claim, and a sheet that rows are appended to."""
+    path = ""
+
+    def __init__(self, answer=None):
+        super().__init__()
+        self.override = answer or (lambda number, kind: None)
+        self.pem, self.n, self.e = make_rsa_key()
+        self.rows, self.kinds, self.tokens, self.expires_in = [], [], [], 3599
+
+    def credentials(self):
+        return {"type": "service_account", "private_key_id": "kid-1", "private_key": self.pem,
+                "client_email": "bell@project.iam.gserviceaccount.com", "token_uri": self.base + "/token"}
+
+    def take(self, method, path, headers, body):
+        with self.lock:
+            number = len(self.kinds)
+            self.times.append(time.monotonic())
+            kind, status, answer = self.serve_one(method, path, headers, body)
+            self.kinds.append(kind)
+        override = self.override(number, kind)
+        return override or (status, {}, json.dumps(answer).encode())
+
+    def serve_one(self, method, path, headers, body):
+        if path == "/token":
+            form = urllib.parse.parse_qs(body.decode(), strict_parsing=True)
+            parts = [json.loads(base64.urlsafe_b64decode(part + "==")) for part in form["assertion"][0].split(".")[:2]]
+            now = time.time()
+            if (form["grant_type"] != ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+                    or headers["content-type"] != "application/x-www-form-urlencoded"
+                    or parts[0] != {"alg": "RS256", "typ": "JWT", "kid": "kid-1"}
+                    or parts[1]["iss"] != self.credentials()["client_email"] or parts[1]["aud"] != self.base + "/token"
+                    or parts[1]["scope"] != "https://www.googleapis.com/auth/spreadsheets"
+                    or abs(parts[1]["iat"] - now) > 60 or parts[1]["exp"] != parts[1]["iat"] + 3600
+                    or "=" in form["assertion"][0] or not is_rs256(form["assertion"][0], self.n, self.e)):
+                return "token", 400, {"error": "invalid_grant"}
+            self.tokens.append(f"ya29.ThisPartIsASecret{len(self.tokens)}")
+            return "token", 200, {"access_token": self.tokens[-1], "expires_in": self.expires_in, "token_type": "Bearer"}
+        if headers.get("authorization") != "Bearer " + (self.tokens[-1] if self.tokens else ""):
+            return "refused", 401, {"error": {"code": 401, "status": "UNAUTHENTICATED"}}
+        place, _, query = path.partition("?")
+        if place == "/v4/spreadsheets/1AbC_x/values/My%20leads%21AB%3AAB" and method == "GET":
+            return "read", 200, {"range": "'My leads'!AB1:AB1000", "majorDimension": "COLUMNS",
+                                 "values": [[row[-1] for row in self.rows]]}
+        if place == "/v4/spreadsheets/1AbC_x/values/My%20leads%21Z1:append" and method == "POST":
+            given = json.loads(body)
+            wanted = "valueInputOption=RAW&insertDataOption=INSERT_ROWS&includeValuesInResponse=false"
+            if query != wanted or given["majorDimension"] != "ROWS":
+                return "append", 400, {"error": {"code": 400}}
+            self.rows += given["values"]
+            return "append", 200, {"updates": {"updatedRange": f"'My leads'!Z{len(self.rows)}:AB{len(self.rows)}"}}
+        return "unknown " + method + " " + path, 404, {"error": {"code": 404}}

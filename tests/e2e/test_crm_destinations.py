@@ -1,9 +1,14 @@
-"""HubSpot and Airtable: one contact, note or record a lead, whatever is repeated."""
+"""HubSpot, Airtable and Google Sheets: one contact, note, record or row a lead, whatever
+is repeated."""
 import hashlib
+import json
+import pathlib
+import signal
+import tempfile
 import unittest
 
 from harness import Linkbell, wait_for
-from services import Airtable, HubSpot
+from services import Airtable, GoogleSheets, HubSpot, Service
 
 CONFIG = """
 server: { listen: 127.0.0.1:0, public_url: "https://l.alice.bio" }
@@ -212,6 +217,117 @@ class Airtables(unittest.TestCase):
             self.assertEqual(world.wait(1, "delivered")[0]["attempts"], 1)
 
 
+class Sheets(unittest.TestCase):
+    COLUMNS = "columns: [summary, event.contact.name, id]"
+
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+
+    def world(self, answer=None, more=""):
+        service = GoogleSheets(answer)
+        service.token = ""
+        path = pathlib.Path(self.dir.name) / "google.json"
+        path.write_text(json.dumps(service.credentials(), indent=1))
+        return World(service, f'type: google_sheets, credentials_file: "{path}", spreadsheet: 1AbC_x, '
+                              f'range: "My leads!Z1", {self.COLUMNS}, base_url: "{service.base}", retry: [20ms, 20ms, 20ms]'
+                              + more)
+
+    def test_leads_are_rows_under_one_token(self):
+        with self.world() as world:
+            for number in range(3):
+                lead = dict(LEAD, id=f"l{number}", contact={"name": "=HYPERLINK(1)", "email": "a@b"})
+                world.bell.send(lead)
+                world.wait(number + 1, "delivered")
+            sheet = world.service
+            self.assertEqual(sheet.kinds, ["token", "append", "append", "append"])
+            self.assertEqual(sheet.rows[1], ["New lead on alice.bio: =HYPERLINK(1), campaign spring", "=HYPERLINK(1)",
+                                             alert_id("hot-lead", "l1")])
+            self.assertEqual(world.bell.get("/v1/deliveries").json["data"][0]["remote_id"], "'My leads'!Z3:AB3")
+            self.assertNotIn("ThisPart", world.bell.log.read_text())
+            self.assertNotIn("PRIVATE", world.bell.get("/v1/destinations").body.decode())
+
+    def test_a_lost_answer_makes_no_second_row(self):
+        with self.world(lambda number, kind: (502, {}, b"") if number == 1 else None) as world:
+            world.bell.send(LEAD)
+            world.wait(1, "delivered")
+            self.assertEqual((world.service.kinds, len(world.service.rows)), (["token", "append", "read"], 1))
+
+    def test_a_row_that_was_not_written_is(self):
+        class Refusing(GoogleSheets):
+            def serve_one(self, method, path, headers, body):
+                if ":append" in path and len(self.kinds) == 1:
+                    return "refused", 503, {}
+                return super().serve_one(method, path, headers, body)
+
+        with self.world() as world:
+            world.service.__class__ = Refusing
+            world.bell.send(LEAD)
+            world.wait(1, "delivered")
+            self.assertEqual((world.service.kinds, len(world.service.rows)),
+                             (["token", "refused", "read", "append"], 1))
+
+    def test_a_token_that_went_bad_is_renewed_once(self):
+        with self.world() as world:
+            world.bell.send(LEAD)
+            world.wait(1, "delivered")
+            world.service.tokens.append("another")
+            world.bell.send(dict(LEAD, id="l2"))
+            rows = world.wait(2, "delivered")
+            self.assertEqual(world.service.kinds[2:], ["refused", "token", "append"])
+            self.assertEqual({r["attempts"] for r in rows}, {1})
+
+    def test_short_lived_tokens_are_not_kept(self):
+        with self.world() as world:
+            world.service.expires_in = 0
+            world.bell.send(LEAD)
+            wait_for(lambda: world.service.kinds.count("token") >= 3, "tokens")
+
+    def test_answers_lead_where_they_should(self):
+        denied = json.dumps({"error": {"code": 403, "status": "PERMISSION_DENIED"}}).encode()
+        for answer, state in (((403, {}, denied), "paused"), ((400, {}, b'{"error":"invalid_grant"}'), "paused"),
+                              ((404, {}, b"{}"), "disabled")):
+            with self.subTest(answer[0]), self.world(lambda number, kind: answer) as world:
+                world.bell.send(LEAD)
+                wait_for(lambda: world.bell.get("/v1/destinations/crm").json["state"] == state, state)
+        with self.world(lambda number, kind: (400, {}, b"{}") if kind == "append" else None) as world:
+            world.bell.send(LEAD)
+            world.wait(1, "dead")
+        quota = json.dumps({"error": {"code": 403, "errors": [{"reason": "rateLimitExceeded"}]}}).encode()
+        with self.world(lambda number, kind: (403, {"Retry-After": "1"}, quota) if number == 1 else None) as world:
+            world.bell.send(LEAD)
+            self.assertEqual(world.wait(1, "delivered")[0]["attempts"], 1)
+
+    def test_a_missing_key_pauses_and_a_reload_goes_on(self):
+        with self.world() as world:
+            path = pathlib.Path(self.dir.name) / "google.json"
+            text = path.read_text()
+            path.write_text(text.replace("PRIVATE KEY", "KEY"))
+            world.bell.send(LEAD)
+            wait_for(lambda: world.bell.get("/v1/destinations/crm").json["state"] == "paused", "the pause")
+            path.write_text(text)
+            world.bell.process.send_signal(signal.SIGHUP)
+            world.wait(1, "delivered")
+
+    def test_an_apps_script_leads_on_when_it_has_run(self):
+        class Script(Service):
+            path = "/macros/s/ThisPartIsASecret/exec"
+            token = ""
+
+            def usual(self, number):
+                return 302, {"Location": "https://script.googleusercontent.com/macros/echo"}, b""
+
+        service = Script()
+        service.token = service.url
+        with World(service, f"type: google_sheets, url_env: LB_TOKEN, {self.COLUMNS}") as world:
+            world.bell.send(LEAD)
+            world.wait(1, "delivered")
+            self.assertEqual(service.received, [{"rows": [["New lead on alice.bio: Zoë van Müller, campaign spring",
+                                                           "Zoë van Müller", alert_id("hot-lead", "l1")]],
+                                                 "ids": [alert_id("hot-lead", "l1")], "token": ""}])
+            self.assertNotIn("ThisPart", world.bell.log.read_text())
+
+
 class Configuration(unittest.TestCase):
     def check(self, destination):
         with Linkbell(CONFIG % destination) as bell:
@@ -225,6 +341,9 @@ class Configuration(unittest.TestCase):
                  (base + ", table: T, fields: [a]", "map of columns"),
                  (base + ", table: T, fields: { Email: event.contact.email }", "merge_on"),
                  (base + ", table: T, fields: { Email: id }, merge_on: [Mail]", "no column"))
+        cases += (("type: google_sheets, columns: [id]", "credentials_file"),
+                  ("type: google_sheets, url_env: X, columns: [summary]", "id in it"),
+                  ("type: google_sheets, url_env: X", "columns"))
         for destination, word in cases:
             with self.subTest(destination):
                 code, text = self.check(destination)
