@@ -186,7 +186,11 @@ static void send_step(struct attempt *attempt)
                                          &request.body,
                                          attempt->destination.timeout_ms,
                                          type->needs_body,
-                                         request.is_answer_long};
+                                         request.is_answer_long,
+                                         request.mail_from,
+                                         request.mail_to,
+                                         attempt->destination.user,
+                                         attempt->destination.token};
     if (rc == LB_EAUTH) {
         lb_log_limited(LB_LOG_WARN, "destination_unusable",
                        "destination=%s text=\"%s\"", attempt->destination.id,

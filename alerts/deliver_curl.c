@@ -49,6 +49,9 @@ struct transfer {
     int64_t reset_after_ms;
     bool has_none_left; /* X-RateLimit-Remaining: 0 */
     struct lb_buf answer;
+    struct curl_slist *recipients; /* owned; of mail */
+    size_t body_len;
+    size_t sent_bytes; /* of a mail */
 };
 
 /* A descriptor that libcurl watches. */
@@ -65,6 +68,7 @@ static void release_transfer(struct transfer *transfer)
         curl_easy_cleanup(transfer->easy);
     }
     curl_slist_free_all(transfer->headers);
+    curl_slist_free_all(transfer->recipients);
     lb_buf_deinit(&transfer->answer);
     free(transfer->body);
     free(transfer);
@@ -120,6 +124,20 @@ static int64_t timing(CURL *easy, CURLINFO info)
     return us / 1000;
 }
 
+/* Whether there is a status to judge by.  A mail that was refused ends with an
+ * error of libcurl; one is taken when the whole transfer went well. */
+static bool
+is_answer(const struct transfer *transfer, CURLcode code, long status)
+{
+    if (code == CURLE_OK) {
+        return true;
+    }
+    if (transfer->recipients != NULL) {
+        return status >= 400;
+    }
+    return status >= 200 && !transfer->needs_body;
+}
+
 static void report(struct transfer *transfer, CURLcode code)
 {
     struct deliver_curl_result result = {0};
@@ -131,9 +149,8 @@ static void report(struct transfer *transfer, CURLcode code)
     /* Mostly the status line decides; a body that never ends does not undo it.
      */
     result.status = (int)status;
-    result.error = code == CURLE_OK || (status >= 200 && !transfer->needs_body)
-                       ? NULL
-                       : error_name(transfer, code);
+    result.error =
+        is_answer(transfer, code, status) ? NULL : error_name(transfer, code);
     (void)snprintf(result.address, sizeof(result.address), "%s",
                    address == NULL ? "" : address);
     result.ms = timing(transfer->easy, CURLINFO_TOTAL_TIME_T);
@@ -261,6 +278,11 @@ open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
         transfer->is_blocked = true;
         return CURL_SOCKET_BAD;
     }
+    if (is_allowed && transfer->recipients != NULL) {
+        /* In a network that is ours a mail server may have no TLS. */
+        (void)curl_easy_setopt(transfer->easy, CURLOPT_USE_SSL,
+                               (long)CURLUSESSL_TRY);
+    }
     return socket(address->family, address->socktype | SOCK_CLOEXEC,
                   address->protocol);
 }
@@ -368,6 +390,51 @@ static struct curl_slist *make_headers(const struct lb_buf *lines)
     return list;
 }
 
+static size_t on_read(char *out, size_t size, size_t count, void *ctx)
+{
+    struct transfer *transfer = ctx;
+    size_t len = transfer->body_len - transfer->sent_bytes;
+
+    len = len < size * count ? len : size * count;
+    memcpy(out, transfer->body + transfer->sent_bytes, len);
+    transfer->sent_bytes += len;
+    return len;
+}
+
+static void set_mail(struct transfer *transfer,
+                     const struct deliver_curl_request *request)
+{
+    CURL *easy = transfer->easy;
+
+    transfer->body_len = request->body->len;
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    (void)curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+    (void)curl_easy_setopt(easy, CURLOPT_MAIL_FROM, request->mail_from);
+    (void)curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, transfer->recipients);
+    (void)curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    (void)curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+    if (request->user[0] != '\0') {
+        (void)curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
+        (void)curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);
+    }
+}
+
+static void set_http(struct transfer *transfer,
+                     const struct deliver_curl_request *request)
+{
+    CURL *easy = transfer->easy;
+
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    if (strcmp(request->method, "GET") != 0) {
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
+                               (long)request->body->len);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
+        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    }
+}
+
 static void set_options(struct transfer *transfer,
                         const struct deliver_curl_request *request)
 {
@@ -379,17 +446,14 @@ static void set_options(struct transfer *transfer,
 
     (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)transfer);
-    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-    if (strcmp(request->method, "GET") != 0) {
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
-                               (long)request->body->len);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
-        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    if (transfer->recipients != NULL) {
+        set_mail(transfer, request);
+    } else {
+        set_http(transfer, request);
     }
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT,
                            "linkbell/" LINKBELL_VERSION);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                            (long)CURL_SSLVERSION_TLSv1_2);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -429,8 +493,12 @@ enum lb_err deliver_curl_send(struct deliver_curl *curl,
                 request->needs_body ? transfer->answer_max : BODY_KEPT_BYTES);
     transfer->done = done;
     transfer->ctx = ctx;
-    transfer->is_plain = strncmp(request->url, "https://", 8) != 0;
+    transfer->is_plain = request->mail_from[0] == '\0' &&
+                         strncmp(request->url, "https://", 8) != 0;
     transfer->headers = make_headers(request->headers);
+    if (request->mail_from[0] != '\0') {
+        transfer->recipients = curl_slist_append(NULL, request->mail_to);
+    }
     transfer->body = strdup(lb_buf_text(request->body));
     transfer->easy = curl_easy_init();
     if (transfer->headers == NULL || transfer->body == NULL ||

@@ -45,9 +45,13 @@ struct deliver_curl_request {
     const char *url;
     const struct lb_buf *headers; /* lines, each ended by a newline */
     const struct lb_buf *body;
-    int64_t timeout_ms;  /* of the whole attempt */
-    bool needs_body;     /* a status alone is no answer */
-    bool is_answer_long; /* megabytes may come */
+    int64_t timeout_ms;    /* of the whole attempt */
+    bool needs_body;       /* a status alone is no answer */
+    bool is_answer_long;   /* megabytes may come */
+    const char *mail_from; /* of mail, body being all of it; "": it is HTTP */
+    const char *mail_to;
+    const char *user; /* of mail; "" none */
+    const char *password;
 };
 
 /* Sends the request.  On an error done is never called. */

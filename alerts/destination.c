@@ -21,10 +21,9 @@
 #define CONCURRENCY_MAX 64
 
 const struct destination_type *const destination_types[] = {
-    &slack_type,         &webhook_type, &zapier_type,
-    &discord_type,       &teams_type,   &telegram_type,
-    &pagerduty_type,     &hubspot_type, &airtable_type,
-    &google_sheets_type, NULL};
+    &slack_type,    &webhook_type,       &zapier_type,    &discord_type,
+    &teams_type,    &telegram_type,      &pagerduty_type, &hubspot_type,
+    &airtable_type, &google_sheets_type, &email_type,     NULL};
 
 /* Delays after a failed attempt: Standard Webhooks' example with three early
  * steps added, so that a restart of the receiver costs a minute. */
@@ -148,7 +147,9 @@ static enum lb_err read_url(struct destination *destination,
                             struct lb_error *err)
 {
     const struct destination_type *type = destination->type;
-    const char *key = type->place == DESTINATION_SERVICE ? "base_url" : "url";
+    const char *key = type->place == DESTINATION_SERVICE ? "base_url"
+                      : type->place == DESTINATION_MAIL  ? "smtp"
+                                                         : "url";
     const char *url = lb_json_text(destination->body, key);
     size_t len;
 
@@ -221,6 +222,25 @@ static enum lb_err read_headers(struct destination *destination,
         len += (size_t)more;
     }
     return LB_OK;
+}
+
+/* Of mail: none, or user and password. */
+static enum lb_err read_login(struct destination *destination,
+                              struct lb_error *err)
+{
+    enum lb_err rc;
+
+    if (destination->type->place != DESTINATION_MAIL ||
+        (lb_json_text(destination->body, "user_env") == NULL &&
+         lb_json_text(destination->body, "user_file") == NULL)) {
+        return LB_OK;
+    }
+    rc = read_named(destination->body, "user", destination->user,
+                    sizeof(destination->user), err);
+    return rc == LB_OK
+               ? read_named(destination->body, "password", destination->token,
+                            sizeof(destination->token), err)
+               : rc;
 }
 
 static void read_retries(struct destination *destination)
@@ -322,6 +342,15 @@ bool destination_takes(const struct destination *destination, const char *field)
     return cJSON_IsString(fields) && strcmp(fields->valuestring, field) == 0;
 }
 
+/* https://user:password@host/; an @ in the path is none. */
+static bool has_user_info(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return host != NULL &&
+           memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL;
+}
+
 bool destination_read_plain(const cJSON *body,
                             struct destination *destination_out)
 {
@@ -352,6 +381,10 @@ enum lb_err destination_read(const cJSON *body,
         return lb_err_set(err, LB_EINVAL, "its type is not of this version");
     }
     rc = read_url(destination_out, err);
+    if (rc == LB_OK && has_user_info(destination_out->url)) {
+        rc = lb_err_set(err, LB_EINVAL,
+                        "its URL has user info; use headers_env");
+    }
     if (rc == LB_OK && destination_out->type->may_have_url &&
         lb_json_text(body, "token_env") != NULL) {
         rc = read_named(body, "token", destination_out->token,
@@ -362,6 +395,7 @@ enum lb_err destination_read(const cJSON *body,
                         destination_out->token, sizeof(destination_out->token),
                         err);
     }
+    rc = rc == LB_OK ? read_login(destination_out, err) : rc;
     rc = rc == LB_OK ? read_headers(destination_out, err) : rc;
     return rc == LB_OK ? read_secrets(destination_out, err) : rc;
 }
@@ -375,6 +409,8 @@ void destination_fingerprint(const struct destination *destination,
     (void)SHA256_Update(&hash, destination->url, strlen(destination->url) + 1);
     (void)SHA256_Update(&hash, destination->token,
                         strlen(destination->token) + 1);
+    (void)SHA256_Update(&hash, destination->user,
+                        strlen(destination->user) + 1);
     (void)SHA256_Update(&hash, destination->headers,
                         strlen(destination->headers) + 1);
     (void)SHA256_Update(&hash, destination->secrets,
@@ -386,6 +422,8 @@ void destination_request_init(struct destination_request *request)
 {
     request->method = "POST";
     request->is_answer_long = false;
+    request->mail_from[0] = '\0';
+    request->mail_to[0] = '\0';
     lb_buf_init(&request->url, REQUEST_URL_BYTES);
     lb_buf_init(&request->headers, REQUEST_HEADER_BYTES);
     lb_buf_init(&request->body, REQUEST_BODY_BYTES);

@@ -23,7 +23,8 @@
 #define DESTINATION_HEADERS_BYTES 2048
 #define DESTINATION_REMOTE_BYTES 64
 #define DESTINATION_MEMORY_BYTES 3072
-#define DESTINATION_STEPS 4 /* requests of one attempt at most */
+#define DESTINATION_STEPS 20 /* requests of one attempt at most */
+#define DESTINATION_MAIL_BYTES 320
 
 enum destination_outcome {
     DESTINATION_SUCCESS,
@@ -49,7 +50,8 @@ struct destination {
     const char *id;                    /* borrowed from the catalog */
     const cJSON *body;                 /* likewise */
     char url[DESTINATION_URL_BYTES];   /* of services: scheme, host, no slash */
-    char token[DESTINATION_TOKEN_BYTES];     /* "" where the type has none */
+    char token[DESTINATION_TOKEN_BYTES]; /* "" where the type has none */
+    char user[DESTINATION_MAIL_BYTES];   /* of mail; token is the password */
     char headers[DESTINATION_HEADERS_BYTES]; /* lines of headers_env */
     uint8_t secrets[DESTINATION_SECRETS][LB_SECRET_WEBHOOK_BYTES];
     size_t secret_bytes[DESTINATION_SECRETS];
@@ -80,6 +82,8 @@ struct destination_request {
     struct lb_buf url;     /* the destination's unless the type changes it */
     struct lb_buf headers; /* lines "Name: value", each ended by a newline */
     struct lb_buf body;
+    char mail_from[DESTINATION_MAIL_BYTES]; /* "": this is no mail */
+    char mail_to[DESTINATION_MAIL_BYTES];
     bool is_answer_long; /* megabytes may come, not delivery.response_limit */
 };
 void destination_request_init(struct destination_request *request);
@@ -102,7 +106,8 @@ struct destination_verdict {
 enum destination_place {
     DESTINATION_URL,        /* url, url_env or url_file */
     DESTINATION_SECRET_URL, /* url_env or url_file alone */
-    DESTINATION_SERVICE     /* the service's address, or base_url */
+    DESTINATION_SERVICE,    /* the service's address, or base_url */
+    DESTINATION_MAIL /* `smtp`, with user and password where it wants them */
 };
 
 struct destination_type {
@@ -140,6 +145,7 @@ struct destination_type {
 
 extern const struct destination_type airtable_type;
 extern const struct destination_type discord_type;
+extern const struct destination_type email_type;
 extern const struct destination_type google_sheets_type;
 extern const struct destination_type hubspot_type;
 extern const struct destination_type pagerduty_type;

@@ -22,7 +22,12 @@ static void add_base64url(struct lb_buf *out, const void *bytes, size_t len)
     for (size_t i = 0; i < part.len && part.data[i] != '='; i++) {
         char c = part.data[i];
 
-        lb_buf_add_char(out, c == '+' ? '-' : c == '/' ? '_' : c);
+        if (c == '+') {
+            c = '-';
+        } else if (c == '/') {
+            c = '_';
+        }
+        lb_buf_add_char(out, c);
     }
     out->is_failed = out->is_failed || part.is_failed;
     lb_buf_deinit(&part);

@@ -2,7 +2,6 @@
  * claim buys an access token, kept in the lane until shortly before its end),
  * or by an Apps Script web app.  Appending has no key: after an attempt whose
  * answer nobody saw the column of ids is read first. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +15,9 @@
 
 #define CREDENTIALS_BYTES 16384
 #define TOKEN_LIFE_S 3600
-#define TOKEN_SPARE_S 300 /* a token is not used in its last minutes */
-#define WAIT_MS 60000     /* when the service does not say how long */
+#define TOKEN_SPARE_S INT64_C(300) /* a token is not used in its last minutes  \
+                                    */
+#define WAIT_MS 60000              /* when the service does not say how long */
 #define CELL_UNITS 5000
 
 enum step {
@@ -180,8 +180,11 @@ static int first_column(const char *cell)
 {
     int number = 0;
 
-    for (; isalpha((unsigned char)*cell) != 0 && number < 20000; cell++) {
-        number = number * 26 + toupper((unsigned char)*cell) - 'A' + 1;
+    char letter = lb_text_fold(*cell);
+
+    while (letter >= 'a' && letter <= 'z' && number < 20000) {
+        number = number * 26 + letter - 'a' + 1;
+        letter = lb_text_fold(*++cell);
     }
     return number == 0 ? 0 : number - 1;
 }
@@ -285,20 +288,18 @@ static enum lb_err sheets_render(const struct destination *destination,
 /* --- answers
  * ------------------------------------------------------------------------ */
 
+/* `values` is a list of columns, of which one was asked for. */
 static bool has_id(const cJSON *json, const char *id)
 {
-    const cJSON *column;
-    const cJSON *cell;
+    const cJSON *cell =
+        cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "values"), 0);
 
-    cJSON_ArrayForEach (column,
-                        cJSON_GetObjectItemCaseSensitive(json, "values")) {
-        cJSON_ArrayForEach (cell, column) {
-            if (cJSON_IsString(cell) && strcmp(cell->valuestring, id) == 0) {
-                return true;
-            }
-        }
+    cell = cell == NULL ? NULL : cell->child;
+    while (cell != NULL &&
+           !(cJSON_IsString(cell) && strcmp(cell->valuestring, id) == 0)) {
+        cell = cell->next;
     }
-    return false;
+    return cell != NULL;
 }
 
 static void keep_token(const struct destination *destination,

@@ -1,13 +1,13 @@
 /* hubspot.c - a lead becomes a contact of HubSpot's CRM (batch upsert by
  * e-mail), and what came a note there.  A note has no key: after an answer
  * that nobody saw it is looked for before it is made. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "alerts/destination.h"
 #include "alerts/facts.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #define EMAIL_BYTES 320
 #define VALUE_UNITS 1000
@@ -82,7 +82,7 @@ static bool read_email(const struct facts *facts, char out[EMAIL_BYTES])
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        out[i] = (char)tolower((unsigned char)text[i]);
+        out[i] = lb_text_fold(text[i]);
     }
     out[len] = '\0';
     return true;
