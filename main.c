@@ -19,10 +19,11 @@
 #include "alerts/alerts_store.h"
 #include "alerts/deliver.h"
 #include "alerts/deliver_curl.h"
-#include "alerts/detect_command.h"
 #include "alerts/deliveries_command.h"
 #include "alerts/destination_check.h"
+#include "alerts/destination_store.h"
 #include "alerts/destinations_command.h"
+#include "alerts/detect_command.h"
 #include "alerts/engine.h"
 #include "alerts/learn.h"
 #include "alerts/listen.h"
@@ -36,6 +37,7 @@
 #include "base/config.h"
 #include "base/http_server.h"
 #include "base/log.h"
+#include "base/man.h"
 #include "base/process.h"
 #include "geo/geo.h"
 #include "geo/geo_command.h"
@@ -60,8 +62,6 @@
 #define PARSER_THREADS 1
 #define SOCKET_NAME "linkbell.sock"
 #define PATH_BYTES 4200
-
-extern const char linkbell_man_page[];
 
 static const struct apply_kind kinds[] = {
     {"rules", "rule", CATALOG_RULE, rule_check, rule_check_begins_anew},
@@ -123,13 +123,6 @@ static struct writer_limits writer_limits_of(const struct lb_config *config)
         config->disk_reserve_bytes, config->max_db_bytes};
 }
 
-static enum visitor_period visitor_period_of(const struct lb_config *config)
-{
-    return strcmp(config->visitor_period, "week") == 0    ? VISITOR_WEEK
-           : strcmp(config->visitor_period, "month") == 0 ? VISITOR_MONTH
-                                                          : VISITOR_DAY;
-}
-
 static enum lb_err build_store(struct service *service, struct lb_error *err)
 {
     const struct lb_config *config = &service->config;
@@ -165,7 +158,7 @@ static enum lb_err build_store(struct service *service, struct lb_error *err)
     if (rc != LB_OK) {
         return rc;
     }
-    visitor_set_period(service->visitors, visitor_period_of(config));
+    visitor_set_period_name(service->visitors, config->visitor_period);
     consumer = rollup_store_consumer(service->rollups);
     cursor_add_consumer(service->cursor, &consumer);
     consumer = day_store_consumer(service->day_store);
@@ -208,9 +201,13 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
                                         service->writer, service->cursor,
                                         config};
     const struct admin_parts run = {
-        service->auth,   service->writer,  service->readers,
-        service->cursor, &service->target, {geo_watch_state, service->geo},
-        {NULL}};
+        service->auth,
+        service->writer,
+        service->readers,
+        service->cursor,
+        &service->target,
+        {geo_watch_state, service->geo},
+        {NULL, NULL, NULL, destination_store_add_state}};
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
@@ -400,7 +397,7 @@ static void reload(struct service *service)
     lb_http_server_set_limits(service->http, &http);
     writer_set_limits(service->writer, &limits);
     lb_log_set_level_name(config.log_level);
-    visitor_set_period(service->visitors, visitor_period_of(&config));
+    visitor_set_period_name(service->visitors, config.visitor_period);
     ways_in_set_config(service->ways_in, &service->config);
     lb_client_rules_set(service->clients, &service->config);
     geo_watch_reload(service->geo, &service->config.geo_database);
@@ -641,18 +638,6 @@ static const char *socket_path(struct lb_cli *cli, struct lb_error *err)
 
 /* --- verbs ---------------------------------------------------------------- */
 
-static int man_command(struct lb_cli *cli, int argc, char **argv)
-{
-    const struct lb_cli_usage usage = {.line = "man"};
-    int exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
-
-    if (exit_code < 0) {
-        (void)fputs(linkbell_man_page, stdout);
-        exit_code = LB_CLI_OK;
-    }
-    return exit_code;
-}
-
 static int apply_verb(struct lb_cli *cli, int argc, char **argv)
 {
     return apply_command(cli, &all_kinds, argc, argv);
@@ -693,7 +678,7 @@ static const struct lb_cli_verb verbs[] = {
     {"destinations", destinations_command,
      "how they fare; test, enable, disable, new secrets"},
     {"listen", listen_command, "a local receiver for trying destinations"},
-    {"man", man_command, "the manual page"},
+    {"man", lb_man_command, "the manual page"},
 };
 
 int main(int argc, char **argv)

@@ -152,14 +152,14 @@ static void add_state(sqlite3_stmt *stmt, bool is_enabled, struct lb_buf *out)
     lb_json_add_time(out, sqlite3_column_int64(stmt, 5));
 }
 
-enum lb_err destination_store_show(struct db *db,
-                                   const struct catalog_object *object,
-                                   struct lb_buf *out,
-                                   struct lb_error *err)
+enum lb_err destination_store_add_state(struct db *db,
+                                        const struct catalog_object *object,
+                                        struct lb_buf *out,
+                                        struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_DESTINATION_COUNTS);
-    const cJSON *item;
-    bool is_enabled = true;
+    bool is_enabled = !cJSON_IsFalse(
+        cJSON_GetObjectItemCaseSensitive(object->body, "enabled"));
     bool has_row = false;
     enum lb_err rc;
 
@@ -167,21 +167,32 @@ enum lb_err destination_store_show(struct db *db,
         db_bind_text(stmt, 1, object->id);
     }
     rc = db_next(db, stmt, &has_row, err);
-    if (rc != LB_OK || !has_row) {
-        return rc;
+    if (rc == LB_OK && has_row) {
+        add_state(stmt, is_enabled, out);
+        (void)sqlite3_reset(stmt);
     }
+    return rc;
+}
+
+enum lb_err destination_store_show(struct db *db,
+                                   const struct catalog_object *object,
+                                   struct lb_buf *out,
+                                   struct lb_error *err)
+{
+    const cJSON *item;
+    enum lb_err rc;
+
     lb_json_add_comma(out);
     lb_buf_add_char(out, '{');
     cJSON_ArrayForEach (item, object->body) {
         lb_json_add_key(out, item->string);
         lb_json_add_item(out, item);
-        is_enabled = is_enabled && !(strcmp(item->string, "enabled") == 0 &&
-                                     cJSON_IsFalse(item));
     }
-    add_state(stmt, is_enabled, out);
+    rc = destination_store_add_state(db, object, out, err);
+    lb_json_add_key(out, "created");
+    lb_json_add_time(out, object->created_at_ms);
     lb_json_add_key(out, "managed_by");
     lb_json_add_string(out, object->is_from_file ? "file" : "api");
     lb_buf_add_char(out, '}');
-    (void)sqlite3_reset(stmt);
-    return LB_OK;
+    return rc;
 }

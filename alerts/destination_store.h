@@ -60,8 +60,14 @@ destination_store_note(struct db *db,
                        struct destination_store_health *health_out,
                        struct lb_error *err);
 
-/* Appends a destination as the configuration has it, with state, counts and
- * last success. */
+/* Appends state, counts and last success as members of the destination's
+ * object. */
+LB_MUST_CHECK enum lb_err
+destination_store_add_state(struct db *db,
+                            const struct catalog_object *object,
+                            struct lb_buf *out,
+                            struct lb_error *err);
+/* Appends the whole object: as the configuration has it, with these. */
 LB_MUST_CHECK enum lb_err
 destination_store_show(struct db *db,
                        const struct catalog_object *object,

@@ -1,5 +1,4 @@
-/* destinations_api.c - GET /v1/destinations, GET .../{id}, POST .../{id}/test,
- * enable and disable. */
+/* destinations_api.c - POST /v1/destinations/{id}/test, enable and disable. */
 #include "alerts/destinations_api.h"
 
 #include <inttypes.h>
@@ -41,7 +40,7 @@ struct work {
     struct writer_job write;
     struct destinations_api *api;
     struct lb_http_request *http;
-    const struct catalog_object *object; /* NULL: all; the request's */
+    const struct catalog_object *object; /* the request's */
     enum lane_state state;               /* to be set */
     bool is_discarded;
     struct lb_buf answer;
@@ -79,15 +78,12 @@ static void fail(struct work *work, enum lb_err rc, const struct lb_error *err)
 static struct work *make_work(struct destinations_api *api,
                               struct lb_http_request *http)
 {
-    const char *id = lb_http_request_param(http, "id");
-    bool is_for_all = id == NULL || id[0] == '\0';
     const struct catalog_object *object =
-        is_for_all ? NULL
-                   : catalog_object_find(auth_who_of(http)->catalog,
-                                         CATALOG_DESTINATION, id);
+        catalog_object_find(auth_who_of(http)->catalog, CATALOG_DESTINATION,
+                            lb_http_request_param(http, "id"));
     struct work *work;
 
-    if (!is_for_all && object == NULL) {
+    if (object == NULL) {
         lb_http_respond_error(http, 404, "not_found",
                               "There is no such destination.", NULL);
         return NULL;
@@ -112,54 +108,6 @@ static void submit(struct work *work)
         lb_http_respond_error(work->http, 503, "overloaded",
                               "Too much waits to be stored.", NULL);
         free_work(work);
-    }
-}
-
-/* --- how they fare
- * ------------------------------------------------------------------------ */
-
-static void run_show(struct pool_job *job, struct db *db)
-{
-    struct work *work = (struct work *)job;
-    const struct catalog *catalog = auth_who_of(work->http)->catalog;
-    size_t count = catalog_object_count(catalog, CATALOG_DESTINATION);
-
-    if (work->object != NULL) {
-        work->rc =
-            destination_store_show(db, work->object, &work->answer, &work->err);
-        return;
-    }
-    lb_buf_add_text(&work->answer, "{\"data\":[");
-    for (size_t i = 0; i < count && work->rc == LB_OK; i++) {
-        work->rc = destination_store_show(
-            db, catalog_object_at(catalog, CATALOG_DESTINATION, i),
-            &work->answer, &work->err);
-    }
-    lb_buf_add_text(&work->answer, "],\"next\":null}");
-}
-
-static void
-done_show(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
-{
-    struct work *work = (struct work *)job;
-
-    if (rc != LB_OK || work->rc != LB_OK) {
-        fail(work, rc != LB_OK ? rc : work->rc, rc != LB_OK ? err : &work->err);
-        return;
-    }
-    lb_http_respond_json(work->http, 200, &work->answer);
-    free_work(work);
-}
-
-static void handle_show(struct lb_http_request *http, void *ctx)
-{
-    struct destinations_api *api = ctx;
-    struct work *work = make_work(api, http);
-
-    if (work != NULL) {
-        work->read.run = run_show;
-        work->read.done = done_show;
-        pool_submit(api->readers, &work->read);
     }
 }
 
@@ -509,8 +457,6 @@ enum lb_err destinations_api_new(struct lb_http_server *server,
 {
     struct destinations_api *api = calloc(1, sizeof(*api));
     const struct lb_http_route routes[] = {
-        {"GET", "/v1/destinations", check, handle_show, api, 0},
-        {"GET", "/v1/destinations/{id}", check, handle_show, api, 0},
         {"POST", "/v1/destinations/{id}/test", check, handle_test, api,
          BODY_BYTES},
         {"POST", "/v1/destinations/{id}/enable", check, handle_enable, api,

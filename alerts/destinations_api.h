@@ -1,5 +1,5 @@
-/* destinations_api.h - /v1/destinations: how they fare, a test message, taken
- * out of use and into it.  Scope admin. */
+/* destinations_api.h - /v1/destinations/{id}: a test message, taken out of use
+ * and into it.  Scope admin. */
 #ifndef LINKBELL_ALERTS_DESTINATIONS_API_H
 #define LINKBELL_ALERTS_DESTINATIONS_API_H
 

@@ -356,6 +356,13 @@ void visitor_set_period(struct visitors *visitors, enum visitor_period period)
     atomic_store(&visitors->period, (int)period);
 }
 
+void visitor_set_period_name(struct visitors *visitors, const char *name)
+{
+    visitor_set_period(visitors, strcmp(name, "week") == 0    ? VISITOR_WEEK
+                                 : strcmp(name, "month") == 0 ? VISITOR_MONTH
+                                                              : VISITOR_DAY);
+}
+
 enum lb_err visitor_new(struct writer *writer,
                         struct visitors **visitors_out,
                         struct lb_error *err)

@@ -27,6 +27,8 @@ LB_MUST_CHECK enum lb_err visitor_new(struct writer *writer,
                                       struct lb_error *err);
 void visitor_free(struct visitors *visitors);
 void visitor_set_period(struct visitors *visitors, enum visitor_period period);
+/* The same by the setting's word: "day", "week" or "month". */
+void visitor_set_period_name(struct visitors *visitors, const char *name);
 
 /* The salt of a site's period that holds ts.  import "" for live events, else
  * the import's name.  Made from random bytes when new.  NULL: out of memory. */

@@ -242,7 +242,7 @@ enum lb_err object_json_add(struct lb_buf *out,
         add_link(out, ref);
     } else {
         add_members(out, ref->object->body);
-        rc = more == NULL ? LB_OK : more(db, ref->id, out, err);
+        rc = more == NULL ? LB_OK : more(db, ref->object, out, err);
         add_end(out, ref->object->created_at_ms, ref->object->is_from_file);
     }
     lb_buf_add_char(out, '}');

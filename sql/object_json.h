@@ -10,7 +10,7 @@
 /* Adds members to an object's answer that only its owner knows (state of a
  * destination, when a rule last fired).  Inside a reader's transaction. */
 typedef enum lb_err (*object_more_fn)(struct db *db,
-                                      const char *id,
+                                      const struct catalog_object *object,
                                       struct lb_buf *out,
                                       struct lb_error *err);
 
