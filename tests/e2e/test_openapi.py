@@ -186,7 +186,7 @@ class OpenApi(unittest.TestCase):
                     self.assertIn(answer.status, (400, 401, 429), where)  # ten bad ones a minute get 401
                     self.check_answer(where, operation, answer)
         # Examples are good ones: what they ask for is there, and what they make is made.
-        allowed = {"DELETE /v1/tokens/{id}": 404, "POST /v1/alerts/{id}/ack": 404, "POST /v1/alerts/{id}/mute": 404,
+        allowed = {"DELETE /v1/tokens/{id}": 404, "POST /v1/alerts/{id}/ack": 404, "POST /v1/alerts/{id}/mute": 404, "GET /v1/deliveries/{id}": 404, "POST /v1/deliveries/{id}/retry": 404,
                    "GET /r/{slug}": 302, "POST /v1/erase": 200}
         for where, status in seen.items():
             self.assertIn(status, (200, 201, 202, 204, allowed.get(where)), where)
