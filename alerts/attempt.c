@@ -161,7 +161,54 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     end(attempt);
 }
 
-static void send_step(struct attempt *attempt)
+/* --- of files
+ * ------------------------------------------------------------------------ */
+
+/* On a thread of its own. */
+static void run_write(void *ctx)
+{
+    struct attempt *attempt = ctx;
+
+    attempt->destination.type->write(&attempt->destination, &attempt->message,
+                                     &attempt->verdict, &attempt->written);
+}
+
+static void done_write(void *ctx)
+{
+    struct attempt *attempt = ctx;
+    struct destination_verdict *verdict = &attempt->verdict;
+
+    if (verdict->remote_id[0] != '\0') {
+        (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%s",
+                       verdict->remote_id);
+    }
+    if (verdict->outcome == DESTINATION_NEXT) {
+        go_on(attempt);
+        return;
+    }
+    if (verdict->outcome != DESTINATION_SUCCESS) {
+        attempt->record.error = "write_failed";
+        lb_log_limited(LB_LOG_WARN, "destination_unusable",
+                       "destination=%s text=\"%s\"", attempt->destination.id,
+                       attempt->written.text);
+    }
+    end(attempt);
+}
+
+static void write_step(struct attempt *attempt)
+{
+    attempt->verdict =
+        (struct destination_verdict){.outcome = DESTINATION_RETRY};
+    if (!deliver_file_run(attempt->files, run_write, done_write, attempt)) {
+        attempt->record.error = "write_failed";
+        end(attempt);
+    }
+}
+
+/* --- of requests
+ * ------------------------------------------------------------------------ */
+
+static void send_request(struct attempt *attempt)
 {
     const struct destination_type *type = attempt->destination.type;
     struct destination_request request;
@@ -210,13 +257,34 @@ static void send_step(struct attempt *attempt)
     destination_request_deinit(&request);
 }
 
+static void send_step(struct attempt *attempt)
+{
+    if (attempt->destination.type->write != NULL) {
+        write_step(attempt);
+    } else {
+        send_request(attempt);
+    }
+}
+
+static const struct lb_zone *find_zone(const struct attempt *attempt)
+{
+    cJSON *json = cJSON_Parse(attempt->delivery.body);
+    const char *id =
+        lb_json_text(cJSON_GetObjectItemCaseSensitive(json, "data"), "site");
+    const struct catalog_site *site =
+        id == NULL ? NULL : catalog_site_find(attempt->catalog, id);
+
+    cJSON_Delete(json);
+    return site == NULL ? NULL : site->zone;
+}
+
 void attempt_send(struct attempt *attempt,
-                  struct deliver_curl *curl,
-                  struct writer *writer,
+                  const struct attempt_means *means,
                   attempt_fn sent)
 {
-    attempt->curl = curl;
-    attempt->writer = writer;
+    attempt->curl = means->curl;
+    attempt->files = means->files;
+    attempt->writer = means->writer;
     attempt->destination.memory =
         attempt->lane != NULL ? &attempt->lane->memory : &attempt->memory;
     attempt->sent = sent;
@@ -228,7 +296,9 @@ void attempt_send(struct attempt *attempt,
         .body = attempt->delivery.body,
         .now_s = attempt->started_at_ms / LB_MS_PER_S,
         .remote_id = attempt->remote_id,
-        .tries = attempt->delivery.tries};
+        .tries = attempt->delivery.tries,
+        .data_dir = db_dir(writer_db(means->writer)),
+        .zone = find_zone(attempt)};
     send_step(attempt);
 }
 

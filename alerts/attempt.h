@@ -4,6 +4,7 @@
 #define LINKBELL_ALERTS_ATTEMPT_H
 
 #include "alerts/deliver_curl.h"
+#include "alerts/deliver_file.h"
 #include "alerts/destination.h"
 #include "alerts/excerpt.h"
 #include "alerts/lane.h"
@@ -26,6 +27,8 @@ struct attempt {
     uint8_t fingerprint[LB_SECRET_SHA256_BYTES]; /* of the destination */
     struct outbox_delivery delivery;             /* its body owned */
     struct deliver_curl *curl;                   /* borrowed */
+    struct deliver_file *files;                  /* borrowed */
+    struct lb_error written;                     /* why it could not be */
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
     struct destination_message message;
@@ -50,12 +53,17 @@ struct attempt {
 
 void attempt_free(struct attempt *attempt);
 
+/* What it is sent with; borrowed until it has been. */
+struct attempt_means {
+    struct deliver_curl *curl;
+    struct deliver_file *files;
+    struct writer *writer;
+};
 /* Sends it; what a request made over there is recorded before the next one of
  * the attempt.  sent is called once, maybe before this returns, with verdict
  * and record filled, but for state, reason and due. */
 void attempt_send(struct attempt *attempt,
-                  struct deliver_curl *curl,
-                  struct writer *writer,
+                  const struct attempt_means *means,
                   attempt_fn sent);
 /* Why it is not sent at all; NULL: it is. */
 const char *attempt_skips(const struct attempt *attempt);

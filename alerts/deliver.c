@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alerts/deliver_curl.h"
+#include "alerts/deliver_file.h"
 #include "alerts/deliver_sweep.h"
 #include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
@@ -26,10 +27,12 @@ struct deliver {
     struct pool *readers;
     struct catalog_holder *holder;
     struct deliver_curl *curl;   /* owned */
+    struct deliver_file *files;  /* owned */
     struct deliver_sweep *sweep; /* owned */
     struct attempt *attempts;    /* owned; under way */
     size_t attempt_count;
     struct lanes *lanes; /* owned */
+    struct attempt_means means;
     size_t in_flight_max;
     double jitter;
     int64_t disable_after_ms;
@@ -218,7 +221,7 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     } else if ((reason = attempt_skips(attempt)) != NULL) {
         skip(attempt, reason);
     } else {
-        attempt_send(attempt, deliver->curl, deliver->writer, on_sent);
+        attempt_send(attempt, &deliver->means, on_sent);
     }
 }
 
@@ -530,7 +533,7 @@ enum lb_err deliver_try(struct deliver *deliver,
     }
     *trial = (struct trial){deliver, done, ctx};
     attempt->trial = trial;
-    attempt_send(attempt, deliver->curl, deliver->writer, on_tried);
+    attempt_send(attempt, &deliver->means, on_tried);
     return LB_OK;
 }
 
@@ -587,12 +590,15 @@ enum lb_err deliver_new(uv_loop_t *loop,
     rc = rc == LB_OK ? deliver_sweep_new(loop, parts->writer, parts->holder,
                                          config, &deliver->sweep, err)
                      : rc;
+    rc = rc == LB_OK ? deliver_file_new(loop, &deliver->files, err) : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
     if (rc != LB_OK) {
         lanes_free(deliver->lanes);
         free(deliver);
         return rc;
     }
+    deliver->means =
+        (struct attempt_means){deliver->curl, deliver->files, parts->writer};
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);
     deliver->async.data = deliver;
@@ -625,6 +631,7 @@ void deliver_free(struct deliver *deliver)
     }
     lanes_free(deliver->lanes);
     deliver_curl_free(deliver->curl);
+    deliver_file_free(deliver->files);
     deliver_sweep_free(deliver->sweep);
     free(deliver);
 }

@@ -302,7 +302,7 @@ static int retry(struct lb_cli *cli, const struct wanted *wanted)
 
 int deliveries_command(struct lb_cli *cli, int argc, char **argv)
 {
-    struct wanted wanted = {NULL};
+    struct wanted wanted = {.destination = NULL};
     const struct lb_cli_option options[] = {
         {"destination", "D", "to that one alone", &wanted.destination, NULL},
         {"state", "S",

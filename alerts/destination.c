@@ -20,10 +20,19 @@
 #define DEFAULT_CONCURRENCY 4
 #define CONCURRENCY_MAX 64
 
-const struct destination_type *const destination_types[] = {
-    &slack_type,    &webhook_type,       &zapier_type,    &discord_type,
-    &teams_type,    &telegram_type,      &pagerduty_type, &hubspot_type,
-    &airtable_type, &google_sheets_type, &email_type,     NULL};
+const struct destination_type *const destination_types[] = {&slack_type,
+                                                            &webhook_type,
+                                                            &zapier_type,
+                                                            &discord_type,
+                                                            &teams_type,
+                                                            &telegram_type,
+                                                            &pagerduty_type,
+                                                            &hubspot_type,
+                                                            &airtable_type,
+                                                            &google_sheets_type,
+                                                            &email_type,
+                                                            &csv_type,
+                                                            NULL};
 
 /* Delays after a failed attempt: Standard Webhooks' example with three early
  * steps added, so that a restart of the receiver costs a minute. */
@@ -149,6 +158,7 @@ static enum lb_err read_url(struct destination *destination,
     const struct destination_type *type = destination->type;
     const char *key = type->place == DESTINATION_SERVICE ? "base_url"
                       : type->place == DESTINATION_MAIL  ? "smtp"
+                      : type->place == DESTINATION_FILE  ? "path"
                                                          : "url";
     const char *url = lb_json_text(destination->body, key);
     size_t len;
@@ -317,7 +327,8 @@ static void read_pace(struct destination *destination)
         usual != NULL) {
         (void)destination_read_rate(usual, &destination->spacing_us);
     }
-    destination->is_ordered = lb_json_is_true(body, "ordered");
+    destination->is_ordered =
+        type->is_serial || lb_json_is_true(body, "ordered");
     destination->concurrency =
         destination->is_ordered ? 1
         : concurrency >= 1 && concurrency <= CONCURRENCY_MAX

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/yaml.h"
+#include "base/zone.h"
 
 #define DESTINATION_RETRIES 24
 #define DESTINATION_SECRETS 2
@@ -74,6 +75,8 @@ struct destination_message {
     /* What an earlier request of this delivery made over there; "" nothing. */
     const char *remote_id;
     int64_t tries; /* attempts made before this one */
+    const char *data_dir;
+    const struct lb_zone *zone; /* of the message's site; NULL: UTC */
 };
 
 /* What is sent; POST of JSON unless the type says otherwise. */
@@ -107,6 +110,7 @@ enum destination_place {
     DESTINATION_URL,        /* url, url_env or url_file */
     DESTINATION_SECRET_URL, /* url_env or url_file alone */
     DESTINATION_SERVICE,    /* the service's address, or base_url */
+    DESTINATION_FILE,       /* `path` */
     DESTINATION_MAIL /* `smtp`, with user and password where it wants them */
 };
 
@@ -121,6 +125,7 @@ struct destination_type {
     const char *const *keys;  /* of this type alone; ends with NULL */
     const char *const *needs; /* those of them that can't be left out */
     bool needs_body;          /* the answer's body decides */
+    bool is_serial;           /* one message after the other, whatever is set */
     bool is_without_contact;  /* unless `contact` names what to send */
     bool is_of_people;        /* a test message is about a made-up person */
     /* Faults of the type's own keys; NULL: none to look for. */
@@ -136,6 +141,12 @@ struct destination_type {
                           const struct destination_message *message,
                           struct destination_request *request,
                           struct lb_error *err);
+    /* Instead of render and judge, for what is no request: on a thread of its
+     * own, where it may wait for the disk.  The same steps. */
+    void (*write)(const struct destination *destination,
+                  const struct destination_message *message,
+                  struct destination_verdict *verdict,
+                  struct lb_error *err);
     /* What an answer means; the verdict comes in as RETRY with nothing else. */
     void (*judge)(const struct destination *destination,
                   const struct destination_message *message,
@@ -144,6 +155,7 @@ struct destination_type {
 };
 
 extern const struct destination_type airtable_type;
+extern const struct destination_type csv_type;
 extern const struct destination_type discord_type;
 extern const struct destination_type email_type;
 extern const struct destination_type google_sheets_type;

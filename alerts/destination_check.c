@@ -171,7 +171,8 @@ static void check_place(const struct lb_yaml *destination,
                      lb_yaml_find(destination, "url_file") != NULL;
 
     check_url(lb_yaml_find(destination, "base_url"), "base_url", faults);
-    if (place == DESTINATION_SERVICE || place == DESTINATION_MAIL) {
+    if (place == DESTINATION_SERVICE || place == DESTINATION_MAIL ||
+        place == DESTINATION_FILE) {
         return;
     }
     if (url != NULL && place == DESTINATION_SECRET_URL) {

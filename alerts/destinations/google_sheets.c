@@ -15,9 +15,9 @@
 
 #define CREDENTIALS_BYTES 16384
 #define TOKEN_LIFE_S 3600
-#define TOKEN_SPARE_S INT64_C(300) /* a token is not used in its last minutes  \
-                                    */
-#define WAIT_MS 60000              /* when the service does not say how long */
+/* A token is not used in its last minutes. */
+#define TOKEN_SPARE_S INT64_C(300)
+#define WAIT_MS 60000 /* when the service does not say how long */
 #define CELL_UNITS 5000
 
 enum step {
