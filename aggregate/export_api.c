@@ -23,6 +23,7 @@
 #define PIECE_ROWS 2000
 #define PIECE_BYTES ((size_t)8 * 1024 * 1024)
 #define SHEET_BYTES ((size_t)512 * 1024 * 1024)
+#define PULL_BYTES ((size_t)1024 * 1024) /* thousands of names */
 #define TAG_BYTES (2 * LB_SECRET_SHA256_BYTES + 3)
 
 struct export_api {
@@ -229,7 +230,7 @@ struct pull {
     struct writer_job job; /* first */
     struct cursor *cursor;
     struct entry entry;
-    char data[40];
+    struct lb_buf data;
 };
 
 static enum lb_err
@@ -245,7 +246,28 @@ free_pull(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     (void)rc;
     (void)err;
+    lb_buf_deinit(&((struct pull *)job)->data);
     free(job);
+}
+
+/* The sites by name, unless they are all that there are. */
+static void name_sites(const struct export_work *work, struct lb_buf *out)
+{
+    const struct query *query = &work->params.query;
+
+    if (query->site_count == catalog_site_count(work->params.catalog)) {
+        return;
+    }
+    lb_buf_add_text(out, ",\"sites\":[");
+    for (size_t i = 0; i < query->site_count; i++) {
+        const char *site = site_of(work, query->sites[i]);
+
+        if (site != NULL) {
+            lb_json_add_comma(out);
+            lb_json_add_plain_string(out, site);
+        }
+    }
+    lb_buf_add_char(out, ']');
 }
 
 /* An export that was sent whole counts as pulled. */
@@ -256,18 +278,21 @@ static void note_pull(const struct export_work *work)
     if (pull == NULL) {
         return;
     }
-    (void)snprintf(pull->data, sizeof(pull->data), "{\"export\":\"%s\"}",
-                   work->is_stats ? "stats" : "events");
+    lb_buf_init(&pull->data, PULL_BYTES);
+    lb_buf_printf(&pull->data, "{\"export\":\"%s\"",
+                  work->is_stats ? "stats" : "events");
+    name_sites(work, &pull->data);
+    lb_buf_add_char(&pull->data, '}');
     pull->cursor = work->api->cursor;
     pull->entry.kind = ENTRY_PULL;
     pull->entry.received_at_ms = lb_clock_wall_ms();
     pull->entry.ts_at_ms = pull->entry.received_at_ms;
-    pull->entry.data = pull->data;
+    pull->entry.data = lb_buf_text(&pull->data);
     pull->job.is_append = true;
     pull->job.run = append_pull;
     pull->job.done = free_pull;
     if (writer_submit(work->api->writer, &pull->job) != LB_OK) {
-        free(pull);
+        free_pull(&pull->job, LB_ELIMIT, NULL);
     }
 }
 

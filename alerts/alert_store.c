@@ -126,6 +126,9 @@ read_state(sqlite3_stmt *stmt, int column, struct alert_store_state *state)
                    alert == NULL ? "" : alert);
     state->held_count = sqlite3_column_int64(stmt, column + 6);
     state->muted_until_ms = sqlite3_column_int64(stmt, column + 7);
+    state->total = sqlite3_column_int64(stmt, column + 8);
+    state->since_at_ms = sqlite3_column_int64(stmt, column + 9);
+    state->digest_from_at_ms = sqlite3_column_int64(stmt, column + 10);
 }
 
 enum lb_err alert_store_load(struct db *db,
@@ -157,7 +160,9 @@ static bool says_nothing(const struct alert_store_state *state)
 {
     return state->last_fired_at_ms == 0 && state->began_at_ms == 0 &&
            state->muted_until_ms == 0 && state->day_count == 0 &&
-           state->held_count == 0 && !state->is_firing;
+           state->held_count == 0 && state->total == 0 &&
+           state->since_at_ms == 0 && state->digest_from_at_ms == 0 &&
+           !state->is_firing;
 }
 
 enum lb_err alert_store_save(struct db *db,
@@ -187,6 +192,9 @@ enum lb_err alert_store_save(struct db *db,
                          state->alert[0] == '\0' ? NULL : state->alert);
             (void)sqlite3_bind_int64(stmt, 10, state->held_count);
             (void)sqlite3_bind_int64(stmt, 11, state->muted_until_ms);
+            (void)sqlite3_bind_int64(stmt, 12, state->total);
+            (void)sqlite3_bind_int64(stmt, 13, state->since_at_ms);
+            (void)sqlite3_bind_int64(stmt, 14, state->digest_from_at_ms);
         }
         rc = db_run(db, stmt, err);
     }
@@ -358,20 +366,16 @@ enum lb_err alert_store_forget(struct db *db,
                : rc;
 }
 
-enum lb_err alert_store_each_jump(struct db *db,
-                                  int64_t upto_seq,
-                                  bool (*each)(void *ctx,
-                                               const struct entry *entry),
-                                  void *ctx,
-                                  struct lb_error *err)
+static enum lb_err each_entry(struct db *db,
+                              sqlite3_stmt *stmt,
+                              bool (*each)(void *ctx,
+                                           const struct entry *entry),
+                              void *ctx,
+                              struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_JUMPS);
     bool has_row = false;
     enum lb_err rc;
 
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, upto_seq);
-    }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
         struct entry entry = {.seq = sqlite3_column_int64(stmt, 0)};
 
@@ -384,4 +388,34 @@ enum lb_err alert_store_each_jump(struct db *db,
         }
     }
     return rc;
+}
+
+enum lb_err alert_store_each_jump(struct db *db,
+                                  int64_t upto_seq,
+                                  bool (*each)(void *ctx,
+                                               const struct entry *entry),
+                                  void *ctx,
+                                  struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_JUMPS);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, upto_seq);
+    }
+    return each_entry(db, stmt, each, ctx, err);
+}
+
+enum lb_err alert_store_each_pull(struct db *db,
+                                  int64_t upto_seq,
+                                  bool (*each)(void *ctx,
+                                               const struct entry *entry),
+                                  void *ctx,
+                                  struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_PULLS);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, upto_seq);
+    }
+    return each_entry(db, stmt, each, ctx, err);
 }

@@ -65,8 +65,11 @@ struct alert_store_state {
     int64_t began_at_ms;    /* of rules with below: its first event; 0: none */
     int64_t muted_until_ms; /* 0: not */
     int64_t day;
-    int64_t day_count;  /* that went out */
-    int64_t held_count; /* that were held back */
+    int64_t day_count;   /* that went out */
+    int64_t held_count;  /* that were held back */
+    int64_t total;       /* of milestones: counted since the first event */
+    int64_t since_at_ms; /* it has held what `for` waits for; 0: not */
+    int64_t digest_from_at_ms; /* when the first alert was gathered; 0: none */
     bool is_firing;
     char alert[ALERT_STORE_ID_BYTES]; /* of the last firing; "" none */
 };
@@ -88,7 +91,7 @@ alert_store_save(struct db *db,
                  size_t count,
                  struct lb_error *err);
 
-/* The groups of a rule that fire or have begun, and those that are mute. */
+/* The groups of a rule that fire, have begun, are mute or wait. */
 LB_MUST_CHECK enum lb_err alert_store_each(
     struct db *db,
     int64_t rule,
@@ -139,6 +142,13 @@ LB_MUST_CHECK enum lb_err alert_store_forget(struct db *db,
  * false. */
 LB_MUST_CHECK enum lb_err
 alert_store_each_jump(struct db *db,
+                      int64_t upto_seq,
+                      bool (*each)(void *ctx, const struct entry *entry),
+                      void *ctx,
+                      struct lb_error *err);
+/* The same for those that say that an export was pulled. */
+LB_MUST_CHECK enum lb_err
+alert_store_each_pull(struct db *db,
                       int64_t upto_seq,
                       bool (*each)(void *ctx, const struct entry *entry),
                       void *ctx,

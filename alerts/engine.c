@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alerts/engine_state.h"
+#include "alerts/pulls.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -84,8 +85,7 @@ static bool may_turn(struct engine *engine, struct group *group)
     const struct ruleset_rule *row = ruleset_find(engine->set, group->row.rule);
     int64_t oldest_ms;
 
-    if (row == NULL || row->rule.kind != RULE_THRESHOLD ||
-        group->key[0] == '\0') {
+    if (row == NULL || !rule_is_lasting(&row->rule) || group->key[0] == '\0') {
         return false;
     }
     if (!ruleset_covers(engine->set, row, group->row.site)) {
@@ -275,8 +275,11 @@ static enum lb_err show_entry(struct engine *engine,
     case ENTRY_MUTE:
         rc = engine_flush(engine, db, err);
         return rc == LB_OK ? take_entry(engine, db, entry, err) : rc;
-    case ENTRY_CONFIG:
     case ENTRY_PULL:
+        rc = engine_flush(engine, db, err);
+        engine_advance(engine, entry);
+        return rc == LB_OK ? pulls_take(engine, db, entry, err) : rc;
+    case ENTRY_CONFIG:
     case ENTRY_COVERAGE:
     case ENTRY_NOTICE:
     case ENTRY_ENGAGEMENT:
@@ -404,7 +407,7 @@ static void unsee(void *ctx, const struct entry *entry)
         struct group *group;
 
         lb_buf_clear(&engine->key);
-        if (rule->kind != RULE_THRESHOLD ||
+        if (!rule_is_windowed(rule) ||
             !ruleset_matches(engine->set, engine->active[i], entry, &intent) ||
             !rule_group(rule, entry, ruleset_site(engine->set, entry->site)->id,
                         intent, &engine->key)) {

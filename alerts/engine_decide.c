@@ -110,10 +110,12 @@ enum lb_err engine_take_turn(struct engine *engine,
                              struct lb_error *err)
 {
     struct group *group = one->group;
-    struct raise raise = {.group = group,
-                          .value = rule_window_value(&group->window),
-                          .window_from_ms = oldest_ms,
-                          .window_to_ms = one->now_ms + 1};
+    bool is_of_silence = rule_is_of_silence(one->rule);
+    struct raise raise = {
+        .group = group,
+        .value = rule_window_value(&group->window),
+        .window_from_ms = is_of_silence ? group->last_at_ms : oldest_ms,
+        .window_to_ms = is_of_silence ? one->now_ms : one->now_ms + 1};
     enum lb_err rc = LB_OK;
 
     switch (threshold_judge(one->rule, group, oldest_ms)) {
@@ -124,6 +126,7 @@ enum lb_err engine_take_turn(struct engine *engine,
         group->row.state.began_at_ms =
             one->rule->is_below ? group->began_at_ms : 0;
         groups_note_change(engine->groups, group);
+        group->last_at_ms = 0;
         rc = raise_for(engine, db, one, &raise, err);
         break;
     case RULE_IS_OVER:
@@ -154,7 +157,34 @@ static enum lb_err decide_threshold(struct engine *engine,
         !threshold_count(rule, &engine->gaps, group, one->entry, oldest_ms)) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
+    if (rc == LB_OK && rule_is_of_silence(rule) &&
+        !group->row.state.is_firing) {
+        /* A tick will tell. */
+        groups_set_waiting(engine->groups, group, threshold_waits(rule, group));
+        return LB_OK;
+    }
     return rc == LB_OK ? engine_take_turn(engine, db, one, oldest_ms, err) : rc;
+}
+
+/* A count rings for the last multiple that it passed. */
+static enum lb_err decide_milestone(struct engine *engine,
+                                    struct db *db,
+                                    const struct engine_case *one,
+                                    struct lb_error *err)
+{
+    struct alert_store_state *state = &one->group->row.state;
+    int64_t every = one->rule->every;
+    int64_t before = state->total / every;
+    struct raise raise = {.group = one->group};
+
+    state->total += rule_weight(one->rule, one->entry);
+    groups_note_change(engine->groups, one->group);
+    if (state->total / every <= before) {
+        return LB_OK;
+    }
+    raise.value = state->total / every * every;
+    raise.window_to_ms = one->now_ms + 1;
+    return raise_for(engine, db, one, &raise, err);
 }
 
 /* --- a batch of events
@@ -175,7 +205,13 @@ decide_cases(struct engine *engine, struct db *db, struct lb_error *err)
         case RULE_FIRST_SEEN:
             rc = decide_first_seen(engine, db, one, err);
             break;
+        case RULE_MILESTONE:
+            rc = decide_milestone(engine, db, one, err);
+            break;
         case RULE_THRESHOLD:
+        case RULE_BURST:
+        case RULE_ABSENT:
+        case RULE_NOT_PULLED:
             rc = decide_threshold(engine, db, one, err);
             break;
         }
@@ -239,7 +275,7 @@ static enum lb_err add_case(struct engine *engine,
                                 .intent = intent,
                                 .now_ms = engine->now_ms};
     lb_buf_clear(&engine->key);
-    if ((rule->kind == RULE_THRESHOLD && rule_weight(rule, entry) == 0) ||
+    if ((!rule_is_of_event(rule) && rule_weight(rule, entry) == 0) ||
         !rule_group(rule, entry, one->site->id, intent, &engine->key)) {
         return LB_OK;
     }

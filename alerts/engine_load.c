@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alerts/engine_state.h"
+#include "alerts/pulls.h"
 #include "alerts/replay.h"
 #include "alerts/threshold.h"
 #include "base/json.h"
@@ -26,13 +27,19 @@ static bool is_same_list(const char *const *a,
     return is_same;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* A window holds what the rule looked at when it came. */
 static bool looks_elsewhere(const struct rule *before, const struct rule *after)
 {
-    return after->kind == RULE_THRESHOLD &&
+    return after->kind != RULE_EVENT && after->kind != RULE_FIRST_SEEN &&
            (before->traffic != after->traffic ||
             before->is_below != after->is_below ||
             before->folds_utm != after->folds_utm ||
+            !is_same_text(before->export_name, after->export_name) ||
             !is_same_list(before->sites, before->site_count, after->sites,
                           after->site_count));
 }
@@ -285,6 +292,7 @@ static enum lb_err settle_quietly(struct engine *engine,
     enum lb_err rc = engine_load_groups(db, &group, 1, err);
 
     group->row.state.is_firing = true;
+    group->last_at_ms = 0;
     group->row.state.began_at_ms = rule->is_below ? group->began_at_ms : 0;
     groups_note_change(engine->groups, group);
     return rc;
@@ -305,6 +313,14 @@ static enum lb_err settle_group(struct engine *engine,
     rule_window_move(&group->window, oldest_ms);
     if (is_first && !rule_window_clamp(&group->window, engine->now_ms)) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    if (is_first && group->last_at_ms > engine->now_ms) {
+        group->last_at_ms = engine->now_ms;
+    }
+    /* A sign that came before it rang says nothing. */
+    if (group->row.state.is_firing &&
+        (!is_first || group->last_at_ms < oldest_ms)) {
+        group->last_at_ms = 0;
     }
     turn = threshold_judge(rule, group, oldest_ms);
     if (is_first && turn == RULE_IS_OVER) {
@@ -329,7 +345,7 @@ static enum lb_err settle(struct engine *engine,
         const struct ruleset_rule *row =
             ruleset_find(engine->set, group->row.rule);
 
-        if (row != NULL && row->rule.kind == RULE_THRESHOLD &&
+        if (row != NULL && rule_is_lasting(&row->rule) &&
             group->key[0] != '\0' &&
             (number == 0 || number == row->rule.number)) {
             rc = settle_group(engine, db, &row->rule, group, number != 0, err);
@@ -338,17 +354,23 @@ static enum lb_err settle(struct engine *engine,
     return rc == LB_OK ? engine_save(engine, db, err) : rc;
 }
 
-/* Reads the windows of rules (by place in set) from the log. */
+/* Reads the windows of rules (by place in set) from the log; first is one that
+ * begins (NULL: none does). */
 static enum lb_err read_windows(struct engine *engine,
                                 struct db *db,
-                                const size_t *rules,
-                                size_t count,
+                                const struct ruleset_rule *first,
                                 int64_t upto_seq,
                                 struct lb_error *err)
 {
-    struct replay replay = {engine->set,    rules, count,
-                            engine->groups, NULL,  &engine->gaps,
-                            engine->now_ms};
+    size_t place = first == NULL ? 0 : (size_t)(first - engine->set->rules);
+    struct replay replay = {engine->set,
+                            first == NULL ? engine->active : &place,
+                            first == NULL ? engine->active_count : 1,
+                            engine->groups,
+                            NULL,
+                            &engine->gaps,
+                            engine->now_ms,
+                            first != NULL};
     struct replay_piece piece = {0, upto_seq, 0, 0};
 
     return replay_read(&replay, db, &piece, err);
@@ -428,9 +450,8 @@ enum lb_err engine_load(struct engine *engine,
         rc = attach_rows(engine, db,
                          &engine->set->rules[engine->active[i]].rule, err);
     }
-    rc = rc == LB_OK ? read_windows(engine, db, engine->active,
-                                    engine->active_count, upto_seq, err)
-                     : rc;
+    rc = rc == LB_OK ? read_windows(engine, db, NULL, upto_seq, err) : rc;
+    rc = rc == LB_OK ? pulls_read(engine, db, upto_seq, err) : rc;
     rc = rc == LB_OK ? settle(engine, db, 0, err) : rc;
     engine->is_loaded = rc == LB_OK;
     return rc;
@@ -482,21 +503,45 @@ bool engine_is_lesson(const struct engine *engine,
 /* --- a rule that has learnt
  * ------------------------------------------------------------------------ */
 
+/* What a milestone's groups learnt is what they have counted. */
+static enum lb_err take_totals(struct engine *engine,
+                               struct db *db,
+                               int64_t rule,
+                               struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (struct group *group = groups_oldest(engine->groups);
+         group != NULL && rc == LB_OK; group = groups_next(group)) {
+        if (group->row.rule == rule && group->key[0] != '\0') {
+            rc = engine_load_groups(db, &group, 1, err);
+            group->row.state.total = group->learnt;
+            groups_note_change(engine->groups, group);
+        }
+    }
+    return rc == LB_OK ? engine_save(engine, db, err) : rc;
+}
+
 static enum lb_err begin_rule(struct engine *engine,
                               struct db *db,
                               const struct ruleset_rule *row,
                               int64_t seq,
                               struct lb_error *err)
 {
-    size_t place = (size_t)(row - engine->set->rules);
     enum lb_err rc = LB_OK;
 
-    if (row->rule.kind == RULE_THRESHOLD && engine->offered != NULL) {
+    if (row->rule.kind == RULE_NOT_PULLED) {
+        rc = pulls_read(engine, db, seq - 1, err);
+    } else if (engine->offered != NULL && !rule_is_of_event(&row->rule)) {
         rc = groups_move(engine->offered, engine->groups, row->rule.number);
         rc = rc == LB_OK ? rc : lb_err_set(err, rc, "out of memory");
-    } else if (row->rule.kind == RULE_THRESHOLD) {
-        rc = read_windows(engine, db, &place, 1, seq - 1, err);
+    } else if (!rule_is_of_event(&row->rule)) {
+        groups_drop_rule(engine->groups, row->rule.number);
+        rc = read_windows(engine, db, row, seq - 1, err);
     }
+    rc = rc == LB_OK && row->rule.kind == RULE_MILESTONE
+             ? take_totals(engine, db, row->rule.number, err)
+             : rc;
     rc = rc == LB_OK ? attach_rows(engine, db, &row->rule, err) : rc;
     return rc == LB_OK ? settle(engine, db, row->rule.number, err) : rc;
 }

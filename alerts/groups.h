@@ -23,9 +23,12 @@ struct group {
     struct alert_store_group row; /* row.group is key */
     struct rule_window window;    /* of thresholds */
     int64_t began_at_ms;          /* of thresholds: its first event; 0: none */
-    bool is_loaded;               /* the row says what stands on disk */
-    bool is_changed; /* the row is to be saved; it stays till then */
-    bool is_waiting; /* for time to pass */
+    int64_t last_at_ms; /* of rules for silence: the last sign since it rang;
+                           0: none */
+    int64_t learnt;     /* of milestones: what the log counts */
+    bool is_loaded;     /* the row says what stands on disk */
+    bool is_changed;    /* the row is to be saved; it stays till then */
+    bool is_waiting;    /* for time to pass */
 
     /* groups.c's own. */
     struct group *next_same_hash;

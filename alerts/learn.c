@@ -128,7 +128,7 @@ read_rest(struct learn *learn, struct db *db, struct lb_error *err)
 {
     struct replay replay = {learn->set,    learn->rules, learn->rule_count,
                             learn->groups, learn->seen,  &learn->lessons.gaps,
-                            learn->now_ms};
+                            learn->now_ms, true};
     int64_t next_seq = 1;
     enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
     struct replay_piece piece = {learn->after_seq, next_seq - 1, JOIN_MOST, 0};
@@ -208,7 +208,7 @@ static void run_read(struct pool_job *job, struct db *db)
         (struct learn *)(void *)((char *)job - offsetof(struct learn, read));
     struct replay replay = {learn->set,    learn->rules, learn->rule_count,
                             learn->groups, learn->seen,  &learn->lessons.gaps,
-                            learn->now_ms};
+                            learn->now_ms, true};
     int64_t next_seq = 1;
     struct replay_piece piece = {learn->after_seq, 0, 0,
                                  lb_clock_mono_ms() + PIECE_MS};

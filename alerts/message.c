@@ -1,15 +1,12 @@
 /* message.c - what an alert says. */
 #include "alerts/message.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "alerts/summary.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
-
-#define SUMMARY_BYTES 600
 
 static void add_text(struct lb_buf *out, const char *key, const char *text)
 {
@@ -116,147 +113,6 @@ void message_event(const struct entry *entry,
     lb_buf_add_char(out, '}');
 }
 
-/* --- summaries
- * ------------------------------------------------------------------- */
-
-static void duration_words(int64_t ms, char *out, size_t out_bytes)
-{
-    static const struct {
-        int64_t ms;
-        const char *word;
-    } units[] = {{LB_MS_PER_DAY, "day"},
-                 {LB_MS_PER_HOUR, "hour"},
-                 {LB_MS_PER_MIN, "minute"},
-                 {LB_MS_PER_S, "second"}};
-
-    for (size_t i = 0; i < 4; i++) {
-        if (ms >= units[i].ms && ms % units[i].ms == 0) {
-            (void)snprintf(out, out_bytes, "%" PRId64 " %s%s", ms / units[i].ms,
-                           units[i].word, ms == units[i].ms ? "" : "s");
-            return;
-        }
-    }
-    (void)snprintf(out, out_bytes, "%" PRId64 " ms", ms);
-}
-
-static const char *title_of(const struct catalog_site *site, const char *slug)
-{
-    const struct catalog_link *link =
-        slug == NULL ? NULL : catalog_link_find(site, slug);
-
-    return link != NULL && link->title[0] != '\0' ? link->title : slug;
-}
-
-static const char *link_title(const struct message_alert *alert)
-{
-    return title_of(alert->site, alert->entry->text[ENTRY_TEXT_LINK]);
-}
-
-static void summarise_event(const struct message_alert *alert,
-                            struct lb_buf *out)
-{
-    const struct entry *entry = alert->entry;
-    const char *campaign = entry->text[ENTRY_TEXT_UTM_CAMPAIGN];
-    const char *who = entry->contact[ENTRY_CONTACT_NAME];
-
-    switch (entry->type) {
-    case ENTRY_LEAD:
-        lb_buf_printf(out, "New lead on %s", alert->site->id);
-        break;
-    case ENTRY_CLICK:
-        lb_buf_printf(out, "Click on %s on %s",
-                      link_title(alert) == NULL ? "a link" : link_title(alert),
-                      alert->site->id);
-        break;
-    case ENTRY_CONVERSION:
-        lb_buf_printf(out, "Conversion%s%s on %s",
-                      entry->text[ENTRY_TEXT_NAME] == NULL ? "" : " ",
-                      entry->text[ENTRY_TEXT_NAME] == NULL
-                          ? ""
-                          : entry->text[ENTRY_TEXT_NAME],
-                      alert->site->id);
-        break;
-    case ENTRY_VIEW:
-        lb_buf_printf(out, "Visit of %s", alert->site->id);
-        break;
-    }
-    if (who != NULL) {
-        lb_buf_printf(out, ": %s", who);
-    }
-    if (campaign != NULL) {
-        lb_buf_printf(out, "%s campaign %s", who == NULL ? ":" : ",", campaign);
-    } else if (entry->text[ENTRY_TEXT_SOURCE] != NULL &&
-               strcmp(entry->text[ENTRY_TEXT_SOURCE], "Direct / None") != 0) {
-        lb_buf_printf(out, "%s from %s", who == NULL ? ":" : ",",
-                      entry->text[ENTRY_TEXT_SOURCE]);
-    }
-}
-
-static void summarise_first_seen(const struct message_alert *alert,
-                                 struct lb_buf *out)
-{
-    cJSON *group = cJSON_Parse(alert->group);
-    const cJSON *item;
-    const char *separator = "";
-
-    lb_buf_printf(out, "First %s on %s from ",
-                  entry_type_name(alert->entry->type), alert->site->id);
-    cJSON_ArrayForEach (item, group) {
-        if (cJSON_IsString(item)) {
-            lb_buf_printf(out, "%s%s %s", separator, item->string,
-                          item->valuestring);
-            separator = ", ";
-        }
-    }
-    cJSON_Delete(group);
-}
-
-static void summarise_threshold(const struct message_alert *alert,
-                                struct lb_buf *out)
-{
-    const struct rule *rule = alert->rule;
-    cJSON *group = cJSON_Parse(alert->group);
-    const char *slug = lb_json_text(group, "link");
-    char window[48];
-
-    duration_words(rule->window_ms, window, sizeof(window));
-    lb_json_add_double(out, rule_number(rule, alert->value), 2);
-    lb_buf_printf(out, " %s on ", rule_metric_name(rule->metric));
-    if (slug != NULL) {
-        lb_buf_printf(out, "%s (%s)", title_of(alert->site, slug),
-                      alert->site->id);
-    } else {
-        lb_buf_add_text(out, alert->site->id);
-    }
-    lb_buf_printf(out, " in %s, %s than ", window,
-                  rule->is_below ? "less" : "more");
-    lb_json_add_double(out, rule->limit, 2);
-    cJSON_Delete(group);
-}
-
-static void add_summary(const struct message_alert *alert, struct lb_buf *out)
-{
-    struct lb_buf text;
-
-    lb_buf_init(&text, MESSAGE_BYTES);
-    switch (alert->rule->kind) {
-    case RULE_EVENT:
-        summarise_event(alert, &text);
-        break;
-    case RULE_FIRST_SEEN:
-        summarise_first_seen(alert, &text);
-        break;
-    case RULE_THRESHOLD:
-        summarise_threshold(alert, &text);
-        break;
-    }
-    if (text.len > SUMMARY_BYTES) {
-        text.data[lb_text_cut(text.data, text.len, SUMMARY_BYTES)] = '\0';
-    }
-    lb_json_add_plain_string(out, lb_buf_text(&text));
-    lb_buf_deinit(&text);
-}
-
 /* --- links
  * ------------------------------------------------------------------------ */
 
@@ -346,7 +202,10 @@ static void add_filter(const struct message_alert *alert, struct lb_buf *url)
 
 static void add_links(const struct message_alert *alert, struct lb_buf *out)
 {
-    bool is_window = alert->rule->kind == RULE_THRESHOLD;
+    bool is_window = rule_is_windowed(alert->rule);
+    bool is_total = alert->rule->kind == RULE_MILESTONE;
+    bool is_of_metric =
+        is_window || is_total || alert->rule->kind == RULE_ABSENT;
     char from[LB_CLOCK_TEXT_BYTES];
     char to[LB_CLOCK_TEXT_BYTES];
     char day[LB_ZONE_DAY_BYTES];
@@ -355,15 +214,19 @@ static void add_links(const struct message_alert *alert, struct lb_buf *out)
     lb_buf_init(&url, MESSAGE_BYTES);
     lb_zone_format_day(
         lb_zone_local_day(alert->site->zone, alert->entry->ts_at_ms), day);
-    lb_clock_format(alert->window_from_ms, from);
+    /* Of silence, the last event is no part; of a count, all are. */
+    lb_clock_format(is_total    ? 0
+                    : is_window ? alert->window_from_ms
+                                : alert->window_from_ms + 1,
+                    from);
     lb_clock_format(alert->window_to_ms, to);
     lb_buf_printf(&url, "%s/v1/stats?site=", alert->public_url);
     lb_text_percent_encode(&url, alert->site->id);
     lb_buf_printf(&url, "&metrics=%s&from=%s",
-                  is_window ? rule_metric_name(alert->rule->metric)
-                            : "views,clicks,leads",
-                  is_window ? from : day);
-    if (is_window) {
+                  is_of_metric ? rule_metric_name(alert->rule->metric)
+                               : "views,clicks,leads",
+                  is_of_metric ? from : day);
+    if (is_of_metric) {
         lb_buf_printf(&url, "&to=%s", to);
     }
     add_traffic(alert->rule, &url);
@@ -377,9 +240,33 @@ static void add_links(const struct message_alert *alert, struct lb_buf *out)
     lb_buf_deinit(&url);
 }
 
+/* What was counted, and when; as far as the kind has it. */
+static void add_figures(const struct message_alert *alert, struct lb_buf *out)
+{
+    const struct rule *rule = alert->rule;
+
+    if (rule_is_of_event(rule)) {
+        return;
+    }
+    if (rule->kind != RULE_NOT_PULLED) {
+        add_text(out, "metric", rule_metric_name(rule->metric));
+        lb_buf_add_text(out, ",\"value\":");
+        lb_json_add_double(out, alert->value, 2);
+    }
+    if (rule->kind == RULE_MILESTONE) {
+        return;
+    }
+    lb_buf_add_text(out, ",\"window\":{\"from\":");
+    lb_json_add_time(out, alert->window_from_ms);
+    lb_buf_add_text(out, ",\"to\":");
+    lb_json_add_time(out, alert->window_to_ms);
+    lb_buf_add_char(out, '}');
+}
+
 void message_data(const struct message_alert *alert, struct lb_buf *out)
 {
     const struct rule *rule = alert->rule;
+    struct lb_buf summary;
 
     lb_buf_add_char(out, '{');
     add_text(out, "alert", alert->id);
@@ -389,21 +276,15 @@ void message_data(const struct message_alert *alert, struct lb_buf *out)
     add_text(out, "site", alert->site->id);
     lb_buf_add_text(out, ",\"group\":");
     lb_buf_add_text(out, alert->group);
-    if (rule->kind == RULE_THRESHOLD) {
-        add_text(out, "metric", rule_metric_name(rule->metric));
-        lb_buf_add_text(out, ",\"value\":");
-        lb_json_add_double(out, rule_number(rule, alert->value), 2);
-        lb_buf_add_text(out, ",\"window\":{\"from\":");
-        lb_json_add_time(out, alert->window_from_ms);
-        lb_buf_add_text(out, ",\"to\":");
-        lb_json_add_time(out, alert->window_to_ms);
-        lb_buf_add_char(out, '}');
-    }
+    add_figures(alert, out);
     lb_buf_add_text(out, ",\"coverage\":\"complete\",\"summary\":");
-    add_summary(alert, out);
+    lb_buf_init(&summary, MESSAGE_BYTES);
+    summary_write(alert, &summary);
+    lb_json_add_plain_string(out, lb_buf_text(&summary));
+    lb_buf_deinit(&summary);
     add_links(alert, out);
     lb_buf_add_text(out, ",\"event\":");
-    if (rule->kind == RULE_THRESHOLD) {
+    if (!rule_is_of_event(rule)) {
         lb_buf_add_text(out, "null");
     } else {
         message_event(alert->entry, alert->site->id, out);

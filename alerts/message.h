@@ -17,9 +17,8 @@ struct message_alert {
     const char *group;         /* JSON */
     const struct entry *entry; /* the deciding one */
     int64_t fired_at_ms;
-    int64_t
-        value; /* of threshold, in the metric's unit (hundredths for value) */
-    int64_t window_from_ms; /* of threshold */
+    double value;           /* as people count it; not of event, first_seen */
+    int64_t window_from_ms; /* likewise */
     int64_t window_to_ms;
     const char *public_url; /* "" when unset */
 };

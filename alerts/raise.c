@@ -149,7 +149,11 @@ static void make_id(const struct raise *raise, char id[ALERT_STORE_ID_BYTES])
     char occasion[48];
     const char *text = raise->entry->text[ENTRY_TEXT_ID];
 
-    if (raise->rule->kind == RULE_THRESHOLD) {
+    if (raise->rule->kind == RULE_MILESTONE) {
+        (void)snprintf(occasion, sizeof(occasion), "%.0f",
+                       rule_number(raise->rule, raise->value));
+        text = occasion;
+    } else if (!rule_is_of_event(raise->rule)) {
         (void)snprintf(occasion, sizeof(occasion), "%lld-%lld",
                        (long long)raise->window_from_ms,
                        (long long)raise->window_to_ms);
@@ -167,7 +171,7 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
                                   raise->group->key,
                                   raise->entry,
                                   raise->entry->received_at_ms,
-                                  raise->value,
+                                  rule_number(raise->rule, raise->value),
                                   raise->window_from_ms,
                                   raise->window_to_ms,
                                   raise->public_url};

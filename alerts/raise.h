@@ -23,8 +23,8 @@ struct raise {
     const struct catalog_site *site;
     struct group *group;       /* loaded; loaded and changed here */
     const struct entry *entry; /* the deciding one */
-    int64_t value;             /* of a threshold */
-    int64_t window_from_ms;    /* of a threshold */
+    int64_t value;          /* in the metric's unit; not of event, first_seen */
+    int64_t window_from_ms; /* likewise */
     int64_t window_to_ms;
     int64_t now_ms;
     bool is_learning;

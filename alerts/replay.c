@@ -12,13 +12,25 @@
  * event on. */
 static bool is_fed(const struct replay *replay, const struct rule *rule)
 {
-    return rule->kind == RULE_THRESHOLD ||
-           (rule->kind == RULE_FIRST_SEEN && replay->seen != NULL);
+    switch (rule->kind) {
+    case RULE_THRESHOLD:
+    case RULE_BURST:
+    case RULE_ABSENT:
+        return true;
+    case RULE_FIRST_SEEN:
+        return replay->seen != NULL;
+    case RULE_MILESTONE:
+        return replay->is_first;
+    case RULE_EVENT:
+    case RULE_NOT_PULLED:
+        break;
+    }
+    return false;
 }
 
 static int64_t known_from(const struct replay *replay, const struct rule *rule)
 {
-    return rule->kind == RULE_THRESHOLD
+    return rule_is_lasting(rule)
                ? threshold_known_from(rule, replay->gaps, replay->now_ms)
                : INT64_MIN;
 }
@@ -37,6 +49,10 @@ static enum lb_err count(const struct replay *replay,
         return LB_OK;
     }
     group = groups_get(replay->groups, rule, entry->site, key);
+    if (group != NULL && rule->kind == RULE_MILESTONE) {
+        group->learnt += rule_weight(rule, entry);
+        return LB_OK;
+    }
     return group != NULL &&
                    threshold_count(rule, replay->gaps, group, entry, oldest_ms)
                ? LB_OK
@@ -79,9 +95,9 @@ static enum lb_err feed(const struct replay *replay,
     lb_buf_init(&key, GROUP_BYTES);
     if (rule_group(rule, entry, ruleset_site(replay->set, entry->site)->id,
                    intent, &key)) {
-        rc = rule->kind == RULE_THRESHOLD
-                 ? count(replay, rule, entry, lb_buf_text(&key), err)
-                 : see(replay, rule, entry, lb_buf_text(&key), err);
+        rc = rule->kind == RULE_FIRST_SEEN
+                 ? see(replay, rule, entry, lb_buf_text(&key), err)
+                 : count(replay, rule, entry, lb_buf_text(&key), err);
     }
     lb_buf_deinit(&key);
     return rc;

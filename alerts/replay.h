@@ -1,8 +1,10 @@
 /* replay.h - what rules know, read from the log without deciding: the windows
- * of thresholds and the values of first_seen. */
+ * of thresholds, the last signs of absent, the counts of milestones and the
+ * values of first_seen. */
 #ifndef LINKBELL_ALERTS_REPLAY_H
 #define LINKBELL_ALERTS_REPLAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +21,10 @@ struct replay {
     const size_t *rules;       /* which of set are fed */
     size_t rule_count;
     struct groups *groups;
-    struct seen *seen; /* NULL: only thresholds are fed */
+    struct seen *seen; /* NULL: no values are fed */
     const struct gaps *gaps;
     int64_t now_ms; /* what a window holds then is counted */
+    bool is_first;  /* milestones are fed: all that was ever there */
 };
 
 struct replay_piece {

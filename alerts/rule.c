@@ -14,7 +14,11 @@
 #define PROP_PREFIX "prop:"
 #define FIRST_SEEN_PER_DAY 100 /* alerts, unless max_per_day says otherwise */
 
-static const char *const kind_names[] = {"event", "first_seen", "threshold"};
+static const char *const kind_names[] = {"event",     "first_seen", "threshold",
+                                         "burst",     "milestone",  "absent",
+                                         "not_pulled"};
+#define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
+
 static const char *const metric_names[] = {"views", "clicks",      "clicks_raw",
                                            "leads", "conversions", "visitors",
                                            "value"};
@@ -27,6 +31,26 @@ const char *rule_kind_name(enum rule_kind kind)
 const char *rule_metric_name(enum rule_metric metric)
 {
     return metric_names[metric];
+}
+
+bool rule_is_windowed(const struct rule *rule)
+{
+    return rule->kind == RULE_THRESHOLD || rule->kind == RULE_BURST;
+}
+
+bool rule_is_of_silence(const struct rule *rule)
+{
+    return rule->kind == RULE_ABSENT || rule->kind == RULE_NOT_PULLED;
+}
+
+bool rule_is_lasting(const struct rule *rule)
+{
+    return rule_is_windowed(rule) || rule_is_of_silence(rule);
+}
+
+bool rule_is_of_event(const struct rule *rule)
+{
+    return rule->kind == RULE_EVENT || rule->kind == RULE_FIRST_SEEN;
 }
 
 static int find_word(const char *word, const char *const *words, size_t count)
@@ -229,9 +253,11 @@ static unsigned find_types(const struct rule *rule)
                                   1u << ENTRY_CONVERSION,
                                   all,
                                   all};
-    unsigned types =
-        rule->kind == RULE_THRESHOLD ? of_metric[rule->metric] : all;
+    unsigned types = rule_is_of_event(rule) ? all : of_metric[rule->metric];
 
+    if (rule->kind == RULE_NOT_PULLED) {
+        return 0;
+    }
     for (size_t i = 0; i < rule->match_count; i++) {
         if (rule->matches[i].field.kind == RULE_FIELD_TYPE) {
             types &= types_of_match(&rule->matches[i]);
@@ -269,7 +295,7 @@ static double read_number(const cJSON *body, const char *key, double fallback)
     return cJSON_IsNumber(item) ? item->valuedouble : fallback;
 }
 
-static void read_threshold(struct rule *rule, const cJSON *body)
+static void read_numbers(struct rule *rule, const cJSON *body)
 {
     int metric = find_word(lb_json_text(body, "metric"), metric_names, 7);
 
@@ -278,13 +304,20 @@ static void read_threshold(struct rule *rule, const cJSON *body)
     rule->is_below = cJSON_GetObjectItemCaseSensitive(body, "below") != NULL;
     rule->limit = read_number(body, rule->is_below ? "below" : "above", 0);
     rule->clear = read_number(body, "clear", rule->limit);
+    rule->every = (int64_t)read_number(body, "every", 1);
+    rule->every *= rule->metric == RULE_VALUE ? 100 : 1;
+    if (rule->kind == RULE_NOT_PULLED) {
+        rule->export_name = lb_json_text(body, "export");
+        rule->window_ms = read_duration(body, "after");
+    }
+    rule->is_below = rule->is_below || rule_is_of_silence(rule);
 }
 
 enum lb_err
 rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
 {
     struct rule *rule = rule_out;
-    int kind = find_word(lb_json_text(body, "kind"), kind_names, 3);
+    int kind = find_word(lb_json_text(body, "kind"), kind_names, KINDS);
 
     memset(rule, 0, sizeof(*rule));
     rule->id = lb_json_text(body, "id");
@@ -297,7 +330,7 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
         !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(body, "enabled"));
     rule->severity = lb_json_text(body, "severity");
     if (rule->severity == NULL) {
-        rule->severity = rule->kind == RULE_THRESHOLD ? "warning" : "info";
+        rule->severity = rule_is_lasting(rule) ? "warning" : "info";
     }
     rule->traffic = read_traffic(rule, body);
     rule->site_count = read_list(
@@ -312,8 +345,8 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
     rule->max_per_day = (int64_t)read_number(
         body, "max_per_day",
         rule->kind == RULE_FIRST_SEEN ? FIRST_SEEN_PER_DAY : 0);
-    if (rule->kind == RULE_THRESHOLD) {
-        read_threshold(rule, body);
+    if (!rule_is_of_event(rule)) {
+        read_numbers(rule, body);
     }
     rule->types = find_types(rule);
     return LB_OK;

@@ -18,7 +18,15 @@
 #define RULE_LIST 32 /* values of one list */
 #define RULE_MATCHES 16
 
-enum rule_kind { RULE_EVENT, RULE_FIRST_SEEN, RULE_THRESHOLD };
+enum rule_kind {
+    RULE_EVENT,
+    RULE_FIRST_SEEN,
+    RULE_THRESHOLD,
+    RULE_BURST, /* a threshold by another name */
+    RULE_MILESTONE,
+    RULE_ABSENT,
+    RULE_NOT_PULLED
+};
 enum rule_metric {
     RULE_VIEWS,
     RULE_CLICKS,
@@ -80,8 +88,10 @@ struct rule {
     int64_t learn_ms;
     int64_t again_after_ms; /* 0: never again */
     enum rule_metric metric;
-    int64_t window_ms;
-    bool is_below; /* rings under the limit, not above it */
+    int64_t window_ms;       /* of not_pulled: its after */
+    const char *export_name; /* of not_pulled: "events" or "stats" */
+    int64_t every;           /* of milestone, in the metric's unit */
+    bool is_below;           /* rings under the limit, not above it */
     double limit;
     double clear; /* at which it is over */
     int64_t created_at_ms;
@@ -95,6 +105,15 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err);
 
 const char *rule_kind_name(enum rule_kind kind);
 const char *rule_metric_name(enum rule_metric metric);
+
+/* Whether it counts the events of a sliding window: threshold and burst. */
+bool rule_is_windowed(const struct rule *rule);
+/* Whether it rings for silence, by ticks alone: absent and not_pulled. */
+bool rule_is_of_silence(const struct rule *rule);
+/* Whether what it rings for lasts, and is over at some time. */
+bool rule_is_lasting(const struct rule *rule);
+/* Whether its alerts are about the event that decides: event, first_seen. */
+bool rule_is_of_event(const struct rule *rule);
 
 /* Whether the rule looks at this site. */
 bool rule_covers(const struct rule *rule, const char *site);

@@ -8,6 +8,8 @@
 #include "alerts/rule.h"
 #include "alerts/rule_window.h"
 
+#define MOST_EVERY 1e12
+
 static const char *const common_keys[] = {
     "id",          "kind",     "match",   "per",     "sites",  "cooldown",
     "max_per_day", "severity", "enabled", "traffic", "notify", NULL};
@@ -15,12 +17,19 @@ static const char *const first_seen_keys[] = {"key", "learn", "again_after",
                                               NULL};
 static const char *const threshold_keys[] = {"metric", "window", "above",
                                              "below",  "clear",  NULL};
+static const char *const milestone_keys[] = {"metric", "every", NULL};
+static const char *const absent_keys[] = {"metric", "window", NULL};
+static const char *const not_pulled_keys[] = {"export", "after", NULL};
+static const char *const exports[] = {"events", "stats", NULL};
 /* Kinds and keys that the interface has and this version not yet. */
-static const char *const later_kinds[] = {
-    "spike", "drop", "ctr", "milestone", "burst", "absent", "not_pulled", NULL};
+static const char *const later_kinds[] = {"spike", "drop", "ctr", NULL};
 static const char *const later_keys[] = {
     "for", "resolve", "quiet", "digest", "template", "coverage", NULL};
-static const char *const kinds[] = {"event", "first_seen", "threshold", NULL};
+static const char *const kinds[] = {"event",      "first_seen", "threshold",
+                                    "burst",      "milestone",  "absent",
+                                    "not_pulled", NULL};
+#define KIND_WORDS                                                             \
+    "event, first_seen, threshold, burst, milestone, absent or not_pulled"
 static const char *const metrics[] = {"views", "clicks",      "clicks_raw",
                                       "leads", "conversions", "visitors",
                                       "value", NULL};
@@ -351,6 +360,106 @@ static void check_limits(const struct lb_yaml *rule,
     }
 }
 
+static void check_metric(const struct lb_yaml *rule,
+                         struct lb_config_faults *faults)
+{
+    check_word(rule, "metric", metrics, faults);
+    if (lb_yaml_find(rule, "metric") == NULL) {
+        lb_config_fault(faults, rule->line, rule->column, "metric",
+                        "is missing: views, clicks, clicks_raw, leads, "
+                        "conversions, visitors or value");
+    }
+}
+
+static void check_first_seen(const struct lb_yaml *rule,
+                             struct lb_config_faults *faults)
+{
+    check_duration(rule, "learn", false, faults);
+    check_duration(rule, "again_after", false, faults);
+    check_fields(rule, "key", faults);
+    if (lb_yaml_find(rule, "key") == NULL) {
+        lb_config_fault(faults, rule->line, rule->column, "key",
+                        "is missing: the dimensions whose values are new, "
+                        "such as [utm_campaign]");
+    }
+}
+
+static void check_milestone(const struct lb_yaml *rule,
+                            struct lb_config_faults *faults)
+{
+    const struct lb_yaml *metric = lb_yaml_find(rule, "metric");
+    const struct lb_yaml *every = lb_yaml_find(rule, "every");
+    double number = number_of(every);
+
+    check_metric(rule, faults);
+    if (metric != NULL && metric->kind == LB_YAML_SCALAR &&
+        strcmp(metric->text, "visitors") == 0) {
+        lb_config_fault(faults, metric->line, metric->column, "metric",
+                        "must not be visitors: who they are is known for a "
+                        "day, a week or a month, not since the first event");
+    }
+    if (every == NULL) {
+        lb_config_fault(faults, rule->line, rule->column, "every",
+                        "is missing: a whole number such as 100");
+    } else if (number < 1 || number > MOST_EVERY || number != floor(number)) {
+        lb_config_fault(faults, every->line, every->column, "every",
+                        "must be a whole number from 1 to 1000000000000");
+    }
+}
+
+static void check_not_pulled(const struct lb_yaml *rule,
+                             struct lb_config_faults *faults)
+{
+    static const char *const senseless[] = {"match", "per", "traffic"};
+
+    check_word(rule, "export", exports, faults);
+    if (lb_yaml_find(rule, "export") == NULL) {
+        lb_config_fault(faults, rule->line, rule->column, "export",
+                        "is missing: events or stats");
+    }
+    check_duration(rule, "after", true, faults);
+    for (size_t i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++) {
+        const struct lb_yaml *node = lb_yaml_find(rule, senseless[i]);
+
+        if (node != NULL) {
+            lb_config_fault(faults, node->key_line, node->key_column,
+                            senseless[i],
+                            "says nothing about pulls; leave it out");
+        }
+    }
+}
+
+/* The keys that the kind has besides the common ones. */
+static const char *const *check_kind(const struct lb_yaml *rule,
+                                     const char *kind,
+                                     struct lb_config_faults *faults)
+{
+    if (strcmp(kind, "first_seen") == 0) {
+        check_first_seen(rule, faults);
+        return first_seen_keys;
+    }
+    if (strcmp(kind, "threshold") == 0 || strcmp(kind, "burst") == 0) {
+        check_metric(rule, faults);
+        check_duration(rule, "window", true, faults);
+        check_limits(rule, faults);
+        return threshold_keys;
+    }
+    if (strcmp(kind, "milestone") == 0) {
+        check_milestone(rule, faults);
+        return milestone_keys;
+    }
+    if (strcmp(kind, "absent") == 0) {
+        check_metric(rule, faults);
+        check_duration(rule, "window", true, faults);
+        return absent_keys;
+    }
+    if (strcmp(kind, "not_pulled") == 0) {
+        check_not_pulled(rule, faults);
+        return not_pulled_keys;
+    }
+    return NULL;
+}
+
 void rule_check(const struct lb_yaml *rule,
                 const struct lb_yaml *root,
                 struct lb_config_faults *faults)
@@ -360,38 +469,18 @@ void rule_check(const struct lb_yaml *rule,
 
     if (kind == NULL || kind->kind != LB_YAML_SCALAR) {
         lb_config_fault(faults, rule->line, rule->column, "kind",
-                        "is missing: event, first_seen or threshold");
+                        "is missing: " KIND_WORDS);
         return;
     }
     if (is_in(kind->text, later_kinds)) {
-        lb_config_fault(faults, kind->line, kind->column, "kind",
-                        "%s is not in this version of linkbell, which has "
-                        "event, first_seen and threshold",
-                        kind->text);
+        lb_config_fault(
+            faults, kind->line, kind->column, "kind",
+            "%s is not in this version of linkbell, which has " KIND_WORDS,
+            kind->text);
         return;
     }
     check_word(rule, "kind", kinds, faults);
-    if (strcmp(kind->text, "first_seen") == 0) {
-        more = first_seen_keys;
-        check_duration(rule, "learn", false, faults);
-        check_duration(rule, "again_after", false, faults);
-        check_fields(rule, "key", faults);
-        if (lb_yaml_find(rule, "key") == NULL) {
-            lb_config_fault(faults, rule->line, rule->column, "key",
-                            "is missing: the dimensions whose values are new, "
-                            "such as [utm_campaign]");
-        }
-    } else if (strcmp(kind->text, "threshold") == 0) {
-        more = threshold_keys;
-        check_word(rule, "metric", metrics, faults);
-        if (lb_yaml_find(rule, "metric") == NULL) {
-            lb_config_fault(faults, rule->line, rule->column, "metric",
-                            "is missing: views, clicks, clicks_raw, leads, "
-                            "conversions, visitors or value");
-        }
-        check_duration(rule, "window", true, faults);
-        check_limits(rule, faults);
-    }
+    more = check_kind(rule, kind->text, faults);
     check_keys(rule, common_keys, more, "this kind of rule", faults);
     check_duration(rule, "cooldown", false, faults);
     check_number(rule, "max_per_day", faults);

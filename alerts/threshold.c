@@ -18,6 +18,9 @@ int64_t threshold_known_from(const struct rule *rule,
                              const struct gaps *gaps,
                              int64_t at_ms)
 {
+    if (rule_is_of_silence(rule)) {
+        return gaps_oldest(gaps, at_ms, rule->window_ms + TICKS_MS);
+    }
     return rule->is_below
                ? gaps_oldest(gaps, at_ms, 2 * rule->window_ms + TICKS_MS)
                : threshold_oldest(rule, gaps, at_ms);
@@ -36,6 +39,13 @@ static int64_t visitor_of(const struct entry *entry)
                                                     << 40);
 }
 
+void threshold_note(struct group *group, int64_t at_ms)
+{
+    if (group->last_at_ms < at_ms) {
+        group->last_at_ms = at_ms;
+    }
+}
+
 bool threshold_count(const struct rule *rule,
                      const struct gaps *gaps,
                      struct group *group,
@@ -45,6 +55,12 @@ bool threshold_count(const struct rule *rule,
     int64_t ts_ms = threshold_time(entry);
 
     if (ts_ms < threshold_oldest(rule, gaps, entry->received_at_ms)) {
+        return true;
+    }
+    if (rule_is_of_silence(rule)) {
+        if (!entry->is_silent) { /* an import is no sign of life */
+            threshold_note(group, ts_ms);
+        }
         return true;
     }
     if (group->began_at_ms == 0) {
@@ -67,6 +83,9 @@ bool threshold_set_back(const struct rule *rule,
                         int64_t from_ms,
                         int64_t to_ms)
 {
+    if (group->last_at_ms > to_ms) {
+        group->last_at_ms = to_ms;
+    }
     rule_window_move(&group->window, from_ms + 1 - rule->window_ms);
     return rule_window_clamp(&group->window, to_ms);
 }
@@ -75,6 +94,14 @@ enum rule_turn threshold_judge(const struct rule *rule,
                                const struct group *group,
                                int64_t oldest_ms)
 {
+    int64_t last_ms = group->last_at_ms;
+
+    if (rule_is_of_silence(rule) && group->row.state.is_firing) {
+        return last_ms == 0 ? RULE_STAYS : RULE_IS_OVER;
+    }
+    if (rule_is_of_silence(rule)) {
+        return last_ms != 0 && last_ms < oldest_ms ? RULE_FIRES : RULE_STAYS;
+    }
     return rule_judge(
         rule, rule_window_value(&group->window), group->row.state.is_firing,
         group->began_at_ms != 0 && group->began_at_ms <= oldest_ms);
@@ -82,6 +109,9 @@ enum rule_turn threshold_judge(const struct rule *rule,
 
 bool threshold_waits(const struct rule *rule, const struct group *group)
 {
+    if (rule_is_of_silence(rule)) {
+        return group->last_at_ms != 0 && !group->row.state.is_firing;
+    }
     return rule->is_below
                ? group->began_at_ms != 0 && !group->row.state.is_firing
                : group->row.state.is_firing;

@@ -1,4 +1,5 @@
-/* threshold.h - counting events in the windows of a threshold's groups.  Pure.
+/* threshold.h - counting events in the windows of a threshold's groups, and
+ * noting the last sign of those that ring for silence.  Pure.
  *
  * An event counts at its own time, or when it was received if that is earlier;
  * one that was older than the window when it came does not count.
@@ -6,7 +7,10 @@
  * A rule with `below` rings only when the window is full: when it lies wholly
  * after the group's first event.  So a site or group that never had an event is
  * silent, and a new one is judged a window after its first event.  Its window
- * leaves out the times in which the service did not listen. */
+ * leaves out the times in which the service did not listen.
+ *
+ * A rule for silence (absent, not_pulled) rings when the last sign lies before
+ * such a window, and is over with the next sign. */
 #ifndef LINKBELL_ALERTS_THRESHOLD_H
 #define LINKBELL_ALERTS_THRESHOLD_H
 
@@ -39,6 +43,9 @@ LB_MUST_CHECK bool threshold_count(const struct rule *rule,
                                    struct group *group,
                                    const struct entry *entry,
                                    int64_t oldest_ms);
+
+/* There was a sign, of a group whose rule rings for silence. */
+void threshold_note(struct group *group, int64_t at_ms);
 
 /* Takes an event that was counted out again. */
 void threshold_take_out(const struct rule *rule,

@@ -16,10 +16,12 @@ THRESHOLD = "  - { id: %s, kind: threshold, metric: %s, window: %s, %s, notify: 
 
 def check_id(test, alert):
     """The id is made of nothing but what the alert shows."""
-    if alert["kind"] == "threshold":
-        occasion = f"{at_ms(alert['window']['from'])}-{at_ms(alert['window']['to'])}"
-    else:
+    if alert["kind"] in ("event", "first_seen"):
         occasion = alert["event"]["id"]
+    elif alert["kind"] == "milestone":
+        occasion = str(alert["value"])
+    else:
+        occasion = f"{at_ms(alert['window']['from'])}-{at_ms(alert['window']['to'])}"
     test.assertEqual(alert["id"], alert_id(alert["rule"], alert["group"], occasion, alert["site"]))
 
 

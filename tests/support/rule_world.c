@@ -221,6 +221,13 @@ void rule_world_tick(struct rule_world *world, int64_t at_ms)
     (void)add(world, ENTRY_TICK, at_ms);
 }
 
+void rule_world_pull(struct rule_world *world, const char *data, int64_t at_ms)
+{
+    struct rule_world_entry *one = add(world, ENTRY_PULL, at_ms);
+
+    (void)snprintf(one->data, sizeof(one->data), "%s", data);
+}
+
 void rule_world_other(struct rule_world *world, int64_t at_ms)
 {
     (void)add(world, ENTRY_ENGAGEMENT, at_ms);
@@ -302,6 +309,14 @@ static void copy(char *out, size_t out_bytes, const char *text)
     (void)snprintf(out, out_bytes, "%s", text == NULL ? "" : text);
 }
 
+static int64_t time_of(const cJSON *window, const char *key)
+{
+    const char *text = lb_json_text(window, key);
+    int64_t at_ms = 0;
+
+    return text != NULL && lb_zone_parse_instant(text, &at_ms) ? at_ms : 0;
+}
+
 static void read_alert(struct rule_world_alert *alert, sqlite3_stmt *stmt)
 {
     cJSON *data = cJSON_Parse((const char *)sqlite3_column_text(stmt, 7));
@@ -326,6 +341,10 @@ static void read_alert(struct rule_world_alert *alert, sqlite3_stmt *stmt)
     alert->fired_at_ms = sqlite3_column_int64(stmt, 5);
     alert->resolved_at_ms = sqlite3_column_int64(stmt, 6);
     alert->value = cJSON_IsNumber(value) ? value->valuedouble : 0;
+    alert->window_from_ms =
+        time_of(cJSON_GetObjectItemCaseSensitive(data, "window"), "from");
+    alert->window_to_ms =
+        time_of(cJSON_GetObjectItemCaseSensitive(data, "window"), "to");
     lb_buf_deinit(&group);
     cJSON_Delete(data);
 }

@@ -22,6 +22,8 @@ struct rule_world_alert {
     char group[80];
     char event[24]; /* id; "" none */
     double value;
+    int64_t window_from_ms; /* 0: none */
+    int64_t window_to_ms;
     int64_t fired_at_ms;
     int64_t resolved_at_ms; /* 0: not */
 };
@@ -69,6 +71,8 @@ struct entry *rule_world_event(struct rule_world *world,
                                int64_t site,
                                int64_t at_ms);
 void rule_world_tick(struct rule_world *world, int64_t at_ms);
+/* An export was pulled; data as in the log, shorter than 64 bytes. */
+void rule_world_pull(struct rule_world *world, const char *data, int64_t at_ms);
 /* An entry that no rule looks at. */
 void rule_world_other(struct rule_world *world, int64_t at_ms);
 void rule_world_start(struct rule_world *world,

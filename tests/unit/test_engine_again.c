@@ -39,6 +39,15 @@ static const struct {
             "\"below\":4,\"per\":[\"type\"]"},
     {"money", "\"kind\":\"threshold\",\"metric\":\"value\",\"window\":\"15m\","
               "\"above\":800,\"match\":{\"type\":\"conversion\"}"},
+    {"fraud", "\"kind\":\"burst\",\"metric\":\"clicks\",\"window\":\"10m\","
+              "\"above\":2,\"per\":[\"visitor\"]"},
+    {"fifty", "\"kind\":\"milestone\",\"metric\":\"leads\",\"every\":50"},
+    {"sums", "\"kind\":\"milestone\",\"metric\":\"value\",\"every\":300,"
+             "\"per\":[\"link\"]"},
+    {"gone", "\"kind\":\"absent\",\"metric\":\"leads\",\"window\":\"4m\","
+             "\"per\":[\"link\"]"},
+    {"nightly",
+     "\"kind\":\"not_pulled\",\"export\":\"stats\",\"after\":\"2h\""},
 };
 
 static uint64_t roll(uint64_t *seed, uint64_t sides)
@@ -115,6 +124,14 @@ static void write_log(struct rule_world *world, uint64_t seed)
             now_ms -= 700000;
             tick_ms = now_ms + LB_MS_PER_MIN;
             rule_world_set_back(world, now_ms + 700000, now_ms);
+        }
+        if (roll(&seed, 120) == 0) {
+            rule_world_pull(world,
+                            roll(&seed, 3) == 0
+                                ? "{\"export\":\"stats\"}"
+                                : "{\"export\":\"stats\",\"sites\":"
+                                  "[\"alice.bio\"]}",
+                            now_ms);
         }
         if (roll(&seed, 6) == 0) {
             rule_world_other(world, now_ms);

@@ -231,7 +231,7 @@ static void a_value_is_told_in_its_unit(void **state)
     (void)state;
     open_world(&world, "{\"id\":\"r\",\"kind\":\"threshold\",\"metric\":"
                        "\"value\",\"window\":\"1d\",\"above\":20.5}");
-    world.alert.value = 3075;
+    world.alert.value = 30.75;
     json = make_data(&world);
     assert_non_null(strstr(lb_buf_text(&world.out), "\"value\":30.75,"));
     cJSON_Delete(json);

@@ -1,0 +1,130 @@
+"""Each kind of rule as docs/rules.md shows it: it rings for what it is meant for, and its
+quiet twin, something near to that, does not make it ring."""
+import re
+import unittest
+
+from harness import SOURCE, wait_for
+from test_alerts import LEAD_RULE, World, alert_id, at_ms, event
+from test_rules import check_id, entries
+
+PAGE = (SOURCE / "docs/rules.md").read_text()
+
+
+def example(heading, **changes):
+    """The rules under a heading of the page, sent to the test's receiver; times made short."""
+    text = re.search(rf"^### {heading}\n.*?^```yaml\n(.*?)^```", PAGE, re.M | re.S).group(1)
+    for key, value in changes.items():
+        text, count = re.subn(rf"\b{key}: [^,}}]+", f"{key}: {value}", text)
+        assert count == 1, (heading, key)
+    return re.sub(r"notify: \[\w+\]", "notify: [hook]", text)
+
+
+def many(kind, name, count, **more):
+    return [event(kind, f"{name}{n}", **more) for n in range(count)]
+
+
+class Page(unittest.TestCase):
+    def test_every_example_is_a_rule(self):
+        rules = "".join(example(heading) for heading in re.findall(r"^### (\w+)\n", PAGE, re.M)
+                        if heading != "Time" and heading != "hot-lead")
+        with World(rules) as world:
+            self.assertIn("no changes", world.bell.run("apply", str(world.bell.config)).stdout)
+
+
+class Milestone(unittest.TestCase):
+    def test_the_hundredth_rings_and_neither_the_99th_nor_the_past(self):
+        rules = LEAD_RULE.replace("type: lead", "type: conversion")
+        with World(rules) as world:
+            world.bell.send(*many("lead", "old", 230))
+            world.apply(rules + example("milestone"))
+            world.bell.send(*many("lead", "a", 69))
+            self.assertEqual(world.alerts(), [])
+            world.bell.kill()
+            world.bell.start()
+            world.bell.send(*many("lead", "b", 1))
+            alert = world.alerts()[0]
+            self.assertEqual(alert["id"], alert_id("every-100-leads", {}, "300"))
+            self.assertEqual((alert["kind"], alert["severity"], alert["metric"], alert["value"], alert["summary"],
+                              alert["event"], alert["window"], alert["state"]),
+                             ("milestone", "info", "leads", 300, "300 leads on alice.bio", None, None, "firing"))
+            data = world.messages(1)[0]["data"]
+            self.assertEqual(data["value"], 300)
+            self.assertNotIn("window", data)
+            self.check_link(world, data["stats_url"])
+            self.assertEqual(len(world.alerts()), 1)
+
+    def check_link(self, world, url):
+        got = world.bell.get(url.removeprefix("https://l.alice.bio"))
+        self.assertEqual(got.json["totals"]["leads"], 300, got)
+
+
+class Burst(unittest.TestCase):
+    def test_one_visitor_s_31_clicks_ring_and_those_of_many_do_not(self):
+        with World(LEAD_RULE + example("burst")) as world:
+            world.bell.send(*many("click", "crowd", 60, link="shop"))
+            for n in range(30):
+                world.bell.send(event("click", f"calm{n}", link="shop", visitor="calm"))
+            self.assertEqual(world.fenced(), [])
+            world.bell.send(*[{**event("click", f"hasty{n}"), "link": f"l{n}", "visitor": "hasty"} for n in range(40)])
+            alert = world.alerts("?rule=click-fraud")[0]
+            check_id(self, alert)
+            self.assertEqual((alert["kind"], alert["severity"], alert["value"], list(alert["group"])),
+                             ("burst", "warning", 31, ["visitor"]))
+            self.assertEqual(alert["summary"], "31 clicks of one visitor on alice.bio in 1 minute, more than 30")
+            self.assertEqual([d["alert"] for d in world.fenced("f2") if d["rule"] == "click-fraud"], [alert["id"]])
+
+
+class Silence(unittest.TestCase):
+    def test_no_view_rings_by_a_tick_and_is_over_with_one(self):
+        rules = (LEAD_RULE + example("absent", window="3s") + example("not_pulled", after="3s")
+                 + example("absent", id="still-there", window="1h") + example("not_pulled", id="later", after="1h"))
+        with World(rules) as world:
+            pull = world.bell.get("/v1/export/stats?site=alice.bio")
+            self.assertEqual(pull.status, 200)
+            wait_for(lambda: entries(world.bell, 5), "the note of the pull")
+            self.assertIn('"sites":["alice.bio"]', entries(world.bell, 5)[0][2])
+            world.bell.send(event("view", "a"))
+            gone = wait_for(lambda: world.alerts("?rule=gone-quiet"), "a minute's tick", 90)[0]
+            missed = world.alerts("?rule=nightly-pull")[0]
+            tick = entries(world.bell, 1)[-1][1]
+            for alert, name in ((gone, "No views on alice.bio for 3 seconds"),
+                                (missed, "The stats export of alice.bio has not been pulled for 3 seconds")):
+                check_id(self, alert)
+                self.assertEqual((alert["summary"], alert["group"], alert["severity"], alert["state"], alert["event"]),
+                                 (name, {}, "warning", "firing", None))
+                self.assertEqual(at_ms(alert["window"]["to"]), tick)
+            self.assertEqual(at_ms(missed["window"]["from"]), entries(world.bell, 5)[0][1])
+            self.assertEqual((gone["metric"], gone["value"], missed["metric"], missed["value"]),
+                             ("views", 0, None, None))
+            got = world.bell.get(gone["stats_url"].removeprefix("https://l.alice.bio"))
+            self.assertEqual(got.json["totals"]["views"], 0, got)
+            world.bell.send(event("view", "b"))
+            self.assertEqual(world.alerts("?rule=gone-quiet")[0]["state"], "resolved")
+            world.bell.run("export", "stats", "--site", "alice.bio", "--out", str(world.bell.dir / "out"))
+            wait_for(lambda: world.alerts("?rule=nightly-pull")[0]["state"] == "resolved", "the files' pull")
+            self.assertEqual({a["rule"] for a in world.alerts()}, {"gone-quiet", "nightly-pull"})
+
+
+class Faults(unittest.TestCase):
+    def test_faults_of_kinds_are_named(self):
+        rule = "  - { id: r, kind: %s, notify: [hook] }\n"
+        cases = (("milestone, metric: leads", "every"), ("milestone, metric: leads, every: 0.5", "whole number"),
+                 ("milestone, metric: visitors, every: 5", "must not be visitors"),
+                 ("milestone, metric: lead, every: 5", "did you mean leads"),
+                 ("burst, metric: clicks, above: 5", "window"), ("absent, window: 5m", "metric"),
+                 ("absent, metric: views, window: 5m, above: 3", "above"), ("not_pulled, after: 5m", "export"),
+                 ("not_pulled, export: stat, after: 5m", "did you mean stats"),
+                 ("not_pulled, export: stats", "after"),
+                 ("not_pulled, export: stats, after: 1d, match: { type: lead }", "match"),
+                 ("mileston, metric: leads, every: 5", "did you mean milestone"))
+        with World(LEAD_RULE) as world:
+            for words, fault in cases:
+                with self.subTest(words):
+                    world.bell.write_config(world.head + "rules:\n" + rule % words)
+                    done = world.bell.run("apply", "--check", str(world.bell.config), check=False)
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    self.assertIn(fault, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
