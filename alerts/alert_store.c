@@ -359,6 +359,9 @@ enum lb_err alert_store_forget(struct db *db,
     (void)sqlite3_reset(stmt);
     rc = forget_rows(db, SQL_RULE_FORGET_SEEN, rule, max, &count, err);
     if (rc == LB_OK && count == 0) {
+        rc = forget_rows(db, SQL_RULE_FORGET_SLOTS, rule, max, &count, err);
+    }
+    if (rc == LB_OK && count == 0) {
         rc = forget_rows(db, SQL_RULE_FORGET_STATE, rule, max, &count, err);
     }
     return rc == LB_OK && count == 0

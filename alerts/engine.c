@@ -7,6 +7,7 @@
 
 #include "alerts/engine_state.h"
 #include "alerts/pulls.h"
+#include "alerts/rate.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -85,7 +86,12 @@ static bool may_turn(struct engine *engine, struct group *group)
     const struct ruleset_rule *row = ruleset_find(engine->set, group->row.rule);
     int64_t oldest_ms;
 
-    if (row == NULL || !rule_is_lasting(&row->rule) || group->key[0] == '\0') {
+    if (row != NULL && row->rule.kind == RULE_CTR && group->key[0] != '\0') {
+        return rate_is_over(&row->rule,
+                            ruleset_site(engine->set, group->row.site), group,
+                            engine->now_ms);
+    }
+    if (row == NULL || !rule_is_timed(&row->rule) || group->key[0] == '\0') {
         return false;
     }
     if (!ruleset_covers(engine->set, row, group->row.site)) {
@@ -119,6 +125,9 @@ static enum lb_err turn_group(struct engine *engine,
                               .now_ms = engine->now_ms,
                               .group = group};
 
+    if (row->rule.kind == RULE_CTR) {
+        return rate_end(engine, db, group, err);
+    }
     return engine_take_turn(
         engine, db, &one,
         threshold_oldest(&row->rule, &engine->gaps, one.now_ms), err);

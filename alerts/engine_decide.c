@@ -4,6 +4,7 @@
 
 #include "alerts/engine_state.h"
 #include "alerts/raise.h"
+#include "alerts/rate.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 
@@ -13,12 +14,11 @@
 /* --- deciding
  * ------------------------------------------------------------------------ */
 
-/* Raises an alert about a group whose row is loaded. */
-static enum lb_err raise_for(struct engine *engine,
-                             struct db *db,
-                             const struct engine_case *one,
-                             struct raise *raise,
-                             struct lb_error *err)
+enum lb_err engine_raise(struct engine *engine,
+                         struct db *db,
+                         const struct engine_case *one,
+                         struct raise *raise,
+                         struct lb_error *err)
 {
     enum lb_err rc;
 
@@ -41,7 +41,7 @@ static enum lb_err decide_event(struct engine *engine,
 {
     struct raise raise = {.group = one->group};
 
-    return raise_for(engine, db, one, &raise, err);
+    return engine_raise(engine, db, one, &raise, err);
 }
 
 /* How far last_seen may lag behind, so that not every event writes. */
@@ -100,7 +100,7 @@ static enum lb_err decide_first_seen(struct engine *engine,
     raise.is_learning =
         one->entry->received_at_ms - rule->created_at_ms < rule->learn_ms;
     rc = engine_load_groups(db, &raise.group, 1, err);
-    return rc == LB_OK ? raise_for(engine, db, one, &raise, err) : rc;
+    return rc == LB_OK ? engine_raise(engine, db, one, &raise, err) : rc;
 }
 
 enum lb_err engine_take_turn(struct engine *engine,
@@ -113,7 +113,7 @@ enum lb_err engine_take_turn(struct engine *engine,
     bool is_of_silence = rule_is_of_silence(one->rule);
     struct raise raise = {
         .group = group,
-        .value = rule_window_value(&group->window),
+        .value = rule_number(one->rule, rule_window_value(&group->window)),
         .window_from_ms = is_of_silence ? group->last_at_ms : oldest_ms,
         .window_to_ms = is_of_silence ? one->now_ms : one->now_ms + 1};
     enum lb_err rc = LB_OK;
@@ -127,7 +127,7 @@ enum lb_err engine_take_turn(struct engine *engine,
             one->rule->is_below ? group->began_at_ms : 0;
         groups_note_change(engine->groups, group);
         group->last_at_ms = 0;
-        rc = raise_for(engine, db, one, &raise, err);
+        rc = engine_raise(engine, db, one, &raise, err);
         break;
     case RULE_IS_OVER:
         rc = engine_end_firing(engine, db, group, err);
@@ -182,9 +182,9 @@ static enum lb_err decide_milestone(struct engine *engine,
     if (state->total / every <= before) {
         return LB_OK;
     }
-    raise.value = state->total / every * every;
+    raise.value = rule_number(one->rule, state->total / every * every);
     raise.window_to_ms = one->now_ms + 1;
-    return raise_for(engine, db, one, &raise, err);
+    return engine_raise(engine, db, one, &raise, err);
 }
 
 /* --- a batch of events
@@ -207,6 +207,9 @@ decide_cases(struct engine *engine, struct db *db, struct lb_error *err)
             break;
         case RULE_MILESTONE:
             rc = decide_milestone(engine, db, one, err);
+            break;
+        case RULE_CTR:
+            rc = rate_decide(engine, db, one, err);
             break;
         case RULE_THRESHOLD:
         case RULE_BURST:
@@ -249,6 +252,11 @@ engine_flush(struct engine *engine, struct db *db, struct lb_error *err)
                                              seen_count(engine->seen), err)
                      : rc;
     rc = rc == LB_OK ? decide_cases(engine, db, err) : rc;
+    for (size_t i = 0; i < engine->case_count && rc == LB_OK; i++) {
+        rc = engine->cases[i].rule->kind == RULE_CTR
+                 ? rate_save(db, engine->cases[i].group, err)
+                 : LB_OK;
+    }
     rc = rc == LB_OK ? engine_save(engine, db, err) : rc;
     rc = rc == LB_OK
              ? alert_store_save_seen(db, seen_rows(engine->seen),

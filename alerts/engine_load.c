@@ -5,6 +5,7 @@
 
 #include "alerts/engine_state.h"
 #include "alerts/pulls.h"
+#include "alerts/rate.h"
 #include "alerts/replay.h"
 #include "alerts/threshold.h"
 #include "base/json.h"
@@ -247,6 +248,10 @@ static enum lb_err attach(void *ctx, const struct alert_store_group *row)
     }
     group->row.state = row->state;
     take_row(group);
+    if (attachment->rule->kind == RULE_CTR) {
+        groups_set_waiting(attachment->engine->groups, group,
+                           row->state.is_firing);
+    }
     return LB_OK;
 }
 
@@ -345,8 +350,7 @@ static enum lb_err settle(struct engine *engine,
         const struct ruleset_rule *row =
             ruleset_find(engine->set, group->row.rule);
 
-        if (row != NULL && rule_is_lasting(&row->rule) &&
-            group->key[0] != '\0' &&
+        if (row != NULL && rule_is_timed(&row->rule) && group->key[0] != '\0' &&
             (number == 0 || number == row->rule.number)) {
             rc = settle_group(engine, db, &row->rule, group, number != 0, err);
         }
@@ -541,6 +545,9 @@ static enum lb_err begin_rule(struct engine *engine,
     }
     rc = rc == LB_OK && row->rule.kind == RULE_MILESTONE
              ? take_totals(engine, db, row->rule.number, err)
+             : rc;
+    rc = rc == LB_OK && row->rule.kind == RULE_CTR
+             ? rate_begin(engine, db, row->rule.number, err)
              : rc;
     rc = rc == LB_OK ? attach_rows(engine, db, &row->rule, err) : rc;
     return rc == LB_OK ? settle(engine, db, row->rule.number, err) : rc;

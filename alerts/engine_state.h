@@ -3,6 +3,7 @@
 #define LINKBELL_ALERTS_ENGINE_STATE_H
 
 #include "alerts/engine.h"
+#include "alerts/raise.h"
 #include "alerts/ruleset.h"
 #include "alerts/seen.h"
 #include "base/buf.h"
@@ -88,6 +89,14 @@ LB_MUST_CHECK enum lb_err engine_take_turn(struct engine *engine,
                                            const struct engine_case *one,
                                            int64_t oldest_ms,
                                            struct lb_error *err);
+
+/* Raises an alert about a group whose row is loaded; what raise needs to know
+ * of engine and case is filled in. */
+LB_MUST_CHECK enum lb_err engine_raise(struct engine *engine,
+                                       struct db *db,
+                                       const struct engine_case *one,
+                                       struct raise *raise,
+                                       struct lb_error *err);
 
 /* The group's alert is over. */
 LB_MUST_CHECK enum lb_err engine_end_firing(struct engine *engine,

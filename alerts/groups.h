@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "alerts/alert_store.h"
+#include "alerts/ctr.h"
 #include "alerts/rule.h"
 #include "alerts/rule_window.h"
 
@@ -19,6 +20,14 @@
 struct groups;
 struct groups_shelf; /* a rule's groups of a site */
 
+/* Of ctr: the window at hand and the days before it. */
+struct group_rate {
+    struct ctr_window window; /* empty: not looked at yet */
+    struct ctr_counts before;
+    struct ctr_counts now;
+    struct ctr_counts pending; /* of now, and not saved yet */
+};
+
 struct group {
     struct alert_store_group row; /* row.group is key */
     struct rule_window window;    /* of thresholds */
@@ -26,9 +35,11 @@ struct group {
     int64_t last_at_ms; /* of rules for silence: the last sign since it rang;
                            0: none */
     int64_t learnt;     /* of milestones: what the log counts */
-    bool is_loaded;     /* the row says what stands on disk */
-    bool is_changed;    /* the row is to be saved; it stays till then */
-    bool is_waiting;    /* for time to pass */
+    struct group_rate rate;
+    struct ctr_slots slots; /* owned; of ctr: what the log counts */
+    bool is_loaded;         /* the row says what stands on disk */
+    bool is_changed;        /* the row is to be saved; it stays till then */
+    bool is_waiting;        /* for time to pass */
 
     /* groups.c's own. */
     struct group *next_same_hash;

@@ -202,7 +202,8 @@ static void add_filter(const struct message_alert *alert, struct lb_buf *url)
 
 static void add_links(const struct message_alert *alert, struct lb_buf *out)
 {
-    bool is_window = rule_is_windowed(alert->rule);
+    bool is_window =
+        rule_is_windowed(alert->rule) || alert->rule->kind == RULE_CTR;
     bool is_total = alert->rule->kind == RULE_MILESTONE;
     bool is_of_metric =
         is_window || is_total || alert->rule->kind == RULE_ABSENT;
@@ -251,7 +252,12 @@ static void add_figures(const struct message_alert *alert, struct lb_buf *out)
     if (rule->kind != RULE_NOT_PULLED) {
         add_text(out, "metric", rule_metric_name(rule->metric));
         lb_buf_add_text(out, ",\"value\":");
-        lb_json_add_double(out, alert->value, 2);
+        lb_json_add_double(out, alert->value, rule->kind == RULE_CTR ? 4 : 2);
+    }
+    if (rule->kind == RULE_CTR) {
+        lb_buf_add_text(out, ",\"expected\":");
+        lb_json_add_double(out, alert->expected, 4);
+        lb_buf_printf(out, ",\"probability\":%.2g", alert->probability);
     }
     if (rule->kind == RULE_MILESTONE) {
         return;

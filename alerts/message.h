@@ -18,7 +18,9 @@ struct message_alert {
     const struct entry *entry; /* the deciding one */
     int64_t fired_at_ms;
     double value;           /* as people count it; not of event, first_seen */
-    int64_t window_from_ms; /* likewise */
+    double expected;        /* of ctr */
+    double probability;     /* of ctr */
+    int64_t window_from_ms; /* as value */
     int64_t window_to_ms;
     const char *public_url; /* "" when unset */
 };

@@ -150,8 +150,7 @@ static void make_id(const struct raise *raise, char id[ALERT_STORE_ID_BYTES])
     const char *text = raise->entry->text[ENTRY_TEXT_ID];
 
     if (raise->rule->kind == RULE_MILESTONE) {
-        (void)snprintf(occasion, sizeof(occasion), "%.0f",
-                       rule_number(raise->rule, raise->value));
+        (void)snprintf(occasion, sizeof(occasion), "%.0f", raise->value);
         text = occasion;
     } else if (!rule_is_of_event(raise->rule)) {
         (void)snprintf(occasion, sizeof(occasion), "%lld-%lld",
@@ -171,7 +170,9 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
                                   raise->group->key,
                                   raise->entry,
                                   raise->entry->received_at_ms,
-                                  rule_number(raise->rule, raise->value),
+                                  raise->value,
+                                  raise->expected,
+                                  raise->probability,
                                   raise->window_from_ms,
                                   raise->window_to_ms,
                                   raise->public_url};

@@ -23,7 +23,9 @@ struct raise {
     const struct catalog_site *site;
     struct group *group;       /* loaded; loaded and changed here */
     const struct entry *entry; /* the deciding one */
-    int64_t value;          /* in the metric's unit; not of event, first_seen */
+    double value;           /* as people count it; not of event, first_seen */
+    double expected;        /* of ctr */
+    double probability;     /* of ctr */
     int64_t window_from_ms; /* likewise */
     int64_t window_to_ms;
     int64_t now_ms;

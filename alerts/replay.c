@@ -1,6 +1,7 @@
 /* replay.c - what rules know, read from the log without deciding. */
 #include "alerts/replay.h"
 
+#include "alerts/rate.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 #include "sql/log_store.h"
@@ -20,6 +21,7 @@ static bool is_fed(const struct replay *replay, const struct rule *rule)
     case RULE_FIRST_SEEN:
         return replay->seen != NULL;
     case RULE_MILESTONE:
+    case RULE_CTR:
         return replay->is_first;
     case RULE_EVENT:
     case RULE_NOT_PULLED:
@@ -30,7 +32,10 @@ static bool is_fed(const struct replay *replay, const struct rule *rule)
 
 static int64_t known_from(const struct replay *replay, const struct rule *rule)
 {
-    return rule_is_lasting(rule)
+    if (rule->kind == RULE_CTR) {
+        return rate_known_from(rule, replay->now_ms);
+    }
+    return rule_is_timed(rule)
                ? threshold_known_from(rule, replay->gaps, replay->now_ms)
                : INT64_MIN;
 }
@@ -52,6 +57,12 @@ static enum lb_err count(const struct replay *replay,
     if (group != NULL && rule->kind == RULE_MILESTONE) {
         group->learnt += rule_weight(rule, entry);
         return LB_OK;
+    }
+    if (group != NULL && rule->kind == RULE_CTR) {
+        return rate_learn(rule, ruleset_site(replay->set, entry->site), group,
+                          entry)
+                   ? LB_OK
+                   : lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     return group != NULL &&
                    threshold_count(rule, replay->gaps, group, entry, oldest_ms)

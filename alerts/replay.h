@@ -1,6 +1,6 @@
 /* replay.h - what rules know, read from the log without deciding: the windows
- * of thresholds, the last signs of absent, the counts of milestones and the
- * values of first_seen. */
+ * of thresholds, the last signs of absent, the counts of milestones and of
+ * ctr, and the values of first_seen. */
 #ifndef LINKBELL_ALERTS_REPLAY_H
 #define LINKBELL_ALERTS_REPLAY_H
 
@@ -24,7 +24,7 @@ struct replay {
     struct seen *seen; /* NULL: no values are fed */
     const struct gaps *gaps;
     int64_t now_ms; /* what a window holds then is counted */
-    bool is_first;  /* milestones are fed: all that was ever there */
+    bool is_first;  /* milestones and ctr are fed too */
 };
 
 struct replay_piece {

@@ -12,16 +12,19 @@
 
 #define VALUE_BYTES 600
 #define PROP_PREFIX "prop:"
+#define DROP 0.3 /* of ctr, unless the rule says otherwise; likewise: */
+#define MIN_VIEWS 500
+#define CONFIDENCE 0.99
 #define FIRST_SEEN_PER_DAY 100 /* alerts, unless max_per_day says otherwise */
 
-static const char *const kind_names[] = {"event",     "first_seen", "threshold",
-                                         "burst",     "milestone",  "absent",
-                                         "not_pulled"};
+static const char *const kind_names[] = {
+    "event",     "first_seen", "threshold",  "burst",
+    "milestone", "absent",     "not_pulled", "ctr"};
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
 
 static const char *const metric_names[] = {"views", "clicks",      "clicks_raw",
                                            "leads", "conversions", "visitors",
-                                           "value"};
+                                           "value", "ctr"};
 
 const char *rule_kind_name(enum rule_kind kind)
 {
@@ -43,9 +46,14 @@ bool rule_is_of_silence(const struct rule *rule)
     return rule->kind == RULE_ABSENT || rule->kind == RULE_NOT_PULLED;
 }
 
-bool rule_is_lasting(const struct rule *rule)
+bool rule_is_timed(const struct rule *rule)
 {
     return rule_is_windowed(rule) || rule_is_of_silence(rule);
+}
+
+bool rule_is_lasting(const struct rule *rule)
+{
+    return rule_is_timed(rule) || rule->kind == RULE_CTR;
 }
 
 bool rule_is_of_event(const struct rule *rule)
@@ -252,7 +260,8 @@ static unsigned find_types(const struct rule *rule)
                                   1u << ENTRY_LEAD,
                                   1u << ENTRY_CONVERSION,
                                   all,
-                                  all};
+                                  all,
+                                  1u << ENTRY_VIEW | 1u << ENTRY_CLICK};
     unsigned types = rule_is_of_event(rule) ? all : of_metric[rule->metric];
 
     if (rule->kind == RULE_NOT_PULLED) {
@@ -306,6 +315,12 @@ static void read_numbers(struct rule *rule, const cJSON *body)
     rule->clear = read_number(body, "clear", rule->limit);
     rule->every = (int64_t)read_number(body, "every", 1);
     rule->every *= rule->metric == RULE_VALUE ? 100 : 1;
+    rule->drop = read_number(body, "drop", DROP);
+    rule->min_views = (int64_t)read_number(body, "min_views", MIN_VIEWS);
+    rule->confidence = read_number(body, "confidence", CONFIDENCE);
+    if (rule->kind == RULE_CTR) {
+        rule->metric = RULE_RATE;
+    }
     if (rule->kind == RULE_NOT_PULLED) {
         rule->export_name = lb_json_text(body, "export");
         rule->window_ms = read_duration(body, "after");
@@ -434,6 +449,20 @@ static bool is_utm_cased(const struct rule_field *field)
             field->text == ENTRY_TEXT_UTM_CAMPAIGN);
 }
 
+/* Link, name and the like belong to the click: the views of a click's share are
+ * those that the rest of the match leaves, as in queries. */
+static bool is_passed_over(const struct rule *rule,
+                           const struct entry *entry,
+                           const struct rule_field *field)
+{
+    if (rule->kind != RULE_CTR || entry->type != ENTRY_VIEW) {
+        return false;
+    }
+    return field->kind == RULE_FIELD_INTENT || field->kind == RULE_FIELD_QR ||
+           (field->kind == RULE_FIELD_TEXT &&
+            (field->text == ENTRY_TEXT_LINK || field->text == ENTRY_TEXT_NAME));
+}
+
 bool rule_covers(const struct rule *rule, const char *site)
 {
     return rule->site_count == 0 ||
@@ -454,9 +483,12 @@ bool rule_matches(const struct rule *rule,
     }
     for (size_t i = 0; i < rule->match_count; i++) {
         const struct rule_match *match = &rule->matches[i];
-        const char *value =
-            field_value(&match->field, entry, site, intent, scratch);
+        const char *value;
 
+        if (is_passed_over(rule, entry, &match->field)) {
+            continue;
+        }
+        value = field_value(&match->field, entry, site, intent, scratch);
         if (value == NULL ||
             !matches_any(match->globs, match->glob_count, value,
                          rule->folds_utm && is_utm_cased(&match->field))) {
@@ -532,6 +564,9 @@ int64_t rule_weight(const struct rule *rule, const struct entry *entry)
         return entry->visitor != 0;
     case RULE_VALUE:
         return entry->has_amount ? entry->amount_hundredths : 0;
+    case RULE_RATE:
+        return entry->type == ENTRY_VIEW ||
+               (entry->type == ENTRY_CLICK && !entry->is_double_tap);
     }
     return 0;
 }

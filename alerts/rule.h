@@ -25,7 +25,8 @@ enum rule_kind {
     RULE_BURST, /* a threshold by another name */
     RULE_MILESTONE,
     RULE_ABSENT,
-    RULE_NOT_PULLED
+    RULE_NOT_PULLED,
+    RULE_CTR
 };
 enum rule_metric {
     RULE_VIEWS,
@@ -34,7 +35,8 @@ enum rule_metric {
     RULE_LEADS,
     RULE_CONVERSIONS,
     RULE_VISITORS,
-    RULE_VALUE
+    RULE_VALUE,
+    RULE_RATE /* of ctr alone: clicks and views */
 };
 
 /* A dimension, looked up once: "type", "intent", "utm_medium", "prop:plan". */
@@ -91,7 +93,10 @@ struct rule {
     int64_t window_ms;       /* of not_pulled: its after */
     const char *export_name; /* of not_pulled: "events" or "stats" */
     int64_t every;           /* of milestone, in the metric's unit */
-    bool is_below;           /* rings under the limit, not above it */
+    double drop;             /* of ctr: the share that is missing */
+    int64_t min_views;
+    double confidence;
+    bool is_below; /* rings under the limit, not above it */
     double limit;
     double clear; /* at which it is over */
     int64_t created_at_ms;
@@ -108,6 +113,9 @@ const char *rule_metric_name(enum rule_metric metric);
 
 /* Whether it counts the events of a sliding window: threshold and burst. */
 bool rule_is_windowed(const struct rule *rule);
+/* Whether it looks at time as it goes by, and windows are read from the log
+ * again: the windowed ones and those of silence. */
+bool rule_is_timed(const struct rule *rule);
 /* Whether it rings for silence, by ticks alone: absent and not_pulled. */
 bool rule_is_of_silence(const struct rule *rule);
 /* Whether what it rings for lasts, and is over at some time. */

@@ -7,8 +7,11 @@
 
 #include "alerts/rule.h"
 #include "alerts/rule_window.h"
+#include "base/clock.h"
 
 #define MOST_EVERY 1e12
+#define LEAST_CTR_MS (15 * LB_MS_PER_MIN)
+#define MOST_CTR_MS (28 * LB_MS_PER_DAY)
 
 static const char *const common_keys[] = {
     "id",          "kind",     "match",   "per",     "sites",  "cooldown",
@@ -20,16 +23,19 @@ static const char *const threshold_keys[] = {"metric", "window", "above",
 static const char *const milestone_keys[] = {"metric", "every", NULL};
 static const char *const absent_keys[] = {"metric", "window", NULL};
 static const char *const not_pulled_keys[] = {"export", "after", NULL};
+static const char *const ctr_keys[] = {"window", "drop", "min_views",
+                                       "confidence", NULL};
 static const char *const exports[] = {"events", "stats", NULL};
 /* Kinds and keys that the interface has and this version not yet. */
-static const char *const later_kinds[] = {"spike", "drop", "ctr", NULL};
+static const char *const later_kinds[] = {"spike", "drop", NULL};
 static const char *const later_keys[] = {
     "for", "resolve", "quiet", "digest", "template", "coverage", NULL};
 static const char *const kinds[] = {"event",      "first_seen", "threshold",
                                     "burst",      "milestone",  "absent",
-                                    "not_pulled", NULL};
+                                    "not_pulled", "ctr",        NULL};
 #define KIND_WORDS                                                             \
-    "event, first_seen, threshold, burst, milestone, absent or not_pulled"
+    "event, first_seen, threshold, burst, milestone, absent, not_pulled or "   \
+    "ctr"
 static const char *const metrics[] = {"views", "clicks",      "clicks_raw",
                                       "leads", "conversions", "visitors",
                                       "value", NULL};
@@ -429,6 +435,77 @@ static void check_not_pulled(const struct lb_yaml *rule,
     }
 }
 
+static void check_between(const struct lb_yaml *rule,
+                          const char *key,
+                          double least,
+                          double most,
+                          struct lb_config_faults *faults)
+{
+    const struct lb_yaml *node = lb_yaml_find(rule, key);
+    double number = number_of(node);
+
+    check_number(rule, key, faults);
+    if (node != NULL && (number < least || number > most)) {
+        lb_config_fault(faults, node->line, node->column, key,
+                        "must be a number from %g to %g", least, most);
+    }
+}
+
+/* Dimensions by which views and clicks can't be told apart alike. */
+static void check_ctr_field(const struct lb_yaml *node,
+                            const char *key,
+                            const char *name,
+                            struct lb_config_faults *faults)
+{
+    static const char *const of_clicks[] = {"link",   "name", "qr",
+                                            "intent", "type", NULL};
+    bool is_match = strcmp(key, "match") == 0;
+
+    if (strcmp(name, is_match ? "type" : "visitor") == 0 ||
+        (!is_match && is_in(name, of_clicks))) {
+        lb_config_fault(faults, node->line, node->column, key,
+                        "%.40s has no share of clicks in views; %s", name,
+                        is_match ? "leave it out"
+                                 : "make a rule with match for each");
+    }
+}
+
+static void check_ctr(const struct lb_yaml *rule,
+                      struct lb_config_faults *faults)
+{
+    const struct lb_yaml *window = lb_yaml_find(rule, "window");
+    const struct lb_yaml *match = lb_yaml_find(rule, "match");
+    const struct lb_yaml *per = lb_yaml_find(rule, "per");
+    int64_t ms = 0;
+
+    check_duration(rule, "window", true, faults);
+    if (window != NULL && window->kind == LB_YAML_SCALAR &&
+        lb_config_parse_duration(window->text, &ms) &&
+        (ms < LEAST_CTR_MS || ms > MOST_CTR_MS ||
+         (ms < LB_MS_PER_DAY ? LB_MS_PER_DAY % ms : ms % LB_MS_PER_DAY) != 0)) {
+        lb_config_fault(faults, window->line, window->column, "window",
+                        "must be a part of a day such as 1h, 15m at least, or "
+                        "days, 28d at most");
+    }
+    check_between(rule, "drop", 0.01, 1, faults);
+    check_between(rule, "min_views", 1, 1e9, faults);
+    check_between(rule, "confidence", 0.5, 0.999999, faults);
+    for (const struct lb_yaml *node = match == NULL ? NULL : match->child;
+         node != NULL; node = node->next) {
+        check_ctr_field(node, "match", node->key == NULL ? "" : node->key,
+                        faults);
+    }
+    if (per != NULL && per->kind == LB_YAML_SCALAR) {
+        check_ctr_field(per, "per", per->text, faults);
+    }
+    for (const struct lb_yaml *node =
+             per == NULL || per->kind != LB_YAML_LIST ? NULL : per->child;
+         node != NULL; node = node->next) {
+        check_ctr_field(node, "per",
+                        node->kind == LB_YAML_SCALAR ? node->text : "", faults);
+    }
+}
+
 /* The keys that the kind has besides the common ones. */
 static const char *const *check_kind(const struct lb_yaml *rule,
                                      const char *kind,
@@ -452,6 +529,10 @@ static const char *const *check_kind(const struct lb_yaml *rule,
         check_metric(rule, faults);
         check_duration(rule, "window", true, faults);
         return absent_keys;
+    }
+    if (strcmp(kind, "ctr") == 0) {
+        check_ctr(rule, faults);
+        return ctr_keys;
     }
     if (strcmp(kind, "not_pulled") == 0) {
         check_not_pulled(rule, faults);

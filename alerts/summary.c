@@ -168,6 +168,17 @@ static void summarise_silence(const struct message_alert *alert,
                   window);
 }
 
+static void summarise_ctr(const struct message_alert *alert, struct lb_buf *out)
+{
+    char window[48];
+
+    duration_words(alert->rule->window_ms, window, sizeof(window));
+    lb_buf_printf(out, "%.1f clicks on 100 views of ", 100 * alert->value);
+    add_place(alert, out);
+    lb_buf_printf(out, " in %s, where %.1f are usual", window,
+                  100 * alert->expected);
+}
+
 void summary_write(const struct message_alert *alert, struct lb_buf *out)
 {
     switch (alert->rule->kind) {
@@ -183,6 +194,9 @@ void summary_write(const struct message_alert *alert, struct lb_buf *out)
         break;
     case RULE_MILESTONE:
         summarise_milestone(alert, out);
+        break;
+    case RULE_CTR:
+        summarise_ctr(alert, out);
         break;
     case RULE_ABSENT:
     case RULE_NOT_PULLED:

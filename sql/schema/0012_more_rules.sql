@@ -8,3 +8,14 @@ ALTER TABLE rule_state ADD COLUMN digest_from INTEGER NOT NULL DEFAULT 0;
 
 -- Entries that say that an export was pulled.
 CREATE INDEX entries_pulls ON entries (seq) WHERE kind = 5;
+
+-- Views and clicks of a ctr rule's group by the windows that begin at `at`.
+CREATE TABLE rule_slots (
+    rule INTEGER NOT NULL,
+    site INTEGER NOT NULL,
+    grp TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    views INTEGER NOT NULL,
+    clicks INTEGER NOT NULL,
+    PRIMARY KEY (rule, site, grp, at)
+) STRICT, WITHOUT ROWID;

@@ -1,6 +1,7 @@
 """Each kind of rule as docs/rules.md shows it: it rings for what it is meant for, and its
 quiet twin, something near to that, does not make it ring."""
 import re
+import time
 import unittest
 
 from harness import SOURCE, wait_for
@@ -105,6 +106,42 @@ class Silence(unittest.TestCase):
             self.assertEqual({a["rule"] for a in world.alerts()}, {"gone-quiet", "nightly-pull"})
 
 
+class Ctr(unittest.TestCase):
+    @staticmethod
+    def send(world, day, count, every):
+        """Views of a day that is so many days ago, and a click after each so many of them."""
+        at = int(time.time() * 1000) - day * 86_400_000
+        rows = []
+        for n in range(count):
+            rows.append(event("view", f"v{day}-{n}", ts=at))
+            if n % every == 0:
+                rows.append(event("click", f"c{day}-{n}", ts=at, link="shop"))
+        for first in range(0, len(rows), 1000):
+            world.bell.send(*rows[first:first + 1000])
+
+    def test_a_share_that_fell_rings_once_and_one_that_only_wobbles_does_not(self):
+        rules = LEAD_RULE + example("ctr") + example("ctr", id="wary", min_views=800)
+        with World(rules) as world:
+            self.send(world, 2, 2000, 5)
+            self.send(world, 1, 1200, 6)  # before the window: what is usual
+            self.assertEqual(world.alerts(), [])
+            self.send(world, 0, 600, 12)
+            alerts = world.alerts()
+            self.assertEqual([a["rule"] for a in alerts], ["weak-ctr"])
+            alert = alerts[0]
+            check_id(self, alert)
+            self.assertEqual((alert["kind"], alert["severity"], alert["metric"], alert["group"], alert["state"]),
+                             ("ctr", "warning", "ctr", {}, "firing"))
+            self.assertEqual(alert["value"], 0.084)  # 42 of 500, as soon as there are 500
+            self.assertEqual(alert["expected"], 0.1875)
+            self.assertLess(alert["probability"], 1e-6)
+            self.assertEqual(alert["summary"], "8.4 clicks on 100 views of alice.bio in 1 day, where 18.8 are usual")
+            self.assertEqual(at_ms(alert["window"]["to"]) - at_ms(alert["window"]["from"]), 86_400_000)
+            got = world.bell.get(alert["stats_url"].removeprefix("https://l.alice.bio"))
+            self.assertEqual(got.json["totals"]["ctr"], 0.0833, got)  # 50 of 600 by now
+            self.assertEqual([d["alert"] for d in world.fenced()], [alert["id"]])
+
+
 class Faults(unittest.TestCase):
     def test_faults_of_kinds_are_named(self):
         rule = "  - { id: r, kind: %s, notify: [hook] }\n"
@@ -116,6 +153,9 @@ class Faults(unittest.TestCase):
                  ("not_pulled, export: stat, after: 5m", "did you mean stats"),
                  ("not_pulled, export: stats", "after"),
                  ("not_pulled, export: stats, after: 1d, match: { type: lead }", "match"),
+                 ("ctr, window: 7h", "part of a day"), ("ctr", "window"), ("ctr, window: 1d, drop: 2", "0.01 to 1"),
+                 ("ctr, window: 1d, per: [link]", "match"), ("ctr, window: 1d, match: { type: click }", "type"),
+                 ("ctr, window: 1d, confidence: 99", "confidence"),
                  ("mileston, metric: leads, every: 5", "did you mean milestone"))
         with World(LEAD_RULE) as world:
             for words, fault in cases:

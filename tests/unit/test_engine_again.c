@@ -46,6 +46,8 @@ static const struct {
              "\"per\":[\"link\"]"},
     {"gone", "\"kind\":\"absent\",\"metric\":\"leads\",\"window\":\"4m\","
              "\"per\":[\"link\"]"},
+    {"weak", "\"kind\":\"ctr\",\"window\":\"1h\",\"min_views\":5,"
+             "\"drop\":0.2,\"confidence\":0.5,\"traffic\":\"all\""},
     {"nightly",
      "\"kind\":\"not_pulled\",\"export\":\"stats\",\"after\":\"2h\""},
 };

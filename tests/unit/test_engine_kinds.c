@@ -417,6 +417,126 @@ static void a_new_rule_knows_the_pulls_of_the_log(void **state)
     assert_int_equal(world->alerts[0].window_from_ms, NOW_MS - 20 * HOUR);
 }
 
+/* --- ctr
+ * --------------------------------------------------------------------- */
+
+#define WEAK "\"kind\":\"ctr\",\"window\":\"1d\",\"min_views\":100"
+#define MIDNIGHT (NOW_MS + 14 * HOUR) /* the next one in Paris */
+
+/* Views at a second each, and of each hundred so many clicks. */
+static void
+traffic(struct rule_world *world, int64_t at_ms, int views, int share)
+{
+    for (int i = 0; i < views; i++) {
+        (void)rule_world_event(world, ENTRY_VIEW, ALICE, at_ms + i * SECOND);
+        if (i % 100 * share % 100 < share) {
+            click(world, 1, 1, at_ms + i * SECOND);
+        }
+    }
+}
+
+static void a_share_that_fell_rings_once_a_window(void **state)
+{
+    struct rule_world *world = *state;
+
+    add_rule(world, "weak", WEAK, NOW_MS);
+    for (int64_t day = 0; day < 3; day++) {
+        traffic(world, NOW_MS + day * 24 * HOUR, 300, 20);
+    }
+    rule_world_restart(world);
+    traffic(world, NOW_MS + 3 * 24 * HOUR, 300, 17); /* less, but not by 30 % */
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 0);
+    traffic(world, NOW_MS + 4 * 24 * HOUR, 300, 5);
+    rule_world_restart(world);
+    traffic(world, NOW_MS + 4 * 24 * HOUR + HOUR, 300, 5);
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 1);
+    assert_string_equal(world->alerts[0].state, "firing");
+    assert_int_equal(world->alerts[0].window_from_ms, MIDNIGHT + 3 * 24 * HOUR);
+    assert_int_equal(world->alerts[0].window_to_ms, MIDNIGHT + 4 * 24 * HOUR);
+    assert_true(world->alerts[0].value < 0.1);
+    check_window_id(&world->alerts[0]);
+    assert_true(engine_is_waiting(world->engine));
+    rule_world_tick(world, MIDNIGHT + 4 * 24 * HOUR - 1);
+    rule_world_read(world);
+    assert_string_equal(world->alerts[0].state, "firing");
+    rule_world_tick(world, MIDNIGHT + 4 * 24 * HOUR);
+    rule_world_read(world);
+    assert_string_equal(world->alerts[0].state, "resolved");
+    assert_false(engine_is_waiting(world->engine));
+    traffic(world, NOW_MS + 5 * 24 * HOUR, 300, 5); /* another day */
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 2);
+}
+
+static void two_of_three_say_nothing(void **state)
+{
+    struct rule_world *world = *state;
+
+    add_rule(world, "weak", "\"kind\":\"ctr\",\"window\":\"1d\"", NOW_MS);
+    traffic(world, NOW_MS, 3, 100);
+    traffic(world, NOW_MS + 24 * HOUR, 3, 33);
+    traffic(world, NOW_MS + 48 * HOUR, 400, 50);
+    traffic(world, NOW_MS + 72 * HOUR, 99, 0);
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 0);
+}
+
+static void a_new_rule_knows_what_was_usual(void **state)
+{
+    struct rule_world *world = *state;
+
+    traffic(world, NOW_MS - 40 * 24 * HOUR, 4000, 1); /* too long ago */
+    traffic(world, NOW_MS - 5 * 24 * HOUR, 500, 40);
+    traffic(world, NOW_MS - HOUR, 150, 10); /* today, before the rule */
+    add_rule(world, "weak", WEAK, NOW_MS);
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 0);
+    rule_world_restart(world);
+    traffic(world, NOW_MS + HOUR, 1, 0);
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 1);
+    assert_true(world->alerts[0].value > 0.09);
+    assert_true(world->alerts[0].value < 0.11);
+}
+
+static void late_events_move_what_was_usual_not_the_window(void **state)
+{
+    struct rule_world *world = *state;
+
+    add_rule(world, "weak", WEAK, NOW_MS);
+    traffic(world, NOW_MS, 300, 20);
+    for (int i = 0; i < 1000; i++) { /* yesterday, and none clicked */
+        rule_world_event(world, ENTRY_VIEW, ALICE, NOW_MS + 24 * HOUR)
+            ->ts_at_ms = NOW_MS;
+    }
+    rule_world_restart(world);
+    traffic(world, NOW_MS + 25 * HOUR, 300, 5); /* so 5 % is no less */
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 0);
+}
+
+static void views_of_a_link_s_share_are_all_views(void **state)
+{
+    struct rule_world *world = *state;
+
+    add_rule(world, "shop", WEAK ",\"match\":{\"link\":\"shop\"}", NOW_MS);
+    for (int64_t day = 0; day < 2; day++) {
+        for (int i = 0; i < 400; i++) {
+            int64_t at_ms = NOW_MS + day * 24 * HOUR + i * SECOND;
+
+            (void)rule_world_event(world, ENTRY_VIEW, ALICE, at_ms);
+            rule_world_event(world, ENTRY_CLICK, ALICE, at_ms)
+                ->text[ENTRY_TEXT_LINK] =
+                day == 0 && i % 4 == 0 ? "shop" : "book";
+        }
+    }
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 1);
+    assert_int_equal((int)world->alerts[0].value, 0);
+}
+
 int main(void)
 {
 #define TEST(name)                                                             \
@@ -435,6 +555,11 @@ int main(void)
         TEST(a_new_rule_does_not_ring_for_silence_that_it_finds),
         TEST(a_pull_that_does_not_come_rings_by_site),
         TEST(a_new_rule_knows_the_pulls_of_the_log),
+        TEST(a_share_that_fell_rings_once_a_window),
+        TEST(two_of_three_say_nothing),
+        TEST(a_new_rule_knows_what_was_usual),
+        TEST(late_events_move_what_was_usual_not_the_window),
+        TEST(views_of_a_link_s_share_are_all_views),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
