@@ -87,6 +87,44 @@ enum lb_err alert_store_queue(struct db *db,
     return rc;
 }
 
+enum lb_err alert_store_get_told(struct db *db,
+                                 const char *id,
+                                 struct alert_store_told *told,
+                                 struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERT_GET_TOLD);
+    const char *reason;
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row) {
+        lb_buf_add_text(&told->data,
+                        (const char *)sqlite3_column_text(stmt, 0));
+        told->fired_at_ms = sqlite3_column_int64(stmt, 1);
+        reason = (const char *)sqlite3_column_text(stmt, 2);
+        told->is_quiet = reason != NULL && strcmp(reason, "quiet") == 0;
+        told->is_held = reason != NULL && !told->is_quiet;
+        told->has_message = sqlite3_column_int(stmt, 3) != 0;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+enum lb_err
+alert_store_skip_resolved(struct db *db, const char *id, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_SKIP_RESOLVED);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+    }
+    return db_run(db, stmt, err);
+}
+
 enum lb_err alert_store_resolve(struct db *db,
                                 const char *id,
                                 int64_t at_ms,
@@ -358,6 +396,9 @@ enum lb_err alert_store_forget(struct db *db,
     rule = sqlite3_column_int64(stmt, 0);
     (void)sqlite3_reset(stmt);
     rc = forget_rows(db, SQL_RULE_FORGET_SEEN, rule, max, &count, err);
+    if (rc == LB_OK && count == 0) {
+        rc = forget_rows(db, SQL_RULE_FORGET_GATHERED, rule, max, &count, err);
+    }
     if (rc == LB_OK && count == 0) {
         rc = forget_rows(db, SQL_RULE_FORGET_SLOTS, rule, max, &count, err);
     }

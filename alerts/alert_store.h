@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "sql/db.h"
 #include "sql/entry.h"
@@ -51,6 +52,23 @@ alert_store_queue(struct db *db,
 void alert_store_delivery_id(const char *message,
                              const char *destination,
                              char out[ALERT_STORE_DELIVERY_BYTES]);
+
+/* An alert as it was raised. */
+struct alert_store_told {
+    struct lb_buf data; /* the caller's, initialised; empty: there is none */
+    int64_t fired_at_ms;
+    bool has_message; /* of its own */
+    bool is_held;     /* back, for any reason but the next */
+    bool is_quiet;    /* held back for a digest */
+};
+LB_MUST_CHECK enum lb_err alert_store_get_told(struct db *db,
+                                               const char *id,
+                                               struct alert_store_told *told,
+                                               struct lb_error *err);
+/* Drops the message that the alert is over where the alert itself never came.
+ */
+LB_MUST_CHECK enum lb_err
+alert_store_skip_resolved(struct db *db, const char *id, struct lb_error *err);
 
 /* The alert is over; once. */
 LB_MUST_CHECK enum lb_err alert_store_resolve(struct db *db,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alerts/digest.h"
 #include "alerts/engine_state.h"
 #include "alerts/pulls.h"
 #include "alerts/rate.h"
@@ -79,6 +80,18 @@ void engine_set_wake(struct engine *engine, void (*wake)(void *ctx), void *ctx)
 /* --- entries that are no events
  * ------------------------------------------------------------------------ */
 
+static struct digest digest_of(struct engine *engine,
+                               const struct ruleset_rule *row,
+                               struct group *books)
+{
+    return (struct digest){.groups = engine->groups,
+                           .rule = &row->rule,
+                           .site = ruleset_site(engine->set, books->row.site),
+                           .books = books,
+                           .public_url = engine->public_url,
+                           .now_ms = engine->now_ms};
+}
+
 /* A group that may have turned as time went by; one that says nothing any more
  * is let go. */
 static bool may_turn(struct engine *engine, struct group *group)
@@ -86,7 +99,12 @@ static bool may_turn(struct engine *engine, struct group *group)
     const struct ruleset_rule *row = ruleset_find(engine->set, group->row.rule);
     int64_t oldest_ms;
 
-    if (row != NULL && row->rule.kind == RULE_CTR && group->key[0] != '\0') {
+    if (row != NULL && group->key[0] == '\0') {
+        struct digest digest = digest_of(engine, row, group);
+
+        return digest_is_due(&digest);
+    }
+    if (row != NULL && row->rule.kind == RULE_CTR) {
         return rate_is_over(&row->rule,
                             ruleset_site(engine->set, group->row.site), group,
                             engine->now_ms);
@@ -100,7 +118,8 @@ static bool may_turn(struct engine *engine, struct group *group)
     }
     oldest_ms = threshold_oldest(&row->rule, &engine->gaps, engine->now_ms);
     rule_window_move(&group->window, oldest_ms);
-    if (threshold_judge(&row->rule, group, oldest_ms) != RULE_STAYS) {
+    if (group->row.state.since_at_ms != 0 ||
+        threshold_judge(&row->rule, group, oldest_ms) != RULE_STAYS) {
         return true;
     }
     if (!group->row.state.is_firing && !group->is_changed &&
@@ -109,6 +128,22 @@ static bool may_turn(struct engine *engine, struct group *group)
         groups_drop(engine->groups, group);
     }
     return false;
+}
+
+static enum lb_err send_digest(struct engine *engine,
+                               struct db *db,
+                               const struct ruleset_rule *row,
+                               struct group *books,
+                               struct lb_error *err)
+{
+    struct digest digest = digest_of(engine, row, books);
+    bool has_queued = false;
+    enum lb_err rc;
+
+    digest.db = db;
+    rc = digest_send(&digest, &has_queued, err);
+    engine->has_queued = engine->has_queued || has_queued;
+    return rc;
 }
 
 static enum lb_err turn_group(struct engine *engine,
@@ -125,8 +160,11 @@ static enum lb_err turn_group(struct engine *engine,
                               .now_ms = engine->now_ms,
                               .group = group};
 
+    if (group->key[0] == '\0') {
+        return send_digest(engine, db, row, group, err);
+    }
     if (row->rule.kind == RULE_CTR) {
-        return rate_end(engine, db, group, err);
+        return rate_end(engine, db, &one, err);
     }
     return engine_take_turn(
         engine, db, &one,
@@ -181,6 +219,23 @@ static enum lb_err judge_all(struct engine *engine,
     return rc == LB_OK ? engine_save(engine, db, err) : rc;
 }
 
+/* What began later than now began now; a ctr's window is what it was. */
+static void set_back_state(struct engine *engine,
+                           const struct rule *rule,
+                           struct group *group)
+{
+    struct alert_store_state *state = &group->row.state;
+
+    if (state->since_at_ms > engine->now_ms && rule->kind != RULE_CTR) {
+        state->since_at_ms = engine->now_ms;
+        groups_note_change(engine->groups, group);
+    }
+    if (state->digest_from_at_ms > engine->now_ms) {
+        state->digest_from_at_ms = engine->now_ms;
+        groups_note_change(engine->groups, group);
+    }
+}
+
 static enum lb_err set_clock_back(struct engine *engine,
                                   const struct entry *entry,
                                   struct lb_error *err)
@@ -193,6 +248,9 @@ static enum lb_err set_clock_back(struct engine *engine,
         const struct ruleset_rule *row =
             ruleset_find(engine->set, group->row.rule);
 
+        if (row != NULL) {
+            set_back_state(engine, &row->rule, group);
+        }
         if (row != NULL &&
             !threshold_set_back(&row->rule, group,
                                 gaps->backs[gaps->back_count - 1].from_ms,

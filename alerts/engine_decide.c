@@ -103,6 +103,62 @@ static enum lb_err decide_first_seen(struct engine *engine,
     return rc == LB_OK ? engine_raise(engine, db, one, &raise, err) : rc;
 }
 
+enum lb_err engine_end_firing(struct engine *engine,
+                              struct db *db,
+                              const struct engine_case *one,
+                              double value,
+                              struct lb_error *err)
+{
+    struct alert_store_state *state = &one->group->row.state;
+    struct raise raise = {.db = db,
+                          .groups = engine->groups,
+                          .public_url = engine->public_url,
+                          .rule = one->rule,
+                          .site = one->site,
+                          .group = one->group,
+                          .value = value,
+                          .now_ms = engine->now_ms};
+    enum lb_err rc = LB_OK;
+
+    if (state->alert[0] != '\0') {
+        rc = alert_store_resolve(db, state->alert, engine->now_ms, err);
+    }
+    if (rc == LB_OK && state->alert[0] != '\0' && one->rule->is_resolving &&
+        one->site != NULL) {
+        rc = raise_resolved(&raise, err);
+    }
+    engine->has_queued = engine->has_queued || raise.has_queued;
+    state->is_firing = false;
+    state->alert[0] = '\0';
+    groups_note_change(engine->groups, one->group);
+    return rc;
+}
+
+/* A turn that is to hold for a while is none before; time in which nobody
+ * listened is no such while. */
+static enum rule_turn
+hold(struct engine *engine, const struct engine_case *one, enum rule_turn turn)
+{
+    struct alert_store_state *state = &one->group->row.state;
+    int64_t before_ms = state->since_at_ms;
+    bool is_past = turn == RULE_FIRES && one->rule->for_ms > 0;
+
+    if (is_past) {
+        state->since_at_ms = before_ms == 0 ? one->now_ms : before_ms;
+        turn = state->since_at_ms < gaps_oldest(&engine->gaps, one->now_ms,
+                                                one->rule->for_ms)
+                   ? RULE_FIRES
+                   : RULE_STAYS;
+    }
+    if (turn != RULE_STAYS || !is_past) {
+        state->since_at_ms = 0;
+    }
+    if (state->since_at_ms != before_ms) {
+        groups_note_change(engine->groups, one->group);
+    }
+    return turn;
+}
+
 enum lb_err engine_take_turn(struct engine *engine,
                              struct db *db,
                              const struct engine_case *one,
@@ -118,7 +174,7 @@ enum lb_err engine_take_turn(struct engine *engine,
         .window_to_ms = is_of_silence ? one->now_ms : one->now_ms + 1};
     enum lb_err rc = LB_OK;
 
-    switch (threshold_judge(one->rule, group, oldest_ms)) {
+    switch (hold(engine, one, threshold_judge(one->rule, group, oldest_ms))) {
     case RULE_STAYS:
         break;
     case RULE_FIRES:
@@ -130,12 +186,32 @@ enum lb_err engine_take_turn(struct engine *engine,
         rc = engine_raise(engine, db, one, &raise, err);
         break;
     case RULE_IS_OVER:
-        rc = engine_end_firing(engine, db, group, err);
+        /* Of silence, the sign that ended it is one. */
+        rc = engine_end_firing(engine, db, one, is_of_silence ? 1 : raise.value,
+                               err);
         break;
     }
     groups_set_waiting(engine->groups, group,
                        threshold_waits(one->rule, group));
     return rc;
+}
+
+/* Time went by since the last entry: what held may hold no more, and what fired
+ * may be over, before this event came. */
+static enum lb_err catch_up(struct engine *engine,
+                            struct db *db,
+                            const struct engine_case *one,
+                            int64_t oldest_ms,
+                            struct lb_error *err)
+{
+    const struct alert_store_state *state = &one->group->row.state;
+    enum rule_turn turn = threshold_judge(one->rule, one->group, oldest_ms);
+
+    if (one->rule->is_below || turn == RULE_FIRES ||
+        (!state->is_firing && state->since_at_ms == 0)) {
+        return LB_OK;
+    }
+    return engine_take_turn(engine, db, one, oldest_ms, err);
 }
 
 static enum lb_err decide_threshold(struct engine *engine,
@@ -149,16 +225,13 @@ static enum lb_err decide_threshold(struct engine *engine,
     enum lb_err rc = LB_OK;
 
     rule_window_move(&group->window, oldest_ms);
-    /* It was over before this event came. */
-    if (!rule->is_below && group->row.state.is_firing) {
-        rc = engine_take_turn(engine, db, one, oldest_ms, err);
-    }
+    rc = catch_up(engine, db, one, oldest_ms, err);
     if (rc == LB_OK &&
         !threshold_count(rule, &engine->gaps, group, one->entry, oldest_ms)) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     if (rc == LB_OK && rule_is_of_silence(rule) &&
-        !group->row.state.is_firing) {
+        threshold_judge(rule, group, oldest_ms) == RULE_FIRES) {
         /* A tick will tell. */
         groups_set_waiting(engine->groups, group, threshold_waits(rule, group));
         return LB_OK;

@@ -248,7 +248,10 @@ static enum lb_err attach(void *ctx, const struct alert_store_group *row)
     }
     group->row.state = row->state;
     take_row(group);
-    if (attachment->rule->kind == RULE_CTR) {
+    if (group->key[0] == '\0' && row->state.digest_from_at_ms != 0) {
+        groups_set_waiting(attachment->engine->groups, group, true);
+    }
+    if (attachment->rule->kind == RULE_CTR && group->key[0] != '\0') {
         groups_set_waiting(attachment->engine->groups, group,
                            row->state.is_firing);
     }
@@ -269,23 +272,6 @@ static enum lb_err attach_rows(struct engine *engine,
 /* --- windows
  * ------------------------------------------------------------------------ */
 
-enum lb_err engine_end_firing(struct engine *engine,
-                              struct db *db,
-                              struct group *group,
-                              struct lb_error *err)
-{
-    struct alert_store_state *state = &group->row.state;
-    enum lb_err rc = LB_OK;
-
-    if (state->alert[0] != '\0') {
-        rc = alert_store_resolve(db, state->alert, engine->now_ms, err);
-    }
-    state->is_firing = false;
-    state->alert[0] = '\0';
-    groups_note_change(engine->groups, group);
-    return rc;
-}
-
 /* A group that is past its limit when its rule begins to decide does not ring:
  * it is told of when it gets there again. */
 static enum lb_err settle_quietly(struct engine *engine,
@@ -297,6 +283,7 @@ static enum lb_err settle_quietly(struct engine *engine,
     enum lb_err rc = engine_load_groups(db, &group, 1, err);
 
     group->row.state.is_firing = true;
+    group->row.state.since_at_ms = 0;
     group->last_at_ms = 0;
     group->row.state.began_at_ms = rule->is_below ? group->began_at_ms : 0;
     groups_note_change(engine->groups, group);
@@ -312,6 +299,8 @@ static enum lb_err settle_group(struct engine *engine,
                                 struct lb_error *err)
 {
     int64_t oldest_ms = threshold_oldest(rule, &engine->gaps, engine->now_ms);
+    struct engine_case one = {
+        .rule = rule, .now_ms = engine->now_ms, .group = group};
     enum rule_turn turn;
     enum lb_err rc = LB_OK;
 
@@ -329,7 +318,10 @@ static enum lb_err settle_group(struct engine *engine,
     }
     turn = threshold_judge(rule, group, oldest_ms);
     if (is_first && turn == RULE_IS_OVER) {
-        rc = engine_end_firing(engine, db, group, err);
+        one.site = ruleset_site(engine->set, group->row.site);
+        rc = engine_end_firing(
+            engine, db, &one,
+            rule_number(rule, rule_window_value(&group->window)), err);
     } else if (is_first && turn == RULE_FIRES) {
         rc = settle_quietly(engine, db, rule, group, err);
     }

@@ -98,10 +98,11 @@ LB_MUST_CHECK enum lb_err engine_raise(struct engine *engine,
                                        struct raise *raise,
                                        struct lb_error *err);
 
-/* The group's alert is over. */
+/* The alert of the case's group is over; its metric has this value. */
 LB_MUST_CHECK enum lb_err engine_end_firing(struct engine *engine,
                                             struct db *db,
-                                            struct group *group,
+                                            const struct engine_case *one,
+                                            double value,
                                             struct lb_error *err);
 
 #endif

@@ -274,6 +274,7 @@ enum lb_err facts_read(const struct destination *destination,
     facts_out->source = lb_json_text(facts_out->event, "source");
     make_title(facts_out);
     facts_out->summary = lb_json_text(facts_out->data, "summary");
+    facts_out->is_templated = lb_json_is_true(facts_out->data, "templated");
     facts_out->summary = facts_out->summary == NULL || !facts_out->summary[0]
                              ? facts_out->title
                              : facts_out->summary;
@@ -311,7 +312,7 @@ void facts_add_text(struct lb_buf *out,
                     size_t max_units,
                     facts_escape_fn escape)
 {
-    if (facts->contact_name == NULL) {
+    if (facts->contact_name == NULL || facts->is_templated) {
         facts_add(out, facts->summary, max_units, escape);
         return;
     }

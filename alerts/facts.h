@@ -24,6 +24,7 @@ struct facts {
     char title[FACTS_TITLE_BYTES]; /* "New lead on alice.bio" */
     char alert[64];                /* the alert's id, or the message's */
     const char *summary;           /* one sentence */
+    bool is_templated;             /* and it is the rule's own words */
     const char *url;               /* the dashboard's; NULL: none */
     const char *contact_name;      /* NULL: none */
     const char *contact_email;

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "alerts/summary.h"
+#include "alerts/template.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+
+#define WORDS_BYTES 2000 /* of a summary in the rule's own words */
 
 static void add_text(struct lb_buf *out, const char *key, const char *text)
 {
@@ -269,7 +272,10 @@ static void add_figures(const struct message_alert *alert, struct lb_buf *out)
     lb_buf_add_char(out, '}');
 }
 
-void message_data(const struct message_alert *alert, struct lb_buf *out)
+/* words: the summary; NULL: the usual one. */
+static void write_data(const struct message_alert *alert,
+                       const char *words,
+                       struct lb_buf *out)
 {
     const struct rule *rule = alert->rule;
     struct lb_buf summary;
@@ -285,9 +291,15 @@ void message_data(const struct message_alert *alert, struct lb_buf *out)
     add_figures(alert, out);
     lb_buf_add_text(out, ",\"coverage\":\"complete\",\"summary\":");
     lb_buf_init(&summary, MESSAGE_BYTES);
-    summary_write(alert, &summary);
-    lb_json_add_plain_string(out, lb_buf_text(&summary));
+    if (words == NULL) {
+        summary_write(alert, &summary);
+    }
+    lb_json_add_plain_string(out,
+                             words == NULL ? lb_buf_text(&summary) : words);
     lb_buf_deinit(&summary);
+    if (words != NULL) {
+        lb_buf_add_text(out, ",\"templated\":true");
+    }
     add_links(alert, out);
     lb_buf_add_text(out, ",\"event\":");
     if (!rule_is_of_event(rule)) {
@@ -296,6 +308,56 @@ void message_data(const struct message_alert *alert, struct lb_buf *out)
         message_event(alert->entry, alert->site->id, out);
     }
     lb_buf_add_char(out, '}');
+}
+
+void message_data(const struct message_alert *alert, struct lb_buf *out)
+{
+    struct lb_buf plain;
+    struct lb_buf words;
+    cJSON *json;
+
+    if (alert->rule->template == NULL) {
+        write_data(alert, NULL, out);
+        return;
+    }
+    lb_buf_init(&plain, MESSAGE_BYTES);
+    lb_buf_init(&words, MESSAGE_BYTES);
+    write_data(alert, NULL, &plain);
+    json = cJSON_Parse(lb_buf_text(&plain));
+    template_render(alert->rule->template, json, &words);
+    if (words.len > WORDS_BYTES) {
+        words.len = lb_text_cut(words.data, words.len, WORDS_BYTES);
+        words.data[words.len] = '\0';
+    }
+    write_data(alert, lb_buf_text(&words), out);
+    cJSON_Delete(json);
+    lb_buf_deinit(&plain);
+    lb_buf_deinit(&words);
+}
+
+void message_resolved(const char *data,
+                      int64_t fired_at_ms,
+                      int64_t at_ms,
+                      const double *value,
+                      struct lb_buf *out)
+{
+    cJSON *json = cJSON_Parse(data);
+    const cJSON *item;
+
+    lb_buf_add_char(out, '{');
+    cJSON_ArrayForEach (item, json) {
+        lb_json_add_key(out, item->string);
+        if (value != NULL && strcmp(item->string, "value") == 0) {
+            lb_json_add_double(out, *value, 4);
+        } else {
+            lb_json_add_item(out, item);
+        }
+    }
+    lb_json_add_key(out, "resolved");
+    lb_json_add_time(out, at_ms);
+    lb_buf_printf(out, ",\"lasted_s\":%lld}",
+                  (long long)((at_ms - fired_at_ms) / LB_MS_PER_S));
+    cJSON_Delete(json);
 }
 
 void message_body(const char *type,

@@ -25,8 +25,16 @@ struct message_alert {
     const char *public_url; /* "" when unset */
 };
 
-/* The alert's `data` as JSON. */
+/* The alert's `data` as JSON; its summary is in the rule's own words, if it has
+ * such. */
 void message_data(const struct message_alert *alert, struct lb_buf *out);
+/* The data of an alert that is over: data as it was, and when, how long it
+ * lasted and, unless value is NULL, the value at that time. */
+void message_resolved(const char *data,
+                      int64_t fired_at_ms,
+                      int64_t at_ms,
+                      const double *value,
+                      struct lb_buf *out);
 /* The whole body: {"type","timestamp","data"} around data. */
 void message_body(const char *type,
                   int64_t at_ms,

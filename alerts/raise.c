@@ -2,9 +2,13 @@
 #include "alerts/raise.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "alerts/digest.h"
 #include "alerts/message.h"
 #include "base/metrics.h"
+
+#define QUIET "quiet"
 
 static void count_alert(const char *rule, const char *result)
 {
@@ -75,10 +79,16 @@ static const char *held_back(const struct raise *raise,
         is_within(at_ms, state->last_fired_at_ms, rule->cooldown_ms)) {
         return "cooldown";
     }
-    return rule->max_per_day > 0 &&
-                   daily->row.state.day_count >= rule->max_per_day
-               ? "max_per_day"
-               : NULL;
+    if (rule->max_per_day > 0 &&
+        daily->row.state.day_count >= rule->max_per_day) {
+        return "max_per_day";
+    }
+    return quiet_holds(&rule->quiet, raise->site->zone, at_ms) ? QUIET : NULL;
+}
+
+static bool is_quiet(const struct alert_store_row *row)
+{
+    return row->held_back != NULL && strcmp(row->held_back, QUIET) == 0;
 }
 
 /* Takes the alert to the books of its group and day; *is_kept_out false: it is
@@ -103,13 +113,16 @@ static enum lb_err enter(struct raise *raise,
         daily->row.state.day_count = 0;
         daily->row.state.held_count = 0;
     }
+    raise->books = daily;
     row->held_back = held_back(raise, whole, daily);
     *is_kept_out = true;
     if (row->held_back != NULL) {
         *is_kept_out = daily->row.state.held_count < RAISE_HELD_PER_DAY;
         daily->row.state.held_count += *is_kept_out ? 1 : 0;
         groups_note_change(raise->groups, daily);
-        return LB_OK;
+        if (!is_quiet(row)) {
+            return LB_OK; /* what a digest will tell counts as told */
+        }
     }
     if (raise->rule->cooldown_ms > 0) {
         raise->group->row.state.last_fired_at_ms = at_ms;
@@ -162,6 +175,96 @@ static void make_id(const struct raise *raise, char id[ALERT_STORE_ID_BYTES])
                   id);
 }
 
+/* At once, or with the next digest. */
+static enum lb_err tell(struct raise *raise,
+                        const struct alert_store_row *row,
+                        const struct lb_buf *data,
+                        struct lb_error *err)
+{
+    const struct digest digest = {
+        raise->db,    raise->groups,     raise->rule,  raise->site,
+        raise->books, raise->public_url, raise->now_ms};
+
+    if (is_quiet(row) ||
+        (row->held_back == NULL && raise->rule->digest_ms > 0)) {
+        return digest_gather(&digest, row->id, err);
+    }
+    return row->held_back == NULL ? queue(raise, row, data, err) : LB_OK;
+}
+
+/* One that went out is over: so is this told. */
+static enum lb_err queue_resolved(struct raise *raise,
+                                  const struct alert_store_told *told,
+                                  struct lb_error *err)
+{
+    char id[ALERT_STORE_ID_BYTES + sizeof(RAISE_RESOLVED)];
+    const struct alert_store_row row = {id,
+                                        raise->rule->id,
+                                        raise->site->id,
+                                        raise->rule->severity,
+                                        raise->now_ms,
+                                        NULL,
+                                        NULL};
+    struct alert_store_message message = {
+        "alert.resolved", NULL, raise->rule->notify, raise->rule->notify_count};
+    struct lb_buf data;
+    struct lb_buf body;
+    enum lb_err rc;
+
+    (void)snprintf(id, sizeof(id), "%s" RAISE_RESOLVED,
+                   raise->group->row.state.alert);
+    lb_buf_init(&data, 2 * MESSAGE_BYTES);
+    lb_buf_init(&body, 4 * MESSAGE_BYTES);
+    message_resolved(lb_buf_text(&told->data), told->fired_at_ms, raise->now_ms,
+                     &raise->value, &data);
+    message_body("alert.resolved", raise->now_ms, lb_buf_text(&data), &body);
+    message.body = lb_buf_text(&body);
+    rc = alert_store_queue(raise->db, &row, &message, err);
+    rc = rc == LB_OK ? alert_store_skip_resolved(
+                           raise->db, raise->group->row.state.alert, err)
+                     : rc;
+    raise->has_queued = true;
+    lb_buf_deinit(&data);
+    lb_buf_deinit(&body);
+    return rc;
+}
+
+static bool is_muted(const struct raise *raise, const struct group *whole)
+{
+    return raise->now_ms < raise->group->row.state.muted_until_ms ||
+           raise->now_ms < whole->row.state.muted_until_ms;
+}
+
+enum lb_err raise_resolved(struct raise *raise, struct lb_error *err)
+{
+    struct digest digest = {raise->db,    raise->groups, raise->rule,
+                            raise->site,  NULL,          raise->public_url,
+                            raise->now_ms};
+    struct alert_store_told told = {.fired_at_ms = 0};
+    struct group *whole = NULL;
+    enum lb_err rc = get_group(raise, 0, &whole, err);
+
+    rc = rc == LB_OK ? get_group(raise, raise->site->number, &digest.books, err)
+                     : rc;
+    if (rc != LB_OK || raise->rule->notify_count == 0 ||
+        is_muted(raise, whole)) {
+        return rc;
+    }
+    lb_buf_init(&told.data, MESSAGE_BYTES);
+    rc = alert_store_get_told(raise->db, raise->group->row.state.alert, &told,
+                              err);
+    if (rc == LB_OK && told.has_message &&
+        !quiet_holds(&raise->rule->quiet, raise->site->zone, raise->now_ms)) {
+        rc = queue_resolved(raise, &told, err);
+    } else if (rc == LB_OK && told.data.len > 0 && !told.is_held &&
+               (told.has_message || told.is_quiet ||
+                raise->rule->digest_ms > 0)) {
+        rc = digest_gather(&digest, raise->group->row.state.alert, err);
+    }
+    lb_buf_deinit(&told.data);
+    return rc;
+}
+
 enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
 {
     struct message_alert alert = {raise->group->row.state.alert,
@@ -203,7 +306,7 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
     if (rc == LB_OK && is_new) {
         count_alert(raise->rule->id,
                     row.held_back == NULL ? "fired" : row.held_back);
-        rc = row.held_back == NULL ? queue(raise, &row, &data, err) : LB_OK;
+        rc = tell(raise, &row, &data, err);
     }
     lb_buf_deinit(&data);
     return rc;

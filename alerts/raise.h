@@ -30,12 +30,21 @@ struct raise {
     int64_t window_to_ms;
     int64_t now_ms;
     bool is_learning;
-    bool has_queued; /* out: a message waits */
+    struct group *books; /* raise.c's own: the day's */
+    bool has_queued;     /* out: a message waits */
 };
 
 /* Raises it; the group's state then names it.  One whose id is known already
  * changes nothing that was stored. */
 LB_MUST_CHECK enum lb_err raise_alert(struct raise *raise,
                                       struct lb_error *err);
+
+#define RAISE_RESOLVED "_resolved" /* after the alert's id: the message's */
+
+/* Tells that the alert that the group's state names is over, with value: by a
+ * message when it had one of its own, else by the next digest.  entry is not
+ * looked at. */
+LB_MUST_CHECK enum lb_err raise_resolved(struct raise *raise,
+                                         struct lb_error *err);
 
 #endif

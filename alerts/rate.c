@@ -97,12 +97,17 @@ bool rate_is_over(const struct rule *rule,
 
 enum lb_err rate_end(struct engine *engine,
                      struct db *db,
-                     struct group *group,
+                     const struct engine_case *one,
                      struct lb_error *err)
 {
+    struct group *group = one->group;
+    enum lb_err rc = turn_to(db, one, group->row.state.since_at_ms, err);
+
     group->row.state.since_at_ms = 0;
     groups_set_waiting(engine->groups, group, false);
-    return engine_end_firing(engine, db, group, err);
+    return rc == LB_OK ? engine_end_firing(engine, db, one,
+                                           ctr_share(&group->rate.now), err)
+                       : rc;
 }
 
 static enum lb_err judge(struct engine *engine,
@@ -135,12 +140,12 @@ enum lb_err rate_decide(struct engine *engine,
                         const struct engine_case *one,
                         struct lb_error *err)
 {
-    enum lb_err rc = turn_to(db, one, one->now_ms, err);
+    enum lb_err rc = LB_OK;
 
-    if (rc == LB_OK &&
-        rate_is_over(one->rule, one->site, one->group, one->now_ms)) {
-        rc = rate_end(engine, db, one->group, err);
+    if (rate_is_over(one->rule, one->site, one->group, one->now_ms)) {
+        rc = rate_end(engine, db, one, err);
     }
+    rc = rc == LB_OK ? turn_to(db, one, one->now_ms, err) : rc;
     rc = rc == LB_OK ? count(db, one, err) : rc;
     return rc == LB_OK ? judge(engine, db, one, err) : rc;
 }

@@ -27,7 +27,7 @@ bool rate_is_over(const struct rule *rule,
 /* It is. */
 LB_MUST_CHECK enum lb_err rate_end(struct engine *engine,
                                    struct db *db,
-                                   struct group *group,
+                                   const struct engine_case *one,
                                    struct lb_error *err);
 
 /* The first instant that a rule that begins at at_ms has to know of. */

@@ -355,6 +355,12 @@ rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err)
     rule->notify_count = read_list(
         rule, cJSON_GetObjectItemCaseSensitive(body, "notify"), rule->notify);
     rule->cooldown_ms = read_duration(body, "cooldown");
+    rule->for_ms = read_duration(body, "for");
+    rule->digest_ms = read_duration(body, "digest");
+    rule->is_resolving =
+        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "resolve"));
+    rule->template = lb_json_text(body, "template");
+    quiet_read(cJSON_GetObjectItemCaseSensitive(body, "quiet"), &rule->quiet);
     rule->learn_ms = read_duration(body, "learn");
     rule->again_after_ms = read_duration(body, "again_after");
     rule->max_per_day = (int64_t)read_number(

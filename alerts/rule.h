@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "alerts/quiet.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "sql/entry.h"
@@ -96,7 +97,12 @@ struct rule {
     double drop;             /* of ctr: the share that is missing */
     int64_t min_views;
     double confidence;
-    bool is_below; /* rings under the limit, not above it */
+    int64_t for_ms;       /* it must hold so long */
+    bool is_resolving;    /* tells when it is over */
+    const char *template; /* NULL: the usual words */
+    struct quiet quiet;
+    int64_t digest_ms; /* 0: each alert is a message */
+    bool is_below;     /* rings under the limit, not above it */
     double limit;
     double clear; /* at which it is over */
     int64_t created_at_ms;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alerts/rule.h"
+#include "alerts/rule_common.h"
 #include "alerts/rule_window.h"
 #include "base/clock.h"
 
@@ -14,8 +15,9 @@
 #define MOST_CTR_MS (28 * LB_MS_PER_DAY)
 
 static const char *const common_keys[] = {
-    "id",          "kind",     "match",   "per",     "sites",  "cooldown",
-    "max_per_day", "severity", "enabled", "traffic", "notify", NULL};
+    "id",          "kind",     "match",   "per",      "sites",  "cooldown",
+    "max_per_day", "severity", "enabled", "traffic",  "notify", "for",
+    "resolve",     "quiet",    "digest",  "template", NULL};
 static const char *const first_seen_keys[] = {"key", "learn", "again_after",
                                               NULL};
 static const char *const threshold_keys[] = {"metric", "window", "above",
@@ -28,8 +30,7 @@ static const char *const ctr_keys[] = {"window", "drop", "min_views",
 static const char *const exports[] = {"events", "stats", NULL};
 /* Kinds and keys that the interface has and this version not yet. */
 static const char *const later_kinds[] = {"spike", "drop", NULL};
-static const char *const later_keys[] = {
-    "for", "resolve", "quiet", "digest", "template", "coverage", NULL};
+static const char *const later_keys[] = {"coverage", NULL};
 static const char *const kinds[] = {"event",      "first_seen", "threshold",
                                     "burst",      "milestone",  "absent",
                                     "not_pulled", "ctr",        NULL};
@@ -564,6 +565,7 @@ void rule_check(const struct lb_yaml *rule,
     more = check_kind(rule, kind->text, faults);
     check_keys(rule, common_keys, more, "this kind of rule", faults);
     check_duration(rule, "cooldown", false, faults);
+    rule_common_check(rule, kind->text, faults);
     check_number(rule, "max_per_day", faults);
     check_word(rule, "severity", severities, faults);
     check_words(rule, "traffic", traffics, faults);

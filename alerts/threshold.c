@@ -109,6 +109,9 @@ enum rule_turn threshold_judge(const struct rule *rule,
 
 bool threshold_waits(const struct rule *rule, const struct group *group)
 {
+    if (group->row.state.since_at_ms != 0) {
+        return true;
+    }
     if (rule_is_of_silence(rule)) {
         return group->last_at_ms != 0 && !group->row.state.is_firing;
     }

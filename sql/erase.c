@@ -124,6 +124,23 @@ static enum lb_err run_text(struct db *db,
     return rc;
 }
 
+/* Digests that tell of the alert tell of nothing more. */
+static enum lb_err scrub_digests(struct erase *erase,
+                                 struct db *db,
+                                 const char *id,
+                                 struct lb_error *err)
+{
+    enum lb_err rc =
+        run_text(db, SQL_ERASE_DIGESTS_ATTEMPTS, id, NULL, NULL, err);
+
+    rc = rc == LB_OK
+             ? run_text(db, SQL_ERASE_DIGESTS_OUTBOX, id, NULL, NULL, err)
+             : rc;
+    return rc == LB_OK ? run_text(db, SQL_ERASE_DIGESTS, id, SUMMARY,
+                                  &erase->counts.messages, err)
+                       : rc;
+}
+
 static enum lb_err scrub_alert(struct erase *erase,
                                struct db *db,
                                const char *id,
@@ -136,6 +153,7 @@ static enum lb_err scrub_alert(struct erase *erase,
                                 &erase->counts.messages, err)
                      : rc;
     rc = rc == LB_OK ? run_text(db, SQL_ERASE_OUTBOX, id, NULL, NULL, err) : rc;
+    rc = rc == LB_OK ? scrub_digests(erase, db, id, err) : rc;
     return rc == LB_OK ? run_text(db, SQL_ERASE_ATTEMPTS, id, NULL, NULL, err)
                        : rc;
 }
@@ -296,10 +314,11 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
         SQL_ERASE_SITE_ATTEMPTS, SQL_ERASE_SITE_OUTBOX, SQL_ERASE_SITE_MESSAGES,
         SQL_ERASE_SITE_ALERTS};
     static const enum sql_query by_number[] = {
-        SQL_ERASE_SITE_HASHES,    SQL_ERASE_SITE_SALTS,
-        SQL_ERASE_SITE_VALUES,    SQL_ERASE_SITE_RULE_STATE,
-        SQL_ERASE_SITE_RULE_SEEN, SQL_ERASE_SITE_RULE_SLOTS,
-        SQL_ERASE_SITE_REFUSED,   SQL_ERASE_SITE_COVERAGE};
+        SQL_ERASE_SITE_HASHES,        SQL_ERASE_SITE_SALTS,
+        SQL_ERASE_SITE_VALUES,        SQL_ERASE_SITE_RULE_STATE,
+        SQL_ERASE_SITE_RULE_GATHERED, SQL_ERASE_SITE_RULE_SEEN,
+        SQL_ERASE_SITE_RULE_SLOTS,    SQL_ERASE_SITE_REFUSED,
+        SQL_ERASE_SITE_COVERAGE};
     enum lb_err rc = LB_OK;
 
     if (erase->next_table < 4) {

@@ -216,8 +216,9 @@ static void add_subject(struct lb_buf *out, const struct facts *facts)
                              : (int)(on - facts->title),
                   facts->title);
     facts_add(&text,
-              facts->contact_name != NULL ? facts->contact_name
-                                          : facts->summary,
+              facts->contact_name != NULL && !facts->is_templated
+                  ? facts->contact_name
+                  : facts->summary,
               SUBJECT_UNITS, no_breaks);
     lb_buf_add_text(out, "Subject: ");
     if (is_ascii(lb_buf_text(&text))) {

@@ -35,7 +35,7 @@ static const char *escape(char c)
 /* "*Zoe* came from campaign spring", or the summary. */
 static void add_text(struct lb_buf *out, const struct facts *facts)
 {
-    if (facts->contact_name == NULL) {
+    if (facts->contact_name == NULL || facts->is_templated) {
         facts_add(out, facts->summary, SECTION_UNITS, escape);
         return;
     }

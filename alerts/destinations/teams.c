@@ -53,7 +53,7 @@ static void add_card(struct lb_buf *out,
         "\"body\":[{\"type\":\"TextBlock\",\"size\":\"Large\",\"weight\":"
         "\"Bolder\",\"wrap\":true,\"text\":");
     facts_add_json(out, facts->title, TITLE_UNITS, escape);
-    if (facts->contact_name == NULL) {
+    if (facts->contact_name == NULL || facts->is_templated) {
         lb_buf_add_text(out,
                         "},{\"type\":\"TextBlock\",\"wrap\":true,\"text\":");
         facts_add_json(out, facts->summary, TEXT_UNITS / divisor, escape);

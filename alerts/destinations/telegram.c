@@ -48,17 +48,18 @@ static void add_who(struct lb_buf *out, const struct facts *facts)
 {
     const char *long_text = lb_json_text(
         cJSON_GetObjectItemCaseSensitive(facts->event, "contact"), "message");
+    bool has_name = facts->contact_name != NULL && !facts->is_templated;
 
-    if (facts->contact_name == NULL) {
+    if (!has_name) {
         facts_add(out, facts->summary, TEXT_UNITS, escape);
     } else {
         facts_add(out, facts->contact_name, NAME_UNITS, escape);
     }
     if (facts->contact_email != NULL) {
-        lb_buf_add_text(out, facts->contact_name == NULL ? "\n" : ", ");
+        lb_buf_add_text(out, has_name ? ", " : "\n");
         facts_add(out, facts->contact_email, NAME_UNITS, escape);
     }
-    if (facts->contact_name != NULL && facts->campaign != NULL) {
+    if (has_name && facts->campaign != NULL) {
         lb_buf_add_text(out, "\ncampaign ");
         facts_add(out, facts->campaign, NAME_UNITS, escape);
     }

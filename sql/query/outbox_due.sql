@@ -1,5 +1,9 @@
 -- outbox_due: ?1 now, ?2 most, ?3 destination; id, message, destination, body, created, attempts, tries, queued, remote id, due; outbox_store.c
+-- That an alert is over is told after the alert itself.
 SELECT o.id, o.message, o.destination, m.body, o.created, o.attempts, o.tries, o.queued, o.remote_id, o.due
 FROM outbox o JOIN messages m ON m.id = o.message
 WHERE o.state = 'waiting' AND o.destination = ?3 AND o.due <= ?1
+    AND NOT (m.type = 'alert.resolved' AND EXISTS (SELECT 1 FROM outbox f
+        WHERE f.message = substr(o.message, 1, 19) AND f.destination = ?3
+            AND f.state IN ('waiting', 'sending', 'held')))
 ORDER BY o.due, o.number LIMIT ?2

@@ -19,3 +19,22 @@ CREATE TABLE rule_slots (
     clicks INTEGER NOT NULL,
     PRIMARY KEY (rule, site, grp, at)
 ) STRICT, WITHOUT ROWID;
+
+-- Alerts that wait for the digest of their rule and site.
+CREATE TABLE rule_gathered (
+    rule INTEGER NOT NULL,
+    site INTEGER NOT NULL,
+    alert TEXT NOT NULL,
+    PRIMARY KEY (rule, site, alert)
+) STRICT, WITHOUT ROWID;
+
+-- Nobody is told that an alert is over of which he never heard.
+CREATE TRIGGER outbox_never_fired AFTER UPDATE OF state ON outbox
+WHEN new.state = 'dead' AND old.state <> 'dead' BEGIN
+    UPDATE outbox SET state = 'skipped', reason = 'fired_never_delivered'
+    WHERE message = new.message || '_resolved' AND destination = new.destination
+        AND state = 'waiting';
+END;
+
+-- Digests hold what alerts say, so erasing looks into them.
+CREATE INDEX messages_digests ON messages (id) WHERE type = 'alert.digest';

@@ -1,6 +1,9 @@
 """Each kind of rule as docs/rules.md shows it: it rings for what it is meant for, and its
 quiet twin, something near to that, does not make it ring."""
+import contextlib
+import json
 import re
+import sqlite3
 import time
 import unittest
 
@@ -27,7 +30,7 @@ def many(kind, name, count, **more):
 class Page(unittest.TestCase):
     def test_every_example_is_a_rule(self):
         rules = "".join(example(heading) for heading in re.findall(r"^### (\w+)\n", PAGE, re.M)
-                        if heading != "Time" and heading != "hot-lead")
+                        if heading != "Time")
         with World(rules) as world:
             self.assertIn("no changes", world.bell.run("apply", str(world.bell.config)).stdout)
 
@@ -142,6 +145,97 @@ class Ctr(unittest.TestCase):
             self.assertEqual([d["alert"] for d in world.fenced()], [alert["id"]])
 
 
+class Told(unittest.TestCase):
+    RULES = (LEAD_RULE + example("resolve", window="3s") + example("digest", digest="1s")
+             + example("for", **{"above": 2, "window": "1h", "for": "1s"})
+             + example("for", id="fleeting", **{"above": 2, "window": "1h", "for": "1h"})
+             + example("template", id="in-words").replace("type: lead", "type: conversion")
+             + example("quiet", hours='"00:00-24:00"').replace("type: lead", "type: conversion"))
+
+    def test_it_is_told_as_the_rule_says(self):
+        with World(self.RULES) as world:
+            world.bell.send(event("view", "v1"), *many("click", "c", 2, link="book-call"))
+            world.bell.kill()
+            world.bell.start()
+            began = time.monotonic()
+            world.bell.send(*many("click", "d", 1, link="book-call"))
+            self.assertEqual([a["rule"] for a in world.alerts()], ["clicks-in-one"] * 3)
+            time.sleep(max(0.0, began + 1.1 - time.monotonic()))  # it has to hold so long
+            world.bell.send(event("click", "e", link="shop"))
+            held = world.alerts("?rule=flood-that-stays")
+            self.assertEqual([(a["value"], a["metric"]) for a in held], [(4, "clicks")])
+            world.bell.send(event("conversion", "k", name="Sale", contact={"name": "Zoe"},
+                                  url="https://alice.bio/?utm_source=newsletter"))
+            self.check_words(world)
+            self.check_digest(world)
+            self.check_resolved(world)
+            self.check_quiet(world)
+            self.assertEqual(world.alerts("?rule=fleeting"), [])
+            self.assertEqual(world.receiver.bad_signatures, 0)
+
+    def of_type(self, world, kind):
+        with world.receiver.lock:
+            rows = [({k.lower(): v for k, v in headers.items()}, json.loads(body))
+                    for _, _, headers, body in world.receiver.received]
+        return [(headers["webhook-id"], body["data"]) for headers, body in rows if body["type"] == kind]
+
+    def check_words(self, world):
+        row = wait_for(lambda: [d for _, d in self.of_type(world, "alert.fired") if d["rule"] == "in-words"], "words")[0]
+        self.assertEqual(row["summary"], "Zoe wrote, from newsletter")
+        self.assertEqual(world.alerts("?rule=in-words")[0]["summary"], row["summary"])
+
+    def check_digest(self, world):
+        name, data = wait_for(lambda: self.of_type(world, "alert.digest"), "a minute's tick", 90)[0]
+        self.assertEqual(name, data["digest"])
+        self.assertRegex(name, r"^dg_[0-9a-f]{16}$")
+        ids = [a["id"] for a in world.alerts("?rule=clicks-in-one")][::-1]
+        self.assertEqual((data["count"], [a["alert"] for a in data["alerts"]]), (3, ids))
+        self.assertEqual(at_ms(data["to"]), entries(world.bell, 1)[-1][1])
+        self.assertEqual(data["summary"].splitlines()[0], "3 alerts of clicks-in-one on alice.bio")
+        self.assertNotIn("clicks-in-one", [d["rule"] for _, d in self.of_type(world, "alert.fired")])
+
+    def check_resolved(self, world):
+        alert = world.alerts("?rule=gone-and-back")[0]
+        self.assertEqual((alert["state"], self.of_type(world, "alert.resolved")), ("firing", []))
+        world.bell.send(event("view", "v2"))
+        name, data = wait_for(lambda: self.of_type(world, "alert.resolved"), "that it is over")[0]
+        self.assertEqual((name, data["alert"], data["value"]), (alert["id"] + "_resolved", alert["id"], 1))
+        self.assertEqual(data["resolved"], world.alerts("?rule=gone-and-back")[0]["resolved"])
+        self.assertEqual(data["lasted_s"], (at_ms(data["resolved"]) - at_ms(alert["fired"])) // 1000)
+        fired = [n for n, _ in self.of_type(world, "alert.fired")]
+        self.assertIn(alert["id"], fired)
+
+    def check_quiet(self, world):
+        row = world.alerts("?rule=leads-by-day")[0]
+        self.assertEqual((row["state"], row["held_back"], row["deliveries"]), ("held", "quiet", []))
+        self.assertEqual(len(self.of_type(world, "alert.digest")), 1)
+        self.assertIn("leads-by-day", world.apply(re.sub(r"quiet: \{.*?\}, ", "", self.RULES)))
+        _, data = wait_for(lambda: self.of_type(world, "alert.digest")[1:], "a minute's tick", 90)[0]
+        self.assertEqual([a["alert"] for a in data["alerts"]], [row["id"]])
+        self.assertEqual(data["rule"], "leads-by-day")
+        self.assertEqual(data["alerts"][0]["event"]["contact"], {"name": "Zoe"})
+        self.assertIn("erased: 1 event", world.bell.run("erase", "--visitor", "k").stdout)
+        with contextlib.closing(sqlite3.connect(f"file:{world.bell.data}/linkbell.db?mode=ro", uri=True)) as db:
+            rows = db.execute("SELECT id, body FROM messages").fetchall()
+        self.assertNotIn("Zoe", "".join(body for _, body in rows))
+        self.assertEqual(json.loads(dict(rows)[data["digest"]])["data"]["alerts"], [])
+
+
+class Order(unittest.TestCase):
+    def test_that_it_is_over_comes_after_the_alert(self):
+        rules = LEAD_RULE + "  - { id: r, kind: burst, metric: clicks, window: 1s, above: 1, resolve: true, notify: [hook] }\n"
+        with World(rules, lambda number, path: 500 if number < 5 else 200) as world:
+            began = time.monotonic()
+            world.bell.send(*many("click", "a", 2, link="shop"))
+            time.sleep(max(0.0, began + 1.1 - time.monotonic()))  # until the window is empty
+            world.bell.send(event("click", "b", link="shop"))
+            self.assertEqual(world.alerts()[0]["state"], "resolved")
+            bodies = world.messages(7)
+            self.assertEqual([b["type"] for b in bodies], ["alert.fired"] * 6 + ["alert.resolved"])
+            self.assertEqual({b["data"]["alert"] for b in bodies}, {world.alerts()[0]["id"]})
+            self.assertEqual(bodies[-1]["data"]["value"], 0)
+
+
 class Faults(unittest.TestCase):
     def test_faults_of_kinds_are_named(self):
         rule = "  - { id: r, kind: %s, notify: [hook] }\n"
@@ -156,6 +250,12 @@ class Faults(unittest.TestCase):
                  ("ctr, window: 7h", "part of a day"), ("ctr", "window"), ("ctr, window: 1d, drop: 2", "0.01 to 1"),
                  ("ctr, window: 1d, per: [link]", "match"), ("ctr, window: 1d, match: { type: click }", "type"),
                  ("ctr, window: 1d, confidence: 99", "confidence"),
+                 ("event, for: 5m", "rings at once"), ("event, resolve: true", "no state"),
+                 ("absent, metric: views, window: 5m, for: soon", "duration"),
+                 ("event, digest: 8d", "7d"), ("event, quiet: { hours: 22-7 }", "22:00-07:00"),
+                 ("event, quiet: { days: [saturday] }", "none of mon"),
+                 ("event, template: '{{event.contact.nam}}'", "did you mean event.contact.name"),
+                 ("event, template: '{{value}}'", "has no"), ("event, fro: 5m", "did you mean for"),
                  ("mileston, metric: leads, every: 5", "did you mean milestone"))
         with World(LEAD_RULE) as world:
             for words, fault in cases:

@@ -366,7 +366,7 @@ class Configuration(unittest.TestCase):
             (THRESHOLD % ("r", "visitors", "5m", "above: 1000000"), "visitors"),
             ("  - { id: r, kind: event, traffic: humans, notify: [hook] }\n", "human"),
             ("  - { id: r, kind: event, match: { utm_campaign: %s }, notify: [hook] }\n" % many, "32 is the most"),
-            ("  - { id: r, kind: event, for: 5m, notify: [hook] }\n", "for"))
+            ("  - { id: r, kind: event, for: 5m, notify: [hook] }\n", "at once"))
         for rule, word in cases:
             with self.subTest(rule), Linkbell(HEAD + HOOK % "https://hooks.example/" + "rules:\n" + rule, ENV) as bell:
                 done = bell.run("apply", "--check", str(bell.config), check=False)

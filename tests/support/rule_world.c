@@ -414,3 +414,38 @@ void rule_world_sql(struct rule_world *world, const char *text)
     assert_int_equal(ingest_world_run(&world->ingest, run_sql, &statement),
                      LB_OK);
 }
+
+struct question {
+    const char *sql;
+    char *out;
+    size_t out_bytes;
+};
+
+static enum lb_err run_ask(void *ctx, struct db *db, struct lb_error *err)
+{
+    const struct question *question = ctx;
+    sqlite3_stmt *stmt = NULL;
+
+    if (sqlite3_prepare_v2(db_handle(db), question->sql, -1, &stmt, NULL) !=
+        SQLITE_OK) {
+        return db_error(db, "ask", err);
+    }
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
+        copy(question->out, question->out_bytes,
+             (const char *)sqlite3_column_text(stmt, 0));
+    }
+    return sqlite3_finalize(stmt) == SQLITE_OK ? LB_OK : LB_EINTERNAL;
+}
+
+void rule_world_ask(struct rule_world *world,
+                    const char *text,
+                    char *out,
+                    size_t out_bytes)
+{
+    struct question question = {text, out, out_bytes};
+
+    out[0] = '\0';
+    rule_world_flush(world);
+    assert_int_equal(ingest_world_run(&world->ingest, run_ask, &question),
+                     LB_OK);
+}

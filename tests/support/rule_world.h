@@ -95,6 +95,12 @@ size_t rule_world_count(const struct rule_world *world,
                         const char *rule,
                         const char *held_back);
 
+/* The first column of the first row of a question, after a flush; "" none. */
+void rule_world_ask(struct rule_world *world,
+                    const char *sql,
+                    char *out,
+                    size_t out_bytes);
+
 /* Runs one statement. */
 void rule_world_sql(struct rule_world *world, const char *sql);
 

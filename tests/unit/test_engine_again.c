@@ -46,6 +46,16 @@ static const struct {
              "\"per\":[\"link\"]"},
     {"gone", "\"kind\":\"absent\",\"metric\":\"leads\",\"window\":\"4m\","
              "\"per\":[\"link\"]"},
+    {"held", "\"kind\":\"threshold\",\"metric\":\"clicks\",\"window\":\"5m\","
+             "\"above\":9,\"for\":\"90s\",\"resolve\":true,"
+             "\"notify\":[\"hook\"]"},
+    {"calm", "\"kind\":\"absent\",\"metric\":\"views\",\"window\":\"1m\","
+             "\"for\":\"1m\",\"resolve\":true,\"notify\":[\"hook\"],"
+             "\"digest\":\"20m\",\"per\":[\"link\"]"},
+    {"night", "\"kind\":\"burst\",\"metric\":\"views\",\"window\":\"2m\","
+              "\"above\":3,\"resolve\":true,\"notify\":[\"hook\"],"
+              "\"quiet\":{\"hours\":\"12:00-06:30\"},"
+              "\"template\":\"{{value}} on {{site}}\""},
     {"weak", "\"kind\":\"ctr\",\"window\":\"1h\",\"min_views\":5,"
              "\"drop\":0.2,\"confidence\":0.5,\"traffic\":\"all\""},
     {"nightly",
@@ -102,7 +112,7 @@ static void write_log(struct rule_world *world, uint64_t seed)
     int64_t tick_ms = NOW_MS + LB_MS_PER_MIN;
 
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        char json[400];
+        char json[500];
 
         (void)snprintf(json, sizeof(json), "{\"id\":\"%s\",%s}", rules[i].id,
                        rules[i].members);
@@ -164,6 +174,34 @@ static void free_world(struct rule_world *world)
     free(world);
 }
 
+/* Messages, what waits to be gathered, and what rules know. */
+static void compare_rows(struct rule_world *a, struct rule_world *b)
+{
+    static const char *const questions[] = {
+        "SELECT group_concat(id || type || body || created, char(10)) FROM "
+        "(SELECT * FROM messages ORDER BY id)",
+        "SELECT group_concat(rule || ' ' || site || ' ' || alert) FROM (SELECT "
+        "* FROM rule_gathered ORDER BY rule, site, alert)",
+        "SELECT group_concat(rule || ' ' || site || grp || at || ' ' || views "
+        "|| ' ' || clicks) FROM (SELECT * FROM rule_slots ORDER BY rule, site, "
+        "grp, at)"};
+    const size_t bytes = (size_t)16 * 1024 * 1024;
+    char *x = malloc(bytes);
+    char *y = malloc(bytes);
+
+    assert_non_null(x);
+    assert_non_null(y);
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        rule_world_ask(a, questions[i], x, bytes);
+        rule_world_ask(b, questions[i], y, bytes);
+        print_message("%zu bytes of rows\n", strlen(x));
+        assert_string_equal(x, y);
+        assert_true(i == 1 || strlen(x) > 1000);
+    }
+    free(x);
+    free(y);
+}
+
 static void compare(const struct rule_world *a, const struct rule_world *b)
 {
     for (size_t i = 0; i < a->alert_count && i < b->alert_count; i++) {
@@ -199,6 +237,7 @@ static void check(uint64_t seed, uint32_t restart_every, uint32_t undo_every)
         assert_true(rule_world_count(plain, rules[i].id, NULL) > 0);
     }
     compare(plain, other);
+    compare_rows(plain, other);
     free_world(plain);
     free_world(other);
 }
