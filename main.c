@@ -28,6 +28,8 @@
 #include "alerts/learn.h"
 #include "alerts/listen.h"
 #include "alerts/rule_check.h"
+#include "alerts/rules_command.h"
+#include "alerts/rules_store.h"
 #include "alerts/system_alert.h"
 #include "alerts/ticker.h"
 #include "base/cli.h"
@@ -207,7 +209,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
         service->cursor,
         &service->target,
         {geo_watch_state, service->geo},
-        {NULL, NULL, NULL, destination_store_add_state}};
+        {NULL, NULL, rules_store_add_state, destination_store_add_state}};
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
@@ -672,6 +674,7 @@ static const struct lb_cli_verb verbs[] = {
     {"backup", backup_command, "a consistent copy of the database"},
     {"restore", backup_command_restore, "put a copy back"},
     {"doctor", doctor_verb, "say what is wrong, and what to do"},
+    {"rules", rules_command, "what rings; a sample of it"},
     {"geo", geo_command, "make a country database, ask it"},
     {"deliveries", deliveries_command,
      "what went out and what did not; send it again"},

@@ -9,6 +9,7 @@
 #include "alerts/alerts_store.h"
 #include "alerts/deliveries_api.h"
 #include "alerts/destinations_api.h"
+#include "alerts/rules_api.h"
 #include "base/http_request.h"
 #include "base/http_respond.h"
 #include "base/text.h"
@@ -24,6 +25,7 @@ struct alerts_api {
     struct alerts_act *act;                /* owned */
     struct deliveries_api *deliveries;     /* owned */
     struct destinations_api *destinations; /* owned */
+    struct rules_api *rules;               /* owned */
 };
 
 struct list_request {
@@ -212,6 +214,7 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
     rc = rc == LB_OK
              ? destinations_api_new(server, &outgoing, &api->destinations, err)
              : rc;
+    rc = rc == LB_OK ? rules_api_new(server, parts, &api->rules, err) : rc;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -223,11 +226,13 @@ void alerts_api_set_deliver(struct alerts_api *api, struct deliver *deliver)
 {
     deliveries_api_set_deliver(api->deliveries, deliver);
     destinations_api_set_deliver(api->destinations, deliver);
+    rules_api_set_deliver(api->rules, deliver);
 }
 
 void alerts_api_free(struct alerts_api *api)
 {
     if (api != NULL) {
+        rules_api_free(api->rules);
         destinations_api_free(api->destinations);
         deliveries_api_free(api->deliveries);
         alerts_act_free(api->act);

@@ -38,3 +38,6 @@ END;
 
 -- Digests hold what alerts say, so erasing looks into them.
 CREATE INDEX messages_digests ON messages (id) WHERE type = 'alert.digest';
+
+-- When an alert of a rule went out last.
+CREATE INDEX alerts_fired ON alerts (rule, fired) WHERE held_back IS NULL;

@@ -543,7 +543,7 @@ class Configuration(unittest.TestCase):
         base = "  - { id: r, kind: event, notify: [hook]%s }\n"
         cases = (
             ("  - { id: r, kind: spike, metric: leads, window: 15m, notify: [hook] }\n", "event, first_seen"),
-            (base % ", quiet: { hours: '22:00-07:00' }", "quiet"),
+            (base % ", quiet: { hours: '22:00-27:00' }", "two times of day"),
             (base % ", cooldwn: 1h", "cooldown"),
             (base % ", cooldown: soon", "cooldown"),
             (base % ", match: { utm_medum: x }", "utm_medium"),

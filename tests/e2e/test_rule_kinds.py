@@ -221,6 +221,72 @@ class Told(unittest.TestCase):
         self.assertEqual(json.loads(dict(rows)[data["digest"]])["data"]["alerts"], [])
 
 
+class Rules(unittest.TestCase):
+    RULES = (LEAD_RULE + example("burst") + example("template", id="worded")
+             + "  - { id: nobody, kind: event, enabled: false }\n"
+             + "  - { id: elsewhere, kind: event, sites: [none.bio], notify: [hook] }\n")
+
+    def test_they_are_listed_with_how_they_fare(self):
+        with World(self.RULES) as world:
+            world.bell.send(event("lead", "l1"))
+            alert = world.alerts("?rule=hot-lead")[0]
+            world.bell.post(f"/v1/alerts/{alert['id']}/mute", {"for": "1h", "rule": True})
+            world.bell.send(event("lead", "l2"))  # held back: it does not count as fired
+            got = world.bell.get("/v1/rules").json
+            self.assertIsNone(got["next"])
+            rows = {row["id"]: row for row in got["data"]}
+            self.assertEqual(list(rows), ["click-fraud", "elsewhere", "hot-lead", "nobody", "worded"])
+            self.assertEqual({k: v for k, v in rows["hot-lead"].items() if k != "muted_until"},
+                             {"id": "hot-lead", "kind": "event", "match": {"type": "lead"}, "notify": ["hook"],
+                              "managed_by": "file", "last_fired": alert["fired"]})
+            self.assertGreater(at_ms(rows["hot-lead"]["muted_until"]), time.time() * 1000 + 3_000_000)
+            self.assertEqual((rows["click-fraud"]["above"], rows["click-fraud"]["last_fired"],
+                              rows["click-fraud"]["muted_until"]), (30, None, None))
+            self.assertEqual(world.bell.get("/v1/rules/hot-lead").json, rows["hot-lead"])
+            self.check_pages(world, list(rows))
+            self.check_refusals(world)
+            text = world.bell.run("rules", "list").stdout.splitlines()
+            self.assertEqual([line.split()[:3] for line in text],
+                             [["rule", "kind", "state"], ["click-fraud", "burst", "on"], ["elsewhere", "event", "on"],
+                              ["hot-lead", "event", "on"], ["nobody", "event", "off"], ["worded", "event", "on"]])
+            self.assertEqual(json.loads(world.bell.run("rules", "list", "--json").stdout), got)
+
+    def check_pages(self, world, want):
+        ids, cursor = [], ""
+        while cursor is not None:
+            page = world.bell.get("/v1/rules?limit=2" + cursor).json
+            ids += [row["id"] for row in page["data"]]
+            cursor = page["next"] and "&cursor=" + page["next"]
+        self.assertEqual(ids, want)
+
+    def check_refusals(self, world):
+        read = world.bell.make_token("read")
+        for path, token, status in (("/v1/rules", read, 403), ("/v1/rules/none", True, 404),
+                                    ("/v1/rules?limit=0", True, 400), ("/v1/rules?limt=5", True, 400)):
+            self.assertEqual(world.bell.get(path, token=token).status, status, path)
+        for rule, status in (("none", 404), ("nobody", 422), ("elsewhere", 422)):
+            self.assertEqual(world.bell.post(f"/v1/rules/{rule}/test").status, status, rule)
+        self.assertEqual(world.bell.post("/v1/rules/hot-lead/test", token=read).status, 403)
+
+    def test_a_sample_goes_where_the_rule_s_alerts_go(self):
+        with World(self.RULES) as world:
+            done = world.bell.run("rules", "test", "worded").stdout
+            body = world.messages(1)[0]
+            self.assertEqual((body["type"], body["data"]["rule"], body["data"]["destination"],
+                              body["data"]["summary"]),
+                             ("test", "worded", "hook", "Sam Sample wrote, from newsletter"))
+            self.assertRegex(done, r"^a sample of worded is on its way to hook: dl_[0-9a-f]{16}$")
+            answer = world.bell.post("/v1/rules/click-fraud/test")
+            self.assertEqual(answer.status, 202, answer)
+            self.assertEqual([d["destination"] for d in answer.json["deliveries"]], ["hook"])
+            self.assertEqual(world.messages(2)[1]["data"]["value"], 31)
+            rows = world.bell.get("/v1/deliveries").json["data"]
+            self.assertIn(answer.json["deliveries"][0]["id"], [row["id"] for row in rows])
+            self.assertEqual(world.alerts(), [])  # it raises none
+            self.assertEqual(world.bell.run("rules", "tset", check=False).returncode, 2)
+            self.assertEqual(world.bell.run("rules", "test", "none", check=False).returncode, 1)
+
+
 class Order(unittest.TestCase):
     def test_that_it_is_over_comes_after_the_alert(self):
         rules = LEAD_RULE + "  - { id: r, kind: burst, metric: clicks, window: 1s, above: 1, resolve: true, notify: [hook] }\n"
