@@ -329,6 +329,32 @@ enum lb_err alert_store_save_seen(struct db *db,
     return rc;
 }
 
+enum lb_err alert_store_count_seen(struct db *db,
+                                   int64_t rule,
+                                   enum lb_err (*each)(void *ctx,
+                                                       int64_t site,
+                                                       int64_t count),
+                                   void *ctx,
+                                   struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_COUNT_SEEN);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, rule);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        rc = each(ctx, sqlite3_column_int64(stmt, 0),
+                  sqlite3_column_int64(stmt, 1));
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(stmt);
+            return lb_err_set(err, rc, "out of memory");
+        }
+    }
+    return rc;
+}
+
 /* --- readiness, and the log's account of time
  * ------------------------------------------------------------------------ */
 

@@ -136,6 +136,13 @@ alert_store_save_seen(struct db *db,
                       size_t count,
                       bool is_learning,
                       struct lb_error *err);
+/* How many values of the rule were seen, by site. */
+LB_MUST_CHECK enum lb_err alert_store_count_seen(
+    struct db *db,
+    int64_t rule,
+    enum lb_err (*each)(void *ctx, int64_t site, int64_t count),
+    void *ctx,
+    struct lb_error *err);
 /* The log number from which on a rule decides; 0: it has not learnt; -1: it was
  * never heard of. */
 LB_MUST_CHECK enum lb_err alert_store_get_ready(struct db *db,

@@ -250,7 +250,13 @@ static enum lb_err decide_milestone(struct engine *engine,
     int64_t before = state->total / every;
     struct raise raise = {.group = one->group};
 
-    state->total += rule_weight(one->rule, one->entry);
+    if (one->seen == NULL) {
+        state->total += rule_weight(one->rule, one->entry);
+    } else if (one->seen->last_seen_at_ms == 0) { /* a new face */
+        one->seen->last_seen_at_ms = one->entry->received_at_ms;
+        one->seen->is_changed = true;
+        state->total++;
+    }
     groups_note_change(engine->groups, one->group);
     if (state->total / every <= before) {
         return LB_OK;
@@ -349,6 +355,7 @@ static enum lb_err add_case(struct engine *engine,
 {
     const struct rule *rule = &row->rule;
     struct engine_case *one = &engine->cases[engine->case_count];
+    char visitor[RULE_VISITOR_BYTES];
 
     *one = (struct engine_case){.entry = entry,
                                 .rule = rule,
@@ -366,6 +373,9 @@ static enum lb_err add_case(struct engine *engine,
     } else {
         one->group = groups_get(engine->groups, rule, entry->site,
                                 lb_buf_text(&engine->key));
+    }
+    if (rule_counts_visitors(rule) && rule_visitor(entry, visitor)) {
+        one->seen = seen_get(engine->seen, rule->number, entry->site, visitor);
     }
     if (one->seen == NULL && one->group == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");

@@ -499,17 +499,34 @@ bool engine_is_lesson(const struct engine *engine,
 /* --- a rule that has learnt
  * ------------------------------------------------------------------------ */
 
+static enum lb_err take_count(void *ctx, int64_t site, int64_t count)
+{
+    struct attachment *attachment = ctx;
+    struct group *group =
+        groups_get(attachment->engine->groups, attachment->rule, site, "{}");
+
+    if (group == NULL) {
+        return LB_ENOMEM;
+    }
+    group->learnt = count;
+    return LB_OK;
+}
+
 /* What a milestone's groups learnt is what they have counted. */
 static enum lb_err take_totals(struct engine *engine,
                                struct db *db,
-                               int64_t rule,
+                               const struct rule *rule,
                                struct lb_error *err)
 {
-    enum lb_err rc = LB_OK;
+    struct attachment attachment = {engine, rule};
+    enum lb_err rc = rule_counts_visitors(rule)
+                         ? alert_store_count_seen(db, rule->number, take_count,
+                                                  &attachment, err)
+                         : LB_OK;
 
     for (struct group *group = groups_oldest(engine->groups);
          group != NULL && rc == LB_OK; group = groups_next(group)) {
-        if (group->row.rule == rule && group->key[0] != '\0') {
+        if (group->row.rule == rule->number && group->key[0] != '\0') {
             rc = engine_load_groups(db, &group, 1, err);
             group->row.state.total = group->learnt;
             groups_note_change(engine->groups, group);
@@ -536,7 +553,7 @@ static enum lb_err begin_rule(struct engine *engine,
         rc = read_windows(engine, db, row, seq - 1, err);
     }
     rc = rc == LB_OK && row->rule.kind == RULE_MILESTONE
-             ? take_totals(engine, db, row->rule.number, err)
+             ? take_totals(engine, db, &row->rule, err)
              : rc;
     rc = rc == LB_OK && row->rule.kind == RULE_CTR
              ? rate_begin(engine, db, row->rule.number, err)

@@ -18,7 +18,7 @@ struct engine_case {
     const char *intent;
     int64_t now_ms;
     struct group *group;           /* NULL: of first_seen */
-    struct alert_store_seen *seen; /* of first_seen */
+    struct alert_store_seen *seen; /* of first_seen, or of a visitor */
 };
 
 struct engine {

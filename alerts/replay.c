@@ -21,6 +21,8 @@ static bool is_fed(const struct replay *replay, const struct rule *rule)
     case RULE_FIRST_SEEN:
         return replay->seen != NULL;
     case RULE_MILESTONE:
+        return replay->is_first &&
+               (replay->seen != NULL || !rule_counts_visitors(rule));
     case RULE_CTR:
         return replay->is_first;
     case RULE_EVENT:
@@ -95,6 +97,7 @@ static enum lb_err feed(const struct replay *replay,
                         struct lb_error *err)
 {
     const struct rule *rule = &replay->set->rules[index].rule;
+    char visitor[RULE_VISITOR_BYTES];
     const char *intent = NULL;
     struct lb_buf key;
     enum lb_err rc = LB_OK;
@@ -102,6 +105,11 @@ static enum lb_err feed(const struct replay *replay,
     if (!is_fed(replay, rule) ||
         !ruleset_matches(replay->set, index, entry, &intent)) {
         return LB_OK;
+    }
+    if (rule_counts_visitors(rule)) {
+        return rule_visitor(entry, visitor)
+                   ? see(replay, rule, entry, visitor, err)
+                   : LB_OK;
     }
     lb_buf_init(&key, GROUP_BYTES);
     if (rule_group(rule, entry, ruleset_site(replay->set, entry->site)->id,

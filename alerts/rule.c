@@ -56,6 +56,18 @@ bool rule_is_lasting(const struct rule *rule)
     return rule_is_timed(rule) || rule->kind == RULE_CTR;
 }
 
+bool rule_counts_visitors(const struct rule *rule)
+{
+    return rule->kind == RULE_MILESTONE && rule->metric == RULE_VISITORS;
+}
+
+bool rule_visitor(const struct entry *entry, char out[RULE_VISITOR_BYTES])
+{
+    (void)snprintf(out, RULE_VISITOR_BYTES, "%lld.%lld",
+                   (long long)entry->visitor_day, (long long)entry->visitor);
+    return entry->visitor != 0;
+}
+
 bool rule_is_of_event(const struct rule *rule)
 {
     return rule->kind == RULE_EVENT || rule->kind == RULE_FIRST_SEEN;
@@ -430,10 +442,7 @@ static const char *field_value(const struct rule_field *field,
     case RULE_FIELD_QR:
         return entry->is_qr ? "true" : "false";
     case RULE_FIELD_VISITOR:
-        (void)snprintf(out, VALUE_BYTES, "%lld.%lld",
-                       (long long)entry->visitor_day,
-                       (long long)entry->visitor);
-        return entry->visitor == 0 ? NULL : out;
+        return rule_visitor(entry, out) ? out : NULL;
     case RULE_FIELD_VALUE:
         lb_buf_init(&text, 64);
         lb_json_add_double(&text, (double)entry->amount_hundredths / 100, 2);

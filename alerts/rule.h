@@ -126,6 +126,9 @@ bool rule_is_timed(const struct rule *rule);
 bool rule_is_of_silence(const struct rule *rule);
 /* Whether what it rings for lasts, and is over at some time. */
 bool rule_is_lasting(const struct rule *rule);
+/* Whether it counts people since the first event: each is kept as a value that
+ * was seen. */
+bool rule_counts_visitors(const struct rule *rule);
 /* Whether its alerts are about the event that decides: event, first_seen. */
 bool rule_is_of_event(const struct rule *rule);
 
@@ -147,6 +150,10 @@ bool rule_group(const struct rule *rule,
                 const char *site,
                 const char *intent,
                 struct lb_buf *out);
+
+/* The event's visitor as a value: "DAY.NUMBER".  False: it has none. */
+#define RULE_VISITOR_BYTES 48
+bool rule_visitor(const struct entry *entry, char out[RULE_VISITOR_BYTES]);
 
 /* What an event adds to the rule's metric (hundredths for value); 0: nothing.
  */

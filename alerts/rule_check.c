@@ -396,14 +396,14 @@ static void check_milestone(const struct lb_yaml *rule,
 {
     const struct lb_yaml *metric = lb_yaml_find(rule, "metric");
     const struct lb_yaml *every = lb_yaml_find(rule, "every");
+    const struct lb_yaml *per = lb_yaml_find(rule, "per");
     double number = number_of(every);
 
     check_metric(rule, faults);
-    if (metric != NULL && metric->kind == LB_YAML_SCALAR &&
+    if (metric != NULL && per != NULL && metric->kind == LB_YAML_SCALAR &&
         strcmp(metric->text, "visitors") == 0) {
-        lb_config_fault(faults, metric->line, metric->column, "metric",
-                        "must not be visitors: who they are is known for a "
-                        "day, a week or a month, not since the first event");
+        lb_config_fault(faults, per->key_line, per->key_column, "per",
+                        "can't be had with visitors: they are counted by site");
     }
     if (every == NULL) {
         lb_config_fault(faults, rule->line, rule->column, "every",

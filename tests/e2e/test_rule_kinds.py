@@ -62,6 +62,22 @@ class Milestone(unittest.TestCase):
         self.assertEqual(got.json["totals"]["leads"], 300, got)
 
 
+    def test_visitors_are_counted_once_and_the_past_is_known(self):
+        rule = "  - { id: people, kind: milestone, metric: visitors, every: 50, notify: [hook] }\n"
+        with World(LEAD_RULE) as world:
+            for n in range(3):  # each of them comes three times
+                world.bell.send(*[{**event("view", f"a{n}-{i}"), "visitor": f"p{i}"} for i in range(70)])
+            world.apply(LEAD_RULE + rule)
+            world.bell.send(*[{**event("view", f"b{i}"), "visitor": f"p{i}"} for i in range(99)])
+            self.assertEqual(world.alerts(), [])
+            world.bell.kill()
+            world.bell.start()
+            world.bell.send(*[{**event("view", f"c{i}"), "visitor": f"p{i}"} for i in range(40, 100)])
+            self.assertEqual([(a["id"], a["value"], a["metric"]) for a in world.alerts()],
+                             [(alert_id("people", {}, "100"), 100, "visitors")])
+            self.assertEqual(world.bell.totals(metrics="visitors")["visitors"], 100)
+
+
 class Burst(unittest.TestCase):
     def test_one_visitor_s_31_clicks_ring_and_those_of_many_do_not(self):
         with World(LEAD_RULE + example("burst")) as world:
@@ -306,7 +322,7 @@ class Faults(unittest.TestCase):
     def test_faults_of_kinds_are_named(self):
         rule = "  - { id: r, kind: %s, notify: [hook] }\n"
         cases = (("milestone, metric: leads", "every"), ("milestone, metric: leads, every: 0.5", "whole number"),
-                 ("milestone, metric: visitors, every: 5", "must not be visitors"),
+                 ("milestone, metric: visitors, every: 5, per: [link]", "by site"),
                  ("milestone, metric: lead, every: 5", "did you mean leads"),
                  ("burst, metric: clicks, above: 5", "window"), ("absent, window: 5m", "metric"),
                  ("absent, metric: views, window: 5m, above: 3", "above"), ("not_pulled, after: 5m", "export"),

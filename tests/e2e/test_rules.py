@@ -220,6 +220,7 @@ class HeldBack(unittest.TestCase):
 class Same(unittest.TestCase):
     RULES = LEAD_RULE + ("  - { id: partner, kind: first_seen, match: { type: view }, key: [utm_campaign], "
                          "max_per_day: 10000, notify: [hook] }\n"
+                         "  - { id: forty, kind: milestone, metric: clicks, every: 40, notify: [hook] }\n"
                          + THRESHOLD % ("links", "clicks", "1h", "above: 3, per: [link], cooldown: 1ms"))
 
     def send(self, world, first, count):
@@ -255,7 +256,7 @@ class Same(unittest.TestCase):
                 killed.bell.kill()
                 killed.bell.start()
             wants, gots = self.check_ids(plain), self.check_ids(killed)
-            for rule in ("hot-lead", "partner"):
+            for rule in ("hot-lead", "partner", "forty"):
                 self.assertEqual({i for i, v in wants.items() if v[0] == rule},
                                  {i for i, v in gots.items() if v[0] == rule})
             values = [sorted(v[1:] for v in rows.values() if v[0] == "links") for rows in (wants, gots)]

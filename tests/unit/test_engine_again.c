@@ -42,6 +42,7 @@ static const struct {
     {"fraud", "\"kind\":\"burst\",\"metric\":\"clicks\",\"window\":\"10m\","
               "\"above\":2,\"per\":[\"visitor\"]"},
     {"fifty", "\"kind\":\"milestone\",\"metric\":\"leads\",\"every\":50"},
+    {"people", "\"kind\":\"milestone\",\"metric\":\"visitors\",\"every\":3"},
     {"sums", "\"kind\":\"milestone\",\"metric\":\"value\",\"every\":300,"
              "\"per\":[\"link\"]"},
     {"gone", "\"kind\":\"absent\",\"metric\":\"leads\",\"window\":\"4m\","
