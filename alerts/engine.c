@@ -62,6 +62,7 @@ void engine_free(struct engine *engine)
 {
     if (engine != NULL) {
         groups_free(engine->groups);
+        by_site_free(engine->by_site);
         ruleset_free(engine->set);
         seen_free(engine->seen);
         lb_buf_deinit(&engine->key);
@@ -426,6 +427,8 @@ static void rolled_back(void *ctx)
         engine->is_touched = false;
         engine->is_loaded = false;
         groups_clear(engine->groups);
+        by_site_free(engine->by_site);
+        engine->by_site = NULL;
         ruleset_free(engine->set);
         engine->set = NULL;
     }

@@ -396,12 +396,22 @@ enum lb_err engine_show_event(struct engine *engine,
                               const struct entry *entry,
                               struct lb_error *err)
 {
+    const struct by_site_list *list;
     enum lb_err rc = LB_OK;
 
     engine_advance(engine, entry);
-    for (size_t i = 0; i < engine->of_type_count[entry->type] && rc == LB_OK;
-         i++) {
-        size_t place = engine->of_type[entry->type][i];
+    if (engine->by_site == NULL) {
+        engine->by_site =
+            by_site_new(engine->set, engine->active, engine->active_count);
+    }
+    list = engine->by_site == NULL
+               ? NULL
+               : by_site_get(engine->by_site, entry->site, entry->type);
+    if (list == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < list->count && rc == LB_OK; i++) {
+        size_t place = list->places[i];
         const char *intent = NULL;
 
         if (!ruleset_matches(engine->set, place, entry, &intent) ||

@@ -68,28 +68,17 @@ static enum lb_err find_ready(struct engine *engine,
     return rc;
 }
 
-static void add_active(struct engine *engine, size_t place)
-{
-    unsigned types = engine->set->rules[place].rule.types;
-
-    engine->active[engine->active_count++] = place;
-    for (int type = 0; type < ENTRY_TYPE_COUNT; type++) {
-        if ((types & 1u << type) != 0) {
-            engine->of_type[type][engine->of_type_count[type]++] = place;
-        }
-    }
-}
-
 static void list_active(struct engine *engine)
 {
+    by_site_free(engine->by_site);
+    engine->by_site = NULL;
     engine->active_count = 0;
     engine->unready = 0;
-    memset(engine->of_type_count, 0, sizeof(engine->of_type_count));
     for (size_t i = 0; i < engine->set->count; i++) {
         const struct ruleset_rule *row = &engine->set->rules[i];
 
         if (row->rule.is_enabled && row->ready_seq != 0) {
-            add_active(engine, i);
+            engine->active[engine->active_count++] = i;
         } else if (row->rule.is_enabled) {
             engine->unready++;
         }
@@ -107,20 +96,19 @@ static void drop_removed(struct engine *engine, const struct ruleset *next)
     }
 }
 
-/* Room for lists of so many rules. */
-static bool make_lists(struct engine *engine, size_t count)
+/* Room for a list of so many rules. */
+static bool make_list(struct engine *engine, size_t count)
 {
-    size_t *lists =
-        calloc((count + 1) * (ENTRY_TYPE_COUNT + 1), sizeof(*lists));
+    size_t *list = calloc(count + 1, sizeof(*list));
 
-    if (lists == NULL) {
+    if (list == NULL) {
         return false;
     }
+    by_site_free(engine->by_site); /* which looks at the old one */
+    engine->by_site = NULL;
     free(engine->active);
-    engine->active = lists;
-    for (size_t type = 0; type < ENTRY_TYPE_COUNT; type++) {
-        engine->of_type[type] = lists + (type + 1) * (count + 1);
-    }
+    engine->active = list;
+    engine->active_count = 0;
     return true;
 }
 
@@ -135,7 +123,7 @@ static enum lb_err take_over(struct engine *engine,
     for (size_t i = 0; rc == LB_OK && i < set->count; i++) {
         rc = find_ready(engine, db, &set->rules[i], err);
     }
-    if (rc == LB_OK && !make_lists(engine, set->count)) {
+    if (rc == LB_OK && !make_list(engine, set->count)) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     if (rc != LB_OK) {

@@ -2,6 +2,7 @@
 #ifndef LINKBELL_ALERTS_ENGINE_STATE_H
 #define LINKBELL_ALERTS_ENGINE_STATE_H
 
+#include "alerts/by_site.h"
 #include "alerts/engine.h"
 #include "alerts/raise.h"
 #include "alerts/ruleset.h"
@@ -29,12 +30,9 @@ struct engine {
     void *wake_ctx;
     uint8_t seen_key[ALERT_STORE_HASH_BYTES];
     struct ruleset *set; /* owned; NULL: to be read */
-    /* By place in set: the rules that decide, and those of each type of event.
-     */
-    size_t *active; /* owned */
+    size_t *active;      /* owned; by place in set: the rules that decide */
     size_t active_count;
-    size_t *of_type[ENTRY_TYPE_COUNT]; /* behind active */
-    size_t of_type_count[ENTRY_TYPE_COUNT];
+    struct by_site *by_site;   /* owned; of these; NULL: to be made */
     size_t unready;            /* rules that are on and have to learn */
     struct groups *groups;     /* owned */
     struct groups *offered;    /* borrowed, for this transaction; NULL: none */
