@@ -1,4 +1,4 @@
--- 0012_more_rules: what rules that count, wait or gather know of a group.
+-- 0013_more_rules: what rules that count, wait or gather know of a group.
 
 -- Counted since the first event; since when it has held what `for` waits for, or the
 -- window of a ctr that rang last; when the first alert of a digest was gathered.
