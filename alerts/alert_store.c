@@ -489,3 +489,18 @@ enum lb_err alert_store_each_pull(struct db *db,
     }
     return each_entry(db, stmt, each, ctx, err);
 }
+
+enum lb_err alert_store_each_coverage(struct db *db,
+                                      int64_t upto_seq,
+                                      bool (*each)(void *ctx,
+                                                   const struct entry *entry),
+                                      void *ctx,
+                                      struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_COVERAGE);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, upto_seq);
+    }
+    return each_entry(db, stmt, each, ctx, err);
+}

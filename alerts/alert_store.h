@@ -171,6 +171,13 @@ alert_store_each_jump(struct db *db,
                       bool (*each)(void *ctx, const struct entry *entry),
                       void *ctx,
                       struct lb_error *err);
+/* The same for those that say which figures are incomplete. */
+LB_MUST_CHECK enum lb_err
+alert_store_each_coverage(struct db *db,
+                          int64_t upto_seq,
+                          bool (*each)(void *ctx, const struct entry *entry),
+                          void *ctx,
+                          struct lb_error *err);
 /* The same for those that say that an export was pulled. */
 LB_MUST_CHECK enum lb_err
 alert_store_each_pull(struct db *db,

@@ -289,7 +289,9 @@ static void write_data(const struct message_alert *alert,
     lb_buf_add_text(out, ",\"group\":");
     lb_buf_add_text(out, alert->group);
     add_figures(alert, out);
-    lb_buf_add_text(out, ",\"coverage\":\"complete\",\"summary\":");
+    add_text(out, "coverage",
+             alert->coverage == NULL ? "complete" : alert->coverage);
+    lb_buf_add_text(out, ",\"summary\":");
     lb_buf_init(&summary, MESSAGE_BYTES);
     if (words == NULL) {
         summary_write(alert, &summary);

@@ -23,6 +23,7 @@ struct message_alert {
     int64_t window_from_ms; /* as value */
     int64_t window_to_ms;
     const char *public_url; /* "" when unset */
+    const char *coverage;   /* NULL: complete */
 };
 
 /* The alert's `data` as JSON; its summary is in the rule's own words, if it has

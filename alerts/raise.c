@@ -6,6 +6,7 @@
 
 #include "alerts/digest.h"
 #include "alerts/message.h"
+#include "alerts/trust.h"
 #include "base/metrics.h"
 
 #define QUIET "quiet"
@@ -56,6 +57,28 @@ static bool is_within(int64_t a_ms, int64_t b_ms, int64_t length_ms)
     return a_ms - b_ms < length_ms && b_ms - a_ms < length_ms;
 }
 
+/* Whether figures that are short make it ring. */
+static bool misses_what_is_lost(const struct rule *rule)
+{
+    return rule->kind == RULE_CTR || rule->kind == RULE_ABSENT ||
+           (rule_is_windowed(rule) && rule->is_below);
+}
+
+/* How complete the figures of the alert's window are. */
+static enum lb_err read_coverage(struct raise *raise, struct lb_error *err)
+{
+    const struct coverage_span span = {raise->site->number,
+                                       raise->window_from_ms,
+                                       raise->window_to_ms, COVERAGE_COMPLETE};
+
+    raise->coverage = COVERAGE_COMPLETE;
+    return raise->window_from_ms < raise->window_to_ms &&
+                   rule_is_lasting(raise->rule)
+               ? trust_read(raise->db, &span, raise->entry->seq,
+                            &raise->coverage, err)
+               : LB_OK;
+}
+
 /* Why no message goes out; NULL when one does. */
 static const char *held_back(const struct raise *raise,
                              const struct group *whole,
@@ -74,6 +97,9 @@ static const char *held_back(const struct raise *raise,
     if (at_ms < state->muted_until_ms ||
         at_ms < whole->row.state.muted_until_ms) {
         return "muted";
+    }
+    if (raise->coverage != COVERAGE_COMPLETE && misses_what_is_lost(rule)) {
+        return "coverage";
     }
     if (rule->cooldown_ms > 0 && state->last_fired_at_ms != 0 &&
         is_within(at_ms, state->last_fired_at_ms, rule->cooldown_ms)) {
@@ -278,7 +304,8 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
                                   raise->probability,
                                   raise->window_from_ms,
                                   raise->window_to_ms,
-                                  raise->public_url};
+                                  raise->public_url,
+                                  NULL};
     struct alert_store_row row = {alert.id,
                                   raise->rule->id,
                                   raise->site->id,
@@ -289,7 +316,10 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
     struct lb_buf data;
     bool is_kept = false;
     bool is_new = false;
-    enum lb_err rc = enter(raise, &row, &is_kept, err);
+    enum lb_err rc = read_coverage(raise, err);
+
+    rc = rc == LB_OK ? enter(raise, &row, &is_kept, err) : rc;
+    alert.coverage = coverage_name(raise->coverage);
 
     if (rc != LB_OK) {
         return rc;

@@ -8,6 +8,7 @@
 #include "alerts/rule.h"
 #include "base/err.h"
 #include "sql/catalog.h"
+#include "sql/coverage.h"
 #include "sql/db.h"
 #include "sql/entry.h"
 
@@ -30,8 +31,10 @@ struct raise {
     int64_t window_to_ms;
     int64_t now_ms;
     bool is_learning;
-    struct group *books; /* raise.c's own: the day's */
-    bool has_queued;     /* out: a message waits */
+    /* raise.c's own: the group of the day's, and of the window's figures. */
+    struct group *books;
+    enum coverage_state coverage;
+    bool has_queued; /* out: a message waits */
 };
 
 /* Raises it; the group's state then names it.  One whose id is known already

@@ -50,6 +50,35 @@ static void fail(struct work *work, enum lb_err rc, const struct lb_error *err)
     free_work(work);
 }
 
+/* The first site that the rule looks at and the token may see; NULL: none. */
+static const struct catalog_site *find_site(struct lb_http_request *http,
+                                            const struct rule *rule)
+{
+    const struct auth_who *who = auth_who_of(http);
+
+    for (size_t i = 0; i < catalog_site_count(who->catalog); i++) {
+        const struct catalog_site *site = catalog_site_at(who->catalog, i);
+
+        if (rule_covers(rule, site->id) && auth_may_site(who, site->number)) {
+            return site;
+        }
+    }
+    return NULL;
+}
+
+/* A token of some sites sees the rules that look at one of them. */
+static bool may_see(struct lb_http_request *http,
+                    const struct catalog_object *object)
+{
+    const struct auth_who *who = auth_who_of(http);
+    struct rule rule;
+    struct lb_error err;
+
+    return who->token == NULL || who->token->is_all_sites ||
+           (rule_read(object->body, &rule, &err) == LB_OK &&
+            find_site(http, &rule) != NULL);
+}
+
 /* NULL: it was answered. */
 static struct work *make_work(struct rules_api *api,
                               struct lb_http_request *http)
@@ -59,7 +88,7 @@ static struct work *make_work(struct rules_api *api,
                             lb_http_request_param(http, "id"));
     struct work *work;
 
-    if (object == NULL) {
+    if (object == NULL || !may_see(http, object)) {
         lb_http_respond_error(http, 404, "not_found", "There is no such rule.",
                               NULL);
         return NULL;
@@ -83,21 +112,6 @@ static struct work *make_work(struct rules_api *api,
 static struct work *work_of(struct writer_job *job)
 {
     return (struct work *)job; /* the first member */
-}
-
-/* The first site that the rule looks at; NULL: there is none. */
-static const struct catalog_site *find_site(const struct work *work)
-{
-    const struct catalog *catalog = auth_who_of(work->http)->catalog;
-
-    for (size_t i = 0; i < catalog_site_count(catalog); i++) {
-        const struct catalog_site *site = catalog_site_at(catalog, i);
-
-        if (rule_covers(&work->rule, site->id)) {
-            return site;
-        }
-    }
-    return NULL;
 }
 
 static void base_url(const struct lb_config *config, char *out, size_t bytes)
@@ -151,7 +165,7 @@ static enum lb_err
 run_test(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct work *work = work_of(job);
-    const struct catalog_site *site = find_site(work);
+    const struct catalog_site *site = find_site(work->http, &work->rule);
     enum lb_err rc = LB_OK;
 
     lb_buf_clear(&work->answer);
@@ -190,7 +204,7 @@ static bool may_test(struct work *work)
         fault = work->err.text;
     } else if (work->rule.notify_count == 0) {
         fault = "The rule has nobody to tell: notify is empty.";
-    } else if (find_site(work) == NULL) {
+    } else if (find_site(work->http, &work->rule) == NULL) {
         fault = "The rule looks at no site that there is.";
     }
     if (fault != NULL) {

@@ -41,3 +41,6 @@ CREATE INDEX messages_digests ON messages (id) WHERE type = 'alert.digest';
 
 -- When an alert of a rule went out last.
 CREATE INDEX alerts_fired ON alerts (rule, fired) WHERE held_back IS NULL;
+
+-- Entries that say which figures are incomplete.
+CREATE INDEX entries_coverage ON entries (seq) WHERE kind = 8;

@@ -283,6 +283,10 @@ class Rules(unittest.TestCase):
         for rule, status in (("none", 404), ("nobody", 422), ("elsewhere", 422)):
             self.assertEqual(world.bell.post(f"/v1/rules/{rule}/test").status, status, rule)
         self.assertEqual(world.bell.post("/v1/rules/hot-lead/test", token=read).status, 403)
+        bob = world.bell.make_token("admin", "--site", "bob.bio")
+        rows = world.bell.get("/v1/rules", token=bob).json["data"]
+        self.assertEqual([row["id"] for row in rows], ["click-fraud", "hot-lead", "nobody", "worded"])
+        self.assertEqual(world.bell.get("/v1/rules/elsewhere", token=bob).status, 404)
 
     def test_a_sample_goes_where_the_rule_s_alerts_go(self):
         with World(self.RULES) as world:

@@ -221,6 +221,21 @@ void rule_world_tick(struct rule_world *world, int64_t at_ms)
     (void)add(world, ENTRY_TICK, at_ms);
 }
 
+void rule_world_coverage(struct rule_world *world,
+                         int64_t site,
+                         int64_t from_ms,
+                         int64_t to_ms,
+                         int64_t at_ms)
+{
+    struct rule_world_entry *one = add(world, ENTRY_COVERAGE, at_ms);
+    const struct coverage_span span = {site, from_ms, to_ms,
+                                       COVERAGE_TRUNCATED};
+    struct coverage_entry filled;
+
+    coverage_fill(&filled, &span, at_ms);
+    memcpy(one->data, filled.data, sizeof(one->data));
+}
+
 void rule_world_pull(struct rule_world *world, const char *data, int64_t at_ms)
 {
     struct rule_world_entry *one = add(world, ENTRY_PULL, at_ms);

@@ -4,6 +4,7 @@
 #define LINKBELL_TESTS_SUPPORT_RULE_WORLD_H
 
 #include "alerts/engine.h"
+#include "sql/coverage.h"
 #include "tests/support/ingest_world.h"
 
 #define RULE_WORLD_BATCH 512
@@ -31,7 +32,7 @@ struct rule_world_alert {
 struct rule_world_entry {
     struct entry entry;
     char id[24];
-    char data[64];
+    char data[COVERAGE_DATA_BYTES];
 };
 
 struct rule_world {
@@ -71,6 +72,12 @@ struct entry *rule_world_event(struct rule_world *world,
                                int64_t site,
                                int64_t at_ms);
 void rule_world_tick(struct rule_world *world, int64_t at_ms);
+/* Figures of a site are incomplete from from_ms on, before to_ms. */
+void rule_world_coverage(struct rule_world *world,
+                         int64_t site,
+                         int64_t from_ms,
+                         int64_t to_ms,
+                         int64_t at_ms);
 /* An export was pulled; data as in the log, shorter than 64 bytes. */
 void rule_world_pull(struct rule_world *world, const char *data, int64_t at_ms);
 /* An entry that no rule looks at. */

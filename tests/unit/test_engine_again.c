@@ -146,6 +146,10 @@ static void write_log(struct rule_world *world, uint64_t seed)
                                   "[\"alice.bio\"]}",
                             now_ms);
         }
+        if (roll(&seed, 300) == 0) {
+            rule_world_coverage(world, 1 + (int64_t)roll(&seed, 2),
+                                now_ms - 600000, now_ms, now_ms);
+        }
         if (roll(&seed, 6) == 0) {
             rule_world_other(world, now_ms);
         }

@@ -348,6 +348,38 @@ static void a_new_rule_does_not_ring_for_silence_that_it_finds(void **state)
     assert_int_equal(world->alert_count, 2);
 }
 
+/* A sender's cap was reached, or events were lost: that nobody came is not
+ * said.
+ */
+static void silence_of_figures_that_are_short_is_held_back(void **state)
+{
+    struct rule_world *world = *state;
+
+    add_rule(world, "gone", ABSENT, NOW_MS);
+    add_rule(world, "few",
+             "\"kind\":\"threshold\",\"metric\":\"views\",\"window\":\"20m\","
+             "\"below\":3",
+             NOW_MS);
+    view(world, NOW_MS + 1);
+    (void)rule_world_event(world, ENTRY_VIEW, BOB, NOW_MS + 1);
+    /* Long before, and after: neither touches what is silent. */
+    rule_world_coverage(world, BOB, NOW_MS - 50 * MINUTE, NOW_MS - 20 * MINUTE,
+                        NOW_MS + 2);
+    rule_world_coverage(world, ALICE, NOW_MS + 6 * MINUTE, NOW_MS + 7 * MINUTE,
+                        NOW_MS + 7 * MINUTE);
+    rule_world_restart(world);
+    pass(world, NOW_MS + 8 * MINUTE, NOW_MS + 30 * MINUTE);
+    rule_world_coverage(world, BOB, NOW_MS, NOW_MS + 10 * MINUTE,
+                        NOW_MS + 31 * MINUTE); /* too late */
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(
+            world->alerts[i].held_back,
+            strcmp(world->alerts[i].site, "alice.bio") == 0 ? "coverage" : "");
+    }
+}
+
 /* --- pulls
  * --------------------------------------------------------------------- */
 
@@ -553,6 +585,7 @@ int main(void)
         TEST(a_late_event_is_no_sign_and_rings_for_nothing),
         TEST(downtime_is_no_silence),
         TEST(a_new_rule_does_not_ring_for_silence_that_it_finds),
+        TEST(silence_of_figures_that_are_short_is_held_back),
         TEST(a_pull_that_does_not_come_rings_by_site),
         TEST(a_new_rule_knows_the_pulls_of_the_log),
         TEST(a_share_that_fell_rings_once_a_window),
