@@ -276,7 +276,7 @@ static enum lb_err build(struct service *service, struct lb_error *err)
     rc = rc == LB_OK ? build_routes(service, err) : rc;
     if (rc == LB_OK && !service->is_embedded) {
         outgoing = (struct deliver_parts){service->writer, service->readers,
-                                          service->holder};
+                                          service->holder, service->cursor};
         rc = deliver_new(&service->loop, &outgoing, &service->config,
                          &service->deliver, err);
         if (rc == LB_OK) {

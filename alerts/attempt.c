@@ -16,6 +16,7 @@
 void attempt_free(struct attempt *attempt)
 {
     catalog_unref(attempt->catalog);
+    notice_deinit(&attempt->notice);
     free(attempt->delivery.body);
     free(attempt);
 }
@@ -513,6 +514,12 @@ void attempt_count(const struct attempt *attempt)
         lb_metrics_get(LB_METRIC_COUNTER, "linkbell_delivery_attempts_total",
                        "Attempts by destination and outcome.", labels),
         1);
+    (void)snprintf(labels, sizeof(labels), "destination=\"%s\"",
+                   attempt->destination.id);
+    lb_metrics_observe_ns(lb_metrics_histogram("linkbell_delivery_seconds",
+                                               "Attempts by destination.",
+                                               labels, true),
+                          attempt->record.ms * 1000000);
     lb_log(LB_LOG_INFO, "delivery",
            "delivery=%s message=%s destination=%s attempt=%lld outcome=%s "
            "status=%d ms=%lld error=%s state=%s",

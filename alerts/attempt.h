@@ -10,6 +10,7 @@
 #include "alerts/lane.h"
 #include "alerts/outbox_store.h"
 #include "sql/catalog.h"
+#include "sql/notice.h"
 #include "sql/writer.h"
 
 struct attempt;
@@ -49,6 +50,10 @@ struct attempt {
     int64_t due_at_ms;
     enum lane_change change;
     bool is_failing; /* out: so long that it is to be disabled */
+    /* What the owner is told; NULL: nothing. */
+    const char *told;
+    bool may_tell;
+    struct notice_entry notice;
 };
 
 void attempt_free(struct attempt *attempt);

@@ -7,6 +7,8 @@
 
 #include "alerts/deliver_curl.h"
 #include "alerts/deliver_file.h"
+#include "alerts/deliver_gauges.h"
+#include "alerts/deliver_notice.h"
 #include "alerts/deliver_sweep.h"
 #include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
@@ -26,10 +28,12 @@ struct deliver {
     struct writer *writer;
     struct pool *readers;
     struct catalog_holder *holder;
-    struct deliver_curl *curl;   /* owned */
-    struct deliver_file *files;  /* owned */
-    struct deliver_sweep *sweep; /* owned */
-    struct attempt *attempts;    /* owned; under way */
+    struct cursor *cursor;
+    struct deliver_curl *curl;     /* owned */
+    struct deliver_file *files;    /* owned */
+    struct deliver_sweep *sweep;   /* owned */
+    struct deliver_gauges *gauges; /* owned */
+    struct attempt *attempts;      /* owned; under way */
     size_t attempt_count;
     struct lanes *lanes; /* owned */
     struct attempt_means means;
@@ -112,7 +116,11 @@ run_record(struct writer_job *job, struct db *db, struct lb_error *err)
     struct attempt *attempt = (struct attempt *)job;
     struct deliver *deliver = attempt->owner;
 
-    return attempt_record(attempt, db, deliver->disable_after_ms, err);
+    enum lb_err rc =
+        attempt_record(attempt, db, deliver->disable_after_ms, err);
+
+    return rc == LB_OK ? deliver_notice_put(attempt, deliver->cursor, db, err)
+                       : rc;
 }
 
 static void
@@ -155,6 +163,7 @@ static void on_sent(struct attempt *attempt)
 
     end_in_lane(attempt, now_ms);
     attempt_decide(attempt, now_ms, deliver->jitter, random_share());
+    deliver_notice_choose(attempt, now_ms);
     attempt_count(attempt);
     attempt->job.run = run_record;
     attempt->job.done = done_record;
@@ -261,6 +270,7 @@ static struct attempt *make_attempt(struct deliver *deliver,
         return NULL;
     }
     destination_fingerprint(&attempt->destination, attempt->fingerprint);
+    notice_init(&attempt->notice);
     attempt->owner = deliver;
     attempt->catalog = catalog;
     attempt->delivery = *row;
@@ -582,6 +592,7 @@ enum lb_err deliver_new(uv_loop_t *loop,
     deliver->writer = parts->writer;
     deliver->readers = parts->readers;
     deliver->holder = parts->holder;
+    deliver->cursor = parts->cursor;
     rc = lanes_new(parts->writer, deliver_wake, deliver, &deliver->lanes, err);
     if (rc == LB_OK) {
         read_config(deliver, config);
@@ -589,6 +600,9 @@ enum lb_err deliver_new(uv_loop_t *loop,
     }
     rc = rc == LB_OK ? deliver_sweep_new(loop, parts->writer, parts->holder,
                                          config, &deliver->sweep, err)
+                     : rc;
+    rc = rc == LB_OK ? deliver_gauges_new(loop, parts->readers, parts->holder,
+                                          &deliver->gauges, err)
                      : rc;
     rc = rc == LB_OK ? deliver_file_new(loop, &deliver->files, err) : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
@@ -613,6 +627,7 @@ void deliver_stop(struct deliver *deliver)
     deliver->is_stopping = true;
     deliver_curl_stop(deliver->curl);
     deliver_sweep_stop(deliver->sweep);
+    deliver_gauges_stop(deliver->gauges);
     uv_close((uv_handle_t *)&deliver->async, NULL);
     uv_close((uv_handle_t *)&deliver->timer, NULL);
 }
@@ -633,5 +648,6 @@ void deliver_free(struct deliver *deliver)
     deliver_curl_free(deliver->curl);
     deliver_file_free(deliver->files);
     deliver_sweep_free(deliver->sweep);
+    deliver_gauges_free(deliver->gauges);
     free(deliver);
 }

@@ -13,6 +13,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "sql/catalog.h"
+#include "sql/cursor.h"
 #include "sql/pool.h"
 #include "sql/writer.h"
 
@@ -23,6 +24,7 @@ struct deliver_parts {
     struct writer *writer;
     struct pool *readers;
     struct catalog_holder *holder;
+    struct cursor *cursor;
 };
 
 LB_MUST_CHECK enum lb_err deliver_new(uv_loop_t *loop,

@@ -46,7 +46,10 @@ struct lane {
     int64_t next_start_us;
     int64_t hold_until_ms;
     int64_t probe_at_ms;
-    size_t probe;      /* the next one's index */
+    size_t probe;            /* the next one's index */
+    int64_t opened_at_ms;    /* the breaker */
+    int64_t dead_told_at_ms; /* 0: the owner was not told */
+    bool is_open_told;
     int failures;      /* in a row */
     int throttles;     /* in a row */
     bool has_answered; /* a failure of the row was an answer */

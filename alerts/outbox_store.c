@@ -368,3 +368,26 @@ enum lb_err outbox_note_remote(struct db *db,
     }
     return db_run(db, stmt, err);
 }
+
+enum lb_err outbox_read_depth(struct db *db,
+                              const char *destination,
+                              struct outbox_depth *depth_out,
+                              struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_DEPTH);
+    bool has_row = false;
+    enum lb_err rc;
+
+    *depth_out = (struct outbox_depth){0, 0, 0};
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, destination);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (rc == LB_OK && has_row) {
+        depth_out->waiting = sqlite3_column_int64(stmt, 0);
+        depth_out->held = sqlite3_column_int64(stmt, 1);
+        depth_out->oldest_at_ms = sqlite3_column_int64(stmt, 2);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}

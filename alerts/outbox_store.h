@@ -150,4 +150,14 @@ LB_MUST_CHECK enum lb_err outbox_put_sending(struct db *db,
                                              const struct outbox_new *row,
                                              struct lb_error *err);
 
+struct outbox_depth {
+    int64_t waiting;
+    int64_t held;
+    int64_t oldest_at_ms; /* of those that wait; 0: none does */
+};
+LB_MUST_CHECK enum lb_err outbox_read_depth(struct db *db,
+                                            const char *destination,
+                                            struct outbox_depth *depth_out,
+                                            struct lb_error *err);
+
 #endif

@@ -195,16 +195,22 @@ static void count_alert(const char *rule)
 static enum lb_err queue(struct system_alert *alert,
                          struct db *db,
                          const struct alert_store_row *row,
+                         const char *about,
                          struct lb_error *err)
 {
     const char *destinations[LB_CONFIG_LIST_MAX];
-    struct alert_store_message message = {"alert.fired", NULL, destinations,
-                                          alert->fallback_count};
+    struct alert_store_message message = {"alert.fired", NULL, destinations, 0};
     struct lb_buf body;
     enum lb_err rc;
 
     for (size_t i = 0; i < alert->fallback_count; i++) {
-        destinations[i] = alert->fallback[i];
+        /* Not the one that the alert is about. */
+        if (about == NULL || strcmp(about, alert->fallback[i]) != 0) {
+            destinations[message.count++] = alert->fallback[i];
+        }
+    }
+    if (message.count == 0) {
+        return LB_OK;
     }
     lb_buf_init(&body, 2 * MESSAGE_BYTES);
     message_body("alert.fired", row->fired_at_ms, row->data, &body);
@@ -240,7 +246,10 @@ static enum lb_err raise_told(struct system_alert *alert,
         lb_log(LB_LOG_WARN, "system_alert", "alert=%s rule=%.40s text=%s", id,
                told->rule,
                lb_log_quote(told->summary, summary, sizeof(summary)));
-        rc = alert->fallback_count == 0 ? LB_OK : queue(alert, db, &row, err);
+        rc = alert->fallback_count == 0
+                 ? LB_OK
+                 : queue(alert, db, &row,
+                         lb_json_text(told->group, "destination"), err);
     }
     (void)pthread_mutex_unlock(&alert->lock);
     lb_buf_deinit(&data);

@@ -311,6 +311,11 @@ static void write_row(const struct destination *destination,
             lb_buf_add_text(&row, lb_buf_text(&header));
         }
         add_row(&row, destination, facts);
+        if (place == 0 && info.st_size > 0 &&
+            !is_ours(fd, 0, info.st_size, &row)) {
+            lb_buf_consume(&row, header.len); /* somebody else began it */
+            place = info.st_size;
+        }
         if (append(fd, place, &row, err) == LB_OK) {
             verdict->outcome = DESTINATION_SUCCESS;
         }

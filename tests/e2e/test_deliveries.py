@@ -162,6 +162,18 @@ class Destinations(unittest.TestCase):
             text = world.bell.run("destinations", "list").stdout
             self.assertRegex(text, r"(?m)^hook +webhook +disabled +0 +1 +1 ")
 
+    def test_metrics_say_what_waits_and_how_long_attempts_took(self):
+        with World(lambda number, name: 200 if name == "a" else 410) as world:
+            world.leads("a")
+            world.wait(1, "delivered")
+            world.leads("b", "c")
+            world.wait(2, "held")
+            name = '{destination="hook",state="held"}'
+            wait_for(lambda: world.bell.metric("linkbell_outbox_depth", name) == 2, "the gauge")
+            self.assertEqual(world.bell.metric("linkbell_outbox_oldest_seconds", '{destination="hook"}'), 0)
+            self.assertEqual(world.bell.metric("linkbell_breaker_open", '{destination="hook"}'), 1)
+            self.assertGreaterEqual(world.bell.metric("linkbell_delivery_seconds_count", '{destination="hook"}'), 2)
+
     def test_out_of_use_and_into_it(self):
         with World() as world:
             self.assertIn("disabled hook", world.bell.run("destinations", "disable", "hook").stdout)

@@ -193,6 +193,45 @@ class States(unittest.TestCase):
             self.assertIn("reason=no_success", world.bell.log.read_text())
 
 
+class Telling(unittest.TestCase):
+    """The owner hears of a destination that takes nothing, at the others of delivery.fallback."""
+
+    def told(self, answers, lead_count=1, more=""):
+        class Fallback(Service):
+            path = "/in"
+
+        with Fallback() as other:
+            others = f'  - {{ id: owner, type: webhook, url: "{other.url}", unsigned: true }}\n'
+            with World(answers, delivery="  fallback: [hook, owner]", others=others, more=more) as world:
+                world.leads(*[f"n{n}" for n in range(lead_count)])
+                wait_for(lambda: other.received, "the alert")
+                world.wait(lead_count, "dead", "held", "waiting")
+                alerts = [a for a in world.bell.get("/v1/alerts").json["data"] if a["rule"] == "linkbell-delivery"]
+                to_hook = [r for r in world.rows() if r["rule"] == "linkbell-delivery"]
+                return other.received, alerts, to_hook
+
+    def test_a_disabled_one(self):
+        received, alerts, to_hook = self.told(lambda number, name: 410)
+        self.assertEqual((received[0]["data"]["kind"], received[0]["data"]["group"]), ("system", {"destination": "hook"}))
+        self.assertIn("The destination hook is disabled", received[0]["data"]["summary"])
+        self.assertEqual((len(alerts), to_hook), (1, []))
+
+    def test_the_first_dead_message_of_an_hour(self):
+        received, alerts, to_hook = self.told(lambda number, name: 413, lead_count=5)
+        self.assertIn("could not be given a message", received[0]["data"]["summary"])
+        self.assertEqual((len(received), len(alerts)), (1, 1))
+
+    def test_a_fallback_that_fails_too_raises_nothing_more(self):
+        with World(lambda number, name: 413, delivery="  fallback: [hook, nobody]",
+                   others='  - { id: nobody, type: webhook, url: "http://127.0.0.1:1/", unsigned: true, retry: [20ms] }\n'
+                   ) as world:
+            world.leads("a")
+            world.wait(1, "dead")
+            world.wait(1, "dead", destination="nobody")
+            alerts = [a for a in world.bell.get("/v1/alerts").json["data"] if a["rule"] == "linkbell-delivery"]
+            self.assertEqual(len(alerts), 1)
+
+
 class Breaker(unittest.TestCase):
     def test_an_outage_costs_probes_not_messages(self):
         up = threading.Event()

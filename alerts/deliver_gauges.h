@@ -1,0 +1,22 @@
+/* deliver_gauges.h - how much waits at each destination, for /metrics: read
+ * every few seconds. */
+#ifndef LINKBELL_ALERTS_DELIVER_GAUGES_H
+#define LINKBELL_ALERTS_DELIVER_GAUGES_H
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "sql/catalog.h"
+#include "sql/pool.h"
+
+struct deliver_gauges;
+
+LB_MUST_CHECK enum lb_err deliver_gauges_new(uv_loop_t *loop,
+                                             struct pool *readers,
+                                             struct catalog_holder *holder,
+                                             struct deliver_gauges **gauges_out,
+                                             struct lb_error *err);
+void deliver_gauges_stop(struct deliver_gauges *gauges); /* its handle */
+void deliver_gauges_free(struct deliver_gauges *gauges); /* after the loop */
+
+#endif
