@@ -161,41 +161,40 @@ static size_t char_bytes(const char *text)
     return len;
 }
 
-/* RFC 2047, 4.2; one word has 75 characters at most, and whole characters. */
+/* RFC 2047, 4.2: a byte inside a Q-encoded word; returns how long it became. */
+static size_t add_q(struct lb_buf *out, unsigned char byte)
+{
+    bool is_plain = (byte >= '0' && byte <= '9') ||
+                    (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= 'a' && byte <= 'z');
+
+    if (is_plain || byte == ' ') {
+        lb_buf_add_char(out, byte == ' ' ? '_' : (char)byte);
+        return 1;
+    }
+    lb_buf_printf(out, "=%02X", byte);
+    return 3;
+}
+
+/* One word has 75 characters at most, and whole characters. */
 static void add_encoded(struct lb_buf *out, const char *text)
 {
-    static const char hex[] = "0123456789ABCDEF";
     size_t used = 0;
-    bool is_open = false;
 
+    lb_buf_add_text(out, "=?UTF-8?Q?");
     while (*text != '\0') {
         size_t len = char_bytes(text);
 
-        if (!is_open || used + 3 * len > WORD_BYTES) {
-            lb_buf_add_text(out, is_open ? "?=\r\n =?UTF-8?Q?" : "=?UTF-8?Q?");
-            is_open = true;
+        if (used + 3 * len > WORD_BYTES) {
+            lb_buf_add_text(out, "?=\r\n =?UTF-8?Q?");
             used = 0;
         }
         for (size_t i = 0; i < len; i++) {
-            unsigned char byte = (unsigned char)text[i];
-            bool is_plain = (byte >= '0' && byte <= '9') ||
-                            (byte >= 'A' && byte <= 'Z') ||
-                            (byte >= 'a' && byte <= 'z');
-
-            if (byte == ' ') {
-                lb_buf_add_char(out, '_');
-            } else if (is_plain) {
-                lb_buf_add_char(out, (char)byte);
-            } else {
-                lb_buf_add_char(out, '=');
-                lb_buf_add_char(out, hex[byte >> 4]);
-                lb_buf_add_char(out, hex[byte & 15]);
-            }
-            used += is_plain || byte == ' ' ? 1 : 3;
+            used += add_q(out, (unsigned char)text[i]);
         }
         text += len;
     }
-    lb_buf_add_text(out, is_open ? "?=" : "");
+    lb_buf_add_text(out, "?=");
 }
 
 static const char *no_breaks(char c)
