@@ -653,11 +653,17 @@ SHOWN = {"event:page": ("page", "/"), "event:hostname": ("host", "(none)"),
          "visit:os": ("os", "(not set)"), "event:props:plan": ("prop:plan", "(none)"),
          "event:type": ("type", None), "event:bot": ("traffic", None),
          "event:bot_reason": ("reason", None)}
-V2_DIMENSIONS = list(SHOWN) + ["event:name", "event:goal", "visit:entry_page", "visit:exit_page"]
+VISIT_PAGES = {"visit:entry_page": (min, "page"), "visit:exit_page": (max, "page"),
+               "visit:entry_page_hostname": (min, "host"),
+               "visit:exit_page_hostname": (max, "host")}
+V2_DIMENSIONS = list(SHOWN) + list(VISIT_PAGES) + ["event:name", "event:goal",
+                                                   "visit:country_name"]
+COUNTRIES = {"FR": "France", "GB": "United Kingdom", "US": "United States"}
 V2_OF_CLICK = {"event:link", "event:goal", "event:type", "event:name"}
 V2_METRICS = ["visitors", "visits", "pageviews", "events", "bounce_rate", "visit_duration",
               "percentage", "clicks", "leads", "conversions", "clicks_raw", "orphan_clicks",
-              "clickers", "ctr", "visitor_ctr", "lead_rate"]
+              "clickers", "ctr", "visitor_ctr", "lead_rate", "value", "total_revenue",
+              "average_revenue"]
 DEFAULT_NAMES = {"view": "pageview", "click": "Outbound Link: Click", "lead": "Lead",
                  "conversion": "Conversion"}
 
@@ -675,6 +681,9 @@ class V2Question:
                                           "time:month", "time"]))
         self.filters = [self.make_filter(rng, 2, True) for _ in range(rng.choice([0, 0, 1, 2]))]
         self.metrics = self.make_metrics(rng)
+        self.order = [[name, rng.choice(["asc", "desc"])]
+                      for name in rng.sample(self.metrics + self.by, rng.choice([0, 0, 1, 1]))]
+        self.page = rng.choice([None, None, (rng.randrange(1, 5), rng.randrange(4))])
         window = day_number(rng.choice(history.windows[self.site]))
         self.first, self.last = window + rng.randrange(-2, 2), window + rng.randrange(2, 4)
         if rng.random() < 0.3:
@@ -696,6 +705,10 @@ class V2Question:
             pool = [m for m in pool if m not in ("bounce_rate", "visit_duration")]
         if "event:goal" in self.by or any(f[1] == "event:goal" for f in self.filters):
             pool += ["conversion_rate", "group_conversion_rate"]
+        if "event:link" in self.by or any('"event:link"' in json.dumps(f) for f in self.filters
+                                          if not f[0].startswith("has_")):
+            pool += ["link_ctr"] * 4
+            return list(dict.fromkeys(rng.sample(pool, 4)))
         return rng.sample(pool, rng.choice([1, 2, 4, 6]))
 
     def make_filter(self, rng, depth, is_top):
@@ -726,8 +739,13 @@ class V2Question:
         return [word, [self.make_filter(rng, depth - 1, False) for _ in range(2)]]
 
     def body(self):
-        return {"site_id": self.site, "metrics": self.metrics, "date_range": self.range,
-                "dimensions": self.by, "filters": self.filters}
+        out = {"site_id": self.site, "metrics": self.metrics, "date_range": self.range,
+               "dimensions": self.by, "filters": self.filters}
+        if self.order:
+            out["order_by"] = self.order
+        if self.page:
+            out["pagination"] = {"limit": self.page[0], "offset": self.page[1]}
+        return out
 
     def whole(self, row):
         return self.visits.get((row["person"][0], row["visit"])) if row["person"] else None
@@ -740,13 +758,14 @@ class V2Question:
             if row["type"] == "view":
                 return "pageview" if name == "event:name" else self.page_goal(row)
             return row["name"] or DEFAULT_NAMES[row["type"]]
-        visit = self.whole(row)
-        views = [r for r in visit or [] if r["type"] == "view"]
+        if name == "visit:country_name":
+            return COUNTRIES.get(row["country"], "(not set)")
+        views = [r for r in self.whole(row) or [] if r["type"] == "view"]
         if not views:
             return "(not set)"
-        if name == "visit:entry_page":
-            return min(views, key=lambda r: r["ts"])["page"]
-        return max(enumerate(views), key=lambda pair: (pair[1]["ts"], pair[0]))[1]["page"]
+        end, field = VISIT_PAGES[name]
+        # Of several at one time the first is the first, the last the last.
+        return end(enumerate(views), key=lambda pair: (pair[1]["ts"], pair[0]))[1][field]
 
     def page_goal(self, row):
         for node in self.__dict__.get("filters", []):
@@ -760,14 +779,14 @@ class V2Question:
         return (row["type"] == "view" and goal.startswith("Visit /") and
                 re.fullmatch(re.escape(goal[6:]).replace("\\*", ".*"), row["page"]) is not None)
 
-    def ask(self, node, row, side):
+    def ask(self, node, row, side, slug=None):
         """side: all, view (nothing that a view has not), goalless."""
         op = node[0]
         if op == "not":
-            got = self.ask(node[1], row, side)
+            got = self.ask(node[1], row, side, slug)
             return None if got is None else not got
         if op in ("and", "or"):
-            parts = [self.ask(child, row, side) for child in node[1]]
+            parts = [self.ask(child, row, side, slug) for child in node[1]]
             parts = [part for part in parts if part is not None]
             return None if not parts else (all if op == "and" else any)(parts)
         if op in ("has_done", "has_not_done"):
@@ -775,9 +794,11 @@ class V2Question:
                        for r in self.whole(row) or [])
             return done == (op == "has_done")
         name, clauses = node[1], node[2]
-        if (side == "view" and name in V2_OF_CLICK) or (side == "goalless" and name == "event:goal"):
+        of_link = slug is not None and name == "event:link"
+        if (side == "view" and name in V2_OF_CLICK and not of_link) or \
+                (side == "goalless" and name == "event:goal"):
             return None
-        value = self.value(row, name)
+        value = slug if of_link else self.value(row, name)
         if name == "event:goal":
             value = None if row["type"] == "view" else value
             return value in clauses or any(self.reaches(goal, row) for goal in clauses)
@@ -854,16 +875,55 @@ class V2Question:
         for values, group in groups.items():
             if self.by:
                 group.views = beside[self.cut(values, V2_OF_CLICK)]
+            group.exposed = self.exposed(group.views, dict(zip(self.by, values)))
             near = self.people(goalless[self.cut(values, {"event:goal"})]) if self.by \
                 else self.everyone
             figures = [self.figure(metric, group, near) for metric in self.metrics]
             rows.append((values, figures))
         is_timed = bool(self.by) and self.by[0].startswith("time")
-        rows.sort(key=lambda item: ([Turned(item[0][0], False)] if is_timed else []) +
-                  [Turned((0,) if item[1][0][0] is None else (1, item[1][0][0]), True)] +
-                  [Turned(value.encode(), False) for value in item[0]])
+        order = self.order or ([[self.by[0], "asc"]] if is_timed else []) + [
+            [self.metrics[0], "desc"]]
+
+        def place(item):
+            keys = []
+            for name, direction in order:
+                if name in self.metrics:
+                    value = item[1][self.metrics.index(name)][0]
+                    key = (0,) if value is None else (1, value)
+                else:
+                    key = item[0][self.by.index(name)].encode()
+                keys.append(Turned(key, direction == "desc"))
+            return keys + [Turned(value.encode(), False) for value in item[0]]
+        rows.sort(key=place)
+        limit, offset = self.page or (10000, 0)
         return [{"metrics": [self.shown(*figure) for figure in figures],
-                 "dimensions": list(values)} for values, figures in rows]
+                 "dimensions": list(values)} for values, figures in rows[offset:offset + limit]]
+
+    def exposed(self, views, values):
+        """Views at which the row's link was there, or any that the filters let through."""
+        lives = self.history.lifetimes[self.site]
+
+        def there(row, slug):
+            begin, end = lives[slug]
+            return begin <= row["ts"] and (end is None or row["ts"] < end)
+        if "event:link" in values:
+            slug = values["event:link"]
+            return len(views) if slug not in lives else sum(there(r, slug) for r in views)
+        count = 0
+        for row in views:
+            links = [slug for slug in lives
+                     if all(self.ask(node, row, "view", slug) is not False
+                            for node in self.filters)]
+            count += not links or any(there(row, slug) for slug in links)
+        return count
+
+    def money(self, rows, is_average):
+        amounts = [row["value"] for row in rows if row["value"]]
+        coins = {currency for _, currency in amounts}
+        if len(coins) != 1:
+            return None, 2
+        total = sum(amount for amount, _ in amounts) / (len(amounts) if is_average else 1)
+        return total / 100, 2
 
     def cut(self, values, without):
         return tuple("" if name in without else value for value, name in zip(values, self.by))
@@ -884,7 +944,10 @@ class V2Question:
             group.known = group.figures()
         own = group.known
         names = {"pageviews": "views", "visitor_ctr": "ctr_unique"}
-        if metric in ("ctr", "visitor_ctr", "lead_rate"):
+        if metric in ("value", "total_revenue", "average_revenue"):
+            return self.money([r for r in group.rows if metric == "value" or r["type"] != "view"],
+                              metric == "average_revenue")
+        if metric in ("ctr", "visitor_ctr", "lead_rate", "link_ctr"):
             return own[names.get(metric, metric)], 4
         if metric == "pageviews":
             return sum(row["type"] == "view" for row in group.rows), 0
