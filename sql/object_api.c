@@ -64,6 +64,27 @@ static void respond_missing(struct lb_http_request *http)
 
 /* --- reading -------------------------------------------------------------- */
 
+/* Whether the asker may see an object: of a token of some sites theirs. */
+static bool may_see(struct lb_http_request *http, const struct object_ref *ref)
+{
+    return ref->site == NULL ||
+           auth_may_site(auth_who_of(http), ref->site->number);
+}
+
+/* Moves what may be seen to the front; how many these are. */
+static size_t
+keep_seen(struct lb_http_request *http, struct object_ref *refs, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (may_see(http, &refs[i])) {
+            refs[kept++] = refs[i];
+        }
+    }
+    return kept;
+}
+
 static enum lb_err add_list(struct object_work *work, struct db *db)
 {
     struct lb_buf *out = &work->answer;
@@ -74,6 +95,7 @@ static enum lb_err add_list(struct object_work *work, struct db *db)
                                       work->site[0] == '\0' ? NULL : work->site,
                                       &refs, &count, &work->err);
 
+    count = keep_seen(work->http, refs, count);
     while (at < count && work->id[0] != '\0' &&
            strcmp(refs[at].id, work->id) <= 0) {
         at++;
@@ -98,7 +120,8 @@ static void run_read(struct pool_job *job, struct db *db)
 
     if (work->is_list) {
         work->rc = add_list(work, db);
-    } else if (object_json_find(work->catalog, work->kind, work->id, &ref)) {
+    } else if (object_json_find(work->catalog, work->kind, work->id, &ref) &&
+               may_see(work->http, &ref)) {
         work->rc =
             object_json_add(&work->answer, &ref, db,
                             work->api->parts.more[work->kind], &work->err);
@@ -474,11 +497,28 @@ static void handle_delete(struct lb_http_request *http, void *ctx)
     }
 }
 
-static void check(struct lb_http_request *http, void *ctx)
+/* A token of some sites reads these sites and their links, and changes
+ * nothing: what it made could reach further than itself. */
+static void check_reading(struct lb_http_request *http, void *ctx)
 {
     struct kind_route *route = ctx;
 
     (void)auth_check(route->api->parts.auth, http, CATALOG_SCOPE_ADMIN, false);
+}
+
+static void check_all(struct lb_http_request *http, void *ctx)
+{
+    struct kind_route *route = ctx;
+    const struct auth_who *who;
+
+    if (!auth_check(route->api->parts.auth, http, CATALOG_SCOPE_ADMIN, false)) {
+        return;
+    }
+    who = auth_who_of(http);
+    if (who->token != NULL && !who->token->is_all_sites) {
+        lb_http_respond_error(http, 403, "site",
+                              "This takes a token of all sites.", NULL);
+    }
 }
 
 static enum lb_err add_routes(struct lb_http_server *server,
@@ -487,12 +527,14 @@ static enum lb_err add_routes(struct lb_http_server *server,
                               const char *one,
                               struct lb_error *err)
 {
+    bool is_of_site = route->kind == OBJECT_SITE || route->kind == OBJECT_LINK;
+    lb_http_handler_fn check = is_of_site ? check_reading : check_all;
     const struct lb_http_route routes[] = {
         {"GET", list, check, handle_list, route, 0},
-        {"POST", list, check, handle_create, route, BODY_BYTES},
+        {"POST", list, check_all, handle_create, route, BODY_BYTES},
         {"GET", one, check, handle_get, route, 0},
-        {"PUT", one, check, handle_replace, route, BODY_BYTES},
-        {"DELETE", one, check, handle_delete, route, 0},
+        {"PUT", one, check_all, handle_replace, route, BODY_BYTES},
+        {"DELETE", one, check_all, handle_delete, route, 0},
     };
     enum lb_err rc = LB_OK;
 

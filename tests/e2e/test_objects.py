@@ -117,6 +117,19 @@ class Objects(unittest.TestCase):
         self.assertEqual([row["id"] for row in rows], ["alice.bio:book-call", "alice.bio:shop"])
         self.assertEqual(self.bell.get("/v1/links?site=bob.bio").json, {"data": [], "next": None})
 
+    def test_a_token_of_some_sites_sees_those_and_changes_nothing(self):
+        one = self.bell.make_token("admin", "--site", "bob.bio")
+        self.assertEqual([row["id"] for row in self.bell.get("/v1/sites", token=one).json["data"]], ["bob.bio"])
+        self.assertEqual(self.bell.get("/v1/links", token=one).json["data"], [])
+        self.assertEqual(self.bell.get("/v1/sites/bob.bio", token=one).status, 200)
+        self.check(self.bell.get("/v1/sites/alice.bio", token=one), 404, "not_found")
+        self.check(self.bell.get("/v1/links/alice.bio:shop", token=one), 404, "not_found")
+        for method, path, body in (("POST", "/v1/sites", {"id": "new.bio"}), ("DELETE", "/v1/sites/bob.bio", None),
+                                   ("GET", "/v1/rules", None), ("GET", "/v1/destinations/hook", None),
+                                   ("POST", "/v1/rules", {"kind": "event", "notify": ["hook"]}),
+                                   ("PUT", "/v1/destinations/hook", {"type": "webhook"})):
+            self.check(self.bell.request(method, path, body, token=one), 403, "site")
+
     def test_faults_name_their_field(self):
         link = {"site": "alice.bio", "slug": "x", "url": "https://x.example/"}
         rule = {"id": "r", "kind": "event", "notify": ["hook"]}
