@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/completion.h"
 #include "base/config.h"
 #include "base/json.h"
 #include "base/yaml.h"
@@ -278,8 +279,10 @@ static int print_verbs(FILE *out,
 {
     (void)fprintf(out, "usage: linkbell COMMAND [options]\n\n");
     for (size_t i = 0; i < count; i++) {
-        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+        (void)fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].help);
     }
+    (void)fprintf(out, "  %-12s %s\n", "completion",
+                  "complete the command line in bash or zsh");
     (void)fprintf(
         out,
         "\n  linkbell COMMAND --help tells more; --version, --help-config\n");
@@ -320,6 +323,9 @@ int lb_cli_main(const struct lb_cli_verb *verbs,
     }
     if (strcmp(argv[1], "--help-config") == 0) {
         return print_settings();
+    }
+    if (strcmp(argv[1], "completion") == 0) {
+        return lb_completion_print(verbs, count, argc - 1, argv + 1);
     }
     cli.verb = argv[1];
     cli.is_terminal =
