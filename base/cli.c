@@ -272,6 +272,38 @@ void lb_cli_progress_end(const struct lb_cli *cli)
 /* --- the command line as a whole
  * ------------------------------------------------------------------------ */
 
+enum lb_err lb_cli_config(const struct lb_cli *cli,
+                          struct lb_config *config,
+                          struct lb_error *err)
+{
+    struct lb_yaml *root = NULL;
+    struct lb_config_faults faults;
+    enum lb_err rc = lb_config_init(config, err);
+
+    lb_config_faults_init(&faults);
+    if (rc == LB_OK && cli->config_path != NULL) {
+        rc = lb_config_load_file(cli->config_path, &root, err);
+    }
+    if (rc == LB_OK && root != NULL) {
+        lb_config_read(config, root, &faults);
+        if (faults.count > 0) {
+            const char *line = lb_buf_text(&faults.lines);
+
+            rc = lb_err_set(err, LB_EINVAL, "%s:%.*s", cli->config_path,
+                            (int)strcspn(line, "\n"), line);
+        }
+    }
+    if (rc == LB_OK && cli->data_dir != NULL &&
+        snprintf(config->data_dir, sizeof(config->data_dir), "%s",
+                 cli->data_dir) >= (int)sizeof(config->data_dir)) {
+        rc =
+            lb_err_set(err, LB_EINVAL, "the data directory's name is too long");
+    }
+    lb_config_faults_deinit(&faults);
+    lb_yaml_free(root);
+    return rc;
+}
+
 static int print_verbs(FILE *out,
                        const struct lb_cli_verb *verbs,
                        size_t count,

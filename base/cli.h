@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/client.h"
+#include "base/config.h"
 #include "base/err.h"
 
 #define LB_CLI_OK 0
@@ -20,7 +21,7 @@
 struct lb_cli {
     const char *verb;        /* "query" */
     const char *config_path; /* -c; NULL */
-    const char *data_dir;    /* never NULL */
+    const char *data_dir;    /* as given; NULL: server.data_dir */
     bool is_json;
     bool is_quiet;
     bool is_terminal; /* standard output is one, and NO_COLOR is unset */
@@ -80,6 +81,13 @@ int lb_cli_parse(struct lb_cli *cli,
                  char **argv,
                  const struct lb_cli_usage *usage,
                  struct lb_cli_words *words_out);
+
+/* The settings of the file that the command line names, without one the
+ * defaults; config->data_dir is then where the data is (--data-dir wins).
+ * lb_config_deinit() config in any case. */
+LB_MUST_CHECK enum lb_err lb_cli_config(const struct lb_cli *cli,
+                                        struct lb_config *config,
+                                        struct lb_error *err);
 
 /* Sends a request to the service and waits for the answer.  *status_out is the
  * HTTP status.  Errors are those of reaching the service; a refusal is a

@@ -40,34 +40,6 @@ static int build(const struct lb_cli *cli,
     return LB_CLI_OK;
 }
 
-/* The settings of the file that the command line names; without one the
- * defaults. */
-static enum lb_err load_config(const struct lb_cli *cli,
-                               struct lb_config *config,
-                               struct lb_error *err)
-{
-    struct lb_yaml *root = NULL;
-    struct lb_config_faults faults;
-    enum lb_err rc = lb_config_init(config, err);
-
-    lb_config_faults_init(&faults);
-    if (rc == LB_OK && cli->config_path != NULL) {
-        rc = lb_config_load_file(cli->config_path, &root, err);
-    }
-    if (rc == LB_OK && root != NULL) {
-        lb_config_read(config, root, &faults);
-        if (faults.count > 0) {
-            const char *line = lb_buf_text(&faults.lines);
-
-            rc = lb_err_set(err, LB_EINVAL, "%s:%.*s", cli->config_path,
-                            (int)strcspn(line, "\n"), line);
-        }
-    }
-    lb_config_faults_deinit(&faults);
-    lb_yaml_free(root);
-    return rc;
-}
-
 static const char *shown(const char *text)
 {
     return text[0] == '\0' ? "(not set)" : text;
@@ -154,7 +126,7 @@ static int lookup(const struct lb_cli *cli, const char *address)
         return LB_CLI_USAGE;
     }
     lb_ip_to(&ip, &socket_address);
-    rc = load_config(cli, &config, &err);
+    rc = lb_cli_config(cli, &config, &err);
     rc = rc == LB_OK ? open_configured(cli, &config, &geo, &err) : rc;
     if (rc == LB_OK) {
         rc = geo_find(geo, (const struct sockaddr *)&socket_address, &place);

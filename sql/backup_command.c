@@ -46,6 +46,7 @@ run(struct lb_cli *cli, int argc, char **argv, const char *line, backup_fn work)
     const struct lb_cli_usage usage = {.line = line, .word_max = 1};
     const struct backup_watch watch = {on_moved, cli};
     struct backup_facts facts = {0, 0, 0};
+    struct lb_config config;
     struct lb_cli_words words;
     struct lb_error err = {LB_OK, ""};
     int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
@@ -59,7 +60,10 @@ run(struct lb_cli *cli, int argc, char **argv, const char *line, backup_fn work)
                       cli->verb);
         return LB_CLI_USAGE;
     }
-    rc = work(cli->data_dir, words.at[0], &watch, &facts, &err);
+    rc = lb_cli_config(cli, &config, &err);
+    rc = rc == LB_OK ? work(config.data_dir, words.at[0], &watch, &facts, &err)
+                     : rc;
+    lb_config_deinit(&config);
     lb_cli_progress_end(cli);
     if (rc != LB_OK) {
         return lb_cli_fail(cli, &err);

@@ -365,9 +365,8 @@ static void print_counts(const struct lb_cli *cli, const struct lb_buf *answer)
     }
     (void)printf("\n");
     if (!cli->is_quiet) {
-        (void)printf("not reached: backups, export files outside %s/exports, "
-                     "and what destinations keep\n",
-                     cli->data_dir);
+        (void)printf("not reached: backups, export files outside the data "
+                     "directory's exports, and what destinations keep\n");
     }
     cJSON_Delete(json);
 }

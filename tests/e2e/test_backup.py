@@ -100,6 +100,18 @@ class Backup(unittest.TestCase):
         done = self.bell.run("backup", "--quiet", str(self.file))
         self.assertEqual((done.stdout, done.stderr), ("", ""))
 
+    def test_the_directory_is_that_of_the_file_or_data(self):
+        self.bell.ready()
+        self.fill(3)
+        self.bell.stop()
+        config = self.folder / "where.yaml"
+        config.write_text(f"server: {{ data_dir: {self.bell.data} }}\n")
+        for words, place in ((["-c", str(config)], self.folder), ([], self.bell.dir)):  # ./data is the bell's there
+            done = subprocess.run([BINARY, "backup", *words, str(self.file)], cwd=place, capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, "3 events" in done.stdout), (0, True), done)
+        done = subprocess.run([BINARY, "restore", str(self.file)], cwd=self.bell.dir, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done)
+
     def test_a_restore_brings_the_old_state_back(self):
         self.bell.ready()
         self.fill(10)
