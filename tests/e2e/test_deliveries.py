@@ -116,11 +116,11 @@ class Retry(unittest.TestCase):
             for part in range(3):
                 world.leads(*[f"n{part}-{n}" for n in range(1000)])
             wait_for(lambda: world.bell.post("/v1/deliveries/retry", {"dry_run": True}).json["queued"] == 3000,
-                     "3000 dead", 120)
+                     "3000 dead", 600)
             self.up.set()
             self.assertEqual(world.bell.post("/v1/deliveries/retry", {}).json, {"queued": 3000})
             count = {"state": "delivered", "dry_run": True}
-            wait_for(lambda: world.bell.post("/v1/deliveries/retry", count).json["queued"] == 3000, "3000 again", 120)
+            wait_for(lambda: world.bell.post("/v1/deliveries/retry", count).json["queued"] == 3000, "3000 again", 600)
 
     def test_it_works_without_a_running_service(self):
         with World(self.answers) as world:
