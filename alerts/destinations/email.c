@@ -169,7 +169,7 @@ static size_t add_q(struct lb_buf *out, unsigned char byte)
                     (byte >= 'a' && byte <= 'z');
 
     if (is_plain || byte == ' ') {
-        lb_buf_add_char(out, byte == ' ' ? '_' : (char)byte);
+        lb_buf_printf(out, "%c", byte == ' ' ? '_' : byte);
         return 1;
     }
     lb_buf_printf(out, "=%02X", byte);
