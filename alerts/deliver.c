@@ -13,6 +13,7 @@
 #include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
 
@@ -563,6 +564,25 @@ void deliver_set_config(struct deliver *deliver, const struct lb_config *config)
     read_config(deliver, config);
     deliver_sweep_set_config(deliver->sweep, config);
     start_reading(deliver);
+}
+
+void deliver_write_states(void *ctx, struct lb_buf *out)
+{
+    struct deliver *deliver = ctx;
+    struct catalog *catalog = catalog_current(deliver->holder);
+
+    lb_buf_add_char(out, '{');
+    for (struct lane *lane = lanes_first(deliver->lanes); lane != NULL;
+         lane = lane->next) {
+        if (lane->state != LANE_OK &&
+            catalog_object_find(catalog, CATALOG_DESTINATION, lane->id) !=
+                NULL) {
+            lb_json_add_key(out, lane->id);
+            lb_json_add_string(out, lane_state_name(lane->state));
+        }
+    }
+    lb_buf_add_char(out, '}');
+    catalog_unref(catalog);
 }
 
 void deliver_set_state(struct deliver *deliver,

@@ -44,6 +44,9 @@ void deliver_set_state(struct deliver *deliver,
                        const char *destination,
                        enum lane_state state,
                        const char *reason);
+/* {"sales":"paused"}: the destinations that take no messages now.  ctx is the
+ * deliver. */
+void deliver_write_states(void *ctx, struct lb_buf *out);
 /* Sends the delivery of an attempt whose row stands in the outbox as `sending`
  * past its lane; done is called with the attempt, which is freed afterwards.
  * The delivery's body goes over.  On an error nothing is called.  LB_ENOTFOUND:

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
+#define READY_BYTES 65536
 #define LAG_MAX_MS (60 * LB_MS_PER_S)
 #define OUTCOMES 64 /* routes and statuses whose metrics are at hand */
 
@@ -21,6 +22,8 @@ struct health_api {
     struct writer *writer;
     struct cursor *cursor;
     struct health_check geo;
+    void (*write_destinations)(void *ctx, struct lb_buf *out); /* NULL: none */
+    void *destinations_ctx;
     struct lb_metric *connections;
 };
 
@@ -57,19 +60,25 @@ static void handle_ready(struct lb_http_request *request, void *ctx)
 
     writer_get_status(api->writer, &status);
     is_ready = !status.is_failing && !status.is_disk_full && !is_behind;
-    lb_buf_init(&body, 4096);
+    lb_buf_init(&body, READY_BYTES);
     lb_buf_printf(&body, "{\"status\":\"%s\"", is_ready ? "ok" : "not_ready");
     if (is_loopback(request)) {
         lb_buf_printf(
             &body,
             ",\"checks\":{\"database\":\"%s\",\"disk\":\"%s\",\"rollup\":\"%"
-            "s\",\"geo\":\"%s\",\"destinations\":{}}",
+            "s\",\"geo\":\"%s\",\"destinations\":",
             status.is_failing && !status.is_disk_full ? "failing" : "ok",
             status.is_disk_full ? "full" : "ok",
             is_behind                  ? "behind"
             : status.is_derive_failing ? "failing"
                                        : "ok",
             api->geo.state(api->geo.ctx));
+        if (api->write_destinations != NULL) {
+            api->write_destinations(api->destinations_ctx, &body);
+        } else {
+            lb_buf_add_text(&body, "{}");
+        }
+        lb_buf_add_char(&body, '}');
     }
     lb_buf_add_char(&body, '}');
     lb_http_respond_json(request, is_ready ? 200 : 503, &body);
@@ -197,4 +206,12 @@ enum lb_err health_api_new(struct lb_http_server *server,
 void health_api_free(struct health_api *api)
 {
     free(api);
+}
+
+void health_api_set_destinations(struct health_api *api,
+                                 void (*write)(void *ctx, struct lb_buf *out),
+                                 void *ctx)
+{
+    api->write_destinations = write;
+    api->destinations_ctx = ctx;
 }

@@ -29,6 +29,11 @@ LB_MUST_CHECK enum lb_err health_api_new(struct lb_http_server *server,
                                          struct health_api **api_out,
                                          struct lb_error *err);
 void health_api_free(struct health_api *api);
+/* Who writes the destinations that take no messages as a JSON object, on the
+ * loop thread. */
+void health_api_set_destinations(struct health_api *api,
+                                 void (*write)(void *ctx, struct lb_buf *out),
+                                 void *ctx);
 
 /* Counts answers and limits that were met: what main.c gives the HTTP server.
  */

@@ -171,6 +171,7 @@ class Destinations(unittest.TestCase):
             name = '{destination="hook",state="held"}'
             wait_for(lambda: world.bell.metric("linkbell_outbox_depth", name) == 2, "the gauge")
             self.assertEqual(world.bell.metric("linkbell_outbox_oldest_seconds", '{destination="hook"}'), 0)
+            self.assertEqual(world.bell.get("/readyz").json["checks"]["destinations"], {"hook": "disabled"})
             self.assertEqual(world.bell.metric("linkbell_breaker_open", '{destination="hook"}'), 1)
             self.assertGreaterEqual(world.bell.metric("linkbell_delivery_seconds_count", '{destination="hook"}'), 2)
 
