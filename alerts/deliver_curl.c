@@ -15,6 +15,7 @@
 #define HEADER_LINE_BYTES 128
 #define CONNECT_MAX_MS 10000
 #define HEADER_MAX_BYTES 16384
+#define BODY_MAX_MS 1000 /* for a body that nobody needs */
 #define LONG_ANSWER_BYTES ((size_t)4 * 1024 * 1024)
 #define WAIT_MAX_S 86400 /* longest wait that an answer may ask for */
 
@@ -22,6 +23,7 @@ struct deliver_curl {
     uv_loop_t *loop;
     CURLM *multi;
     uv_timer_t timer;
+    uv_timer_t body_timer; /* ends answers whose body goes on and on */
     const char *allowed[LB_CONFIG_LIST_MAX]; /* owned texts */
     size_t allowed_count;
     char proxy[LB_CONFIG_TEXT_BYTES];
@@ -42,6 +44,7 @@ struct transfer {
     bool is_plain;   /* http: only to allowed networks */
     bool is_blocked; /* the address was refused */
     size_t header_bytes;
+    int64_t answered_at_ms; /* monotonic; 0: no final status yet */
     size_t answer_bytes;
     size_t answer_max;
     bool needs_body;
@@ -343,6 +346,50 @@ static const char *value_of(char *line, const char *name)
     return line;
 }
 
+/* Ends those whose status has been known for long enough. */
+static void on_body_timer(uv_timer_t *timer)
+{
+    struct deliver_curl *curl = timer->data;
+    struct transfer *transfer = curl->transfers;
+    int64_t now_ms = lb_clock_mono_ms();
+    bool has_more = false;
+
+    while (transfer != NULL) {
+        struct transfer *next = transfer->next;
+
+        if (transfer->answered_at_ms != 0) {
+            if (now_ms - transfer->answered_at_ms >= BODY_MAX_MS) {
+                report(transfer, CURLE_OPERATION_TIMEDOUT);
+                /* Whoever was told may have changed the list. */
+                next = curl->transfers;
+                has_more = next != NULL;
+            } else {
+                has_more = true;
+            }
+        }
+        transfer = next;
+    }
+    if (has_more && !curl->is_stopped) {
+        (void)uv_timer_start(timer, on_body_timer, BODY_MAX_MS, 0);
+    }
+}
+
+/* The headers are over: a status that is no interim one needs no body. */
+static void note_answer(struct transfer *transfer)
+{
+    struct deliver_curl *curl = transfer->owner;
+    long status = 0;
+
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (transfer->needs_body || status < 200 || transfer->recipients != NULL) {
+        return;
+    }
+    transfer->answered_at_ms = lb_clock_mono_ms();
+    if (!uv_is_active((uv_handle_t *)&curl->body_timer)) {
+        (void)uv_timer_start(&curl->body_timer, on_body_timer, BODY_MAX_MS, 0);
+    }
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
@@ -351,6 +398,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
     const char *value;
 
     transfer->header_bytes += len;
+    if (len == 2 && memcmp(bytes, "\r\n", 2) == 0) {
+        note_answer(transfer);
+    }
     if (len < sizeof(line)) {
         memcpy(line, bytes, len);
         line[len] = '\0';
@@ -542,6 +592,8 @@ enum lb_err deliver_curl_new(uv_loop_t *loop,
     }
     (void)uv_timer_init(loop, &curl->timer);
     curl->timer.data = curl;
+    (void)uv_timer_init(loop, &curl->body_timer);
+    curl->body_timer.data = curl;
     (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
     (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -563,6 +615,7 @@ void deliver_curl_stop(struct deliver_curl *curl)
     (void)curl_multi_cleanup(curl->multi);
     curl->multi = NULL;
     uv_close((uv_handle_t *)&curl->timer, NULL);
+    uv_close((uv_handle_t *)&curl->body_timer, NULL);
 }
 
 void deliver_curl_free(struct deliver_curl *curl)

@@ -33,6 +33,9 @@ class Service:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 status, more, text = outer.take(self.command, self.path, headers, body)
+                if hasattr(outer, "hang"):
+                    outer.hang(self)
+                    return
                 self.send_response(status)
                 for key, value in more.items():
                     self.send_header(key, value)

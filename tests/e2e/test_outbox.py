@@ -132,6 +132,24 @@ class Attempts(unittest.TestCase):
                 world.wait(1, "delivered")
                 self.assertEqual(len(hook.received), 1)
 
+    def test_a_body_that_never_comes_does_not_hold_the_message_up(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        class Hanging(Hook):
+            def hang(self, handler):
+                handler.send_response(200)
+                handler.send_header("Content-Length", "100")
+                handler.end_headers()
+                handler.wfile.flush()
+                release.wait(60)
+
+        with Hanging() as hook, World(more=", timeout: 30s, concurrency: 1") as world:
+            world.reload(url=hook.url)
+            world.leads("a", "b")
+            wait_for(lambda: len(world.rows("delivered")) == 2, "both", 25)
+            self.assertEqual(len(hook.received), 2)
+
     def test_what_is_not_severe_enough_is_skipped(self):
         with World(more=", min_severity: warning") as world:
             world.leads("a")
