@@ -284,8 +284,8 @@ static enum lb_err build(struct service *service, struct lb_error *err)
             system_alert_set_wake(service->system, deliver_wake,
                                   service->deliver);
             alerts_api_set_deliver(service->alerts, service->deliver);
-            health_api_set_destinations(service->health, deliver_write_states,
-                                        service->deliver);
+            health_api_set_destinations(admin_health(service->admin),
+                                        deliver_write_states, service->deliver);
             rc = ticker_new(service->writer, service->cursor, service->engine,
                             service->learn, &service->ticker, err);
         }

@@ -52,6 +52,11 @@ enum lb_err admin_new(struct lb_http_server *server,
                        : rc;
 }
 
+struct health_api *admin_health(struct admin *admin)
+{
+    return admin->health;
+}
+
 void admin_free(struct admin *admin)
 {
     if (admin != NULL) {

@@ -30,6 +30,7 @@ LB_MUST_CHECK enum lb_err admin_new(struct lb_http_server *server,
                                     const struct admin_parts *parts,
                                     struct admin **admin_out,
                                     struct lb_error *err);
+struct health_api *admin_health(struct admin *admin);
 void admin_free(struct admin *admin); /* NULL is fine */
 
 #endif
