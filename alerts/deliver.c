@@ -259,13 +259,13 @@ static struct attempt *make_attempt(struct deliver *deliver,
     enum lb_err rc = LB_OK;
 
     if (attempt == NULL) {
-        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+        (void)lb_err_set(err, LB_ENOMEM, "out of memory");
     } else if (object == NULL) {
         rc = lb_err_set(err, LB_ENOTFOUND, "it is not configured");
     } else {
         rc = destination_read(object->body, &attempt->destination, err);
     }
-    if (rc != LB_OK) {
+    if (attempt == NULL || rc != LB_OK) {
         free(attempt);
         catalog_unref(catalog);
         return NULL;

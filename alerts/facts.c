@@ -301,7 +301,7 @@ const cJSON *facts_find(const struct facts *facts, const char *path)
         at = get(at, key);
         path += len + (path[len] == '.' ? 1 : 0);
     }
-    if (cJSON_IsString(at)) {
+    if (at != NULL && cJSON_IsString(at)) {
         return at->valuestring[0] == '\0' ? NULL : at;
     }
     return cJSON_IsNumber(at) || cJSON_IsBool(at) ? at : NULL;

@@ -258,7 +258,7 @@ static enum lb_err read_rule(struct import_map *columns,
     if (column == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    if (rule.column == NULL) {
+    if (rule.column == NULL && rule.is != NULL) {
         column->constant = strdup(rule.is->text);
     }
     if (rule.after != NULL) {
