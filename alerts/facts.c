@@ -104,50 +104,81 @@ void facts_add_json(struct lb_buf *out,
 /* --- contact
  * ---------------------------------------------------------------------- */
 
-/* "New lead on alice.bio: Zoe, campaign spring" without the name. */
-static void forget_name(cJSON *data, const char *name)
+/* Takes the words out of the summary once; false: they are not in it. */
+static bool take_out(cJSON *data, const char *words)
 {
     cJSON *summary = cJSON_GetObjectItemCaseSensitive(data, "summary");
     const char *text = cJSON_IsString(summary) ? summary->valuestring : "";
-    const char *at = name[0] == '\0' ? NULL : strstr(text, name);
-    size_t head = at == NULL ? 0 : (size_t)(at - text);
+    const char *at = strstr(text, words);
     struct lb_buf without;
 
-    if (at == NULL) {
-        return;
-    }
-    while (head > 0 && strchr(": ", text[head - 1]) != NULL) {
-        head--;
+    if (at == NULL || words[0] == '\0') {
+        return false;
     }
     lb_buf_init(&without, TEXT_BYTES);
-    lb_buf_add(&without, text, head);
-    lb_buf_add_text(&without, at + strlen(name));
+    lb_buf_add(&without, text, (size_t)(at - text));
+    lb_buf_add_text(&without, at + strlen(words));
     (void)cJSON_SetValuestring(summary, lb_buf_text(&without));
     lb_buf_deinit(&without);
+    return true;
 }
 
-void facts_narrow(const struct destination *destination, cJSON *json)
+/* A contact's value that is not to be told: a rule's own words may have it
+ * anywhere, the usual ones have the name alone: "New lead on alice.bio: Zoe,
+ * campaign spring". */
+static void
+forget_value(cJSON *data, bool is_templated, bool is_name, const char *value)
+{
+    struct lb_buf words;
+
+    while (is_templated && take_out(data, value)) {
+        continue;
+    }
+    if (!is_templated && is_name && value[0] != '\0') {
+        lb_buf_init(&words, TEXT_BYTES);
+        lb_buf_printf(&words, ": %s", value);
+        (void)take_out(data, lb_buf_text(&words));
+        lb_buf_deinit(&words);
+    }
+}
+
+/* whole: the digest that tells of the alert among others, or NULL. */
+static void
+narrow_alert(const struct destination *destination, cJSON *data, cJSON *whole)
 {
     static const char *const fields[] = {"email", "name", "message", "phone"};
-    cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
     cJSON *event = cJSON_GetObjectItemCaseSensitive(data, "event");
     cJSON *contact = cJSON_GetObjectItemCaseSensitive(event, "contact");
-    size_t i;
+    bool is_templated = lb_json_is_true(data, "templated");
 
-    for (i = 0; contact != NULL && i < sizeof(fields) / sizeof(fields[0]);
-         i++) {
+    for (size_t i = 0;
+         contact != NULL && i < sizeof(fields) / sizeof(fields[0]); i++) {
         const char *value = lb_json_text(contact, fields[i]);
+        bool is_name = strcmp(fields[i], "name") == 0;
 
         if (value == NULL || destination_takes(destination, fields[i])) {
             continue;
         }
-        if (strcmp(fields[i], "name") == 0) {
-            forget_name(data, value);
+        forget_value(data, is_templated, is_name, value);
+        if (whole != NULL) {
+            forget_value(whole, is_templated, is_name, value);
         }
         cJSON_DeleteItemFromObjectCaseSensitive(contact, fields[i]);
     }
     if (contact != NULL && contact->child == NULL) {
         cJSON_DeleteItemFromObjectCaseSensitive(event, "contact");
+    }
+}
+
+void facts_narrow(const struct destination *destination, cJSON *json)
+{
+    cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+    cJSON *alerts = cJSON_GetObjectItemCaseSensitive(data, "alerts");
+    cJSON *alert;
+
+    narrow_alert(destination, data, NULL);
+    cJSON_ArrayForEach (alert, alerts) {
+        narrow_alert(destination, alert, data);
     }
 }
 
@@ -202,6 +233,8 @@ static void make_title(struct facts *facts)
 
     if (strcmp(facts->type, "test") == 0) {
         what = "Test message";
+    } else if (strcmp(facts->type, "alert.digest") == 0) {
+        what = "Digest";
     } else if (kind != NULL && strcmp(kind, "event") == 0 && type != NULL) {
         what = event_title(type);
     } else {

@@ -133,11 +133,48 @@ static void a_rate_is_the_time_between_two(void **state)
     }
 }
 
+/* In a rule's own words, and in a digest of such alerts and usual ones. */
+static void no_words_and_no_digest_tell_it_either(void **state)
+{
+    static const char digest[] =
+        "{\"type\":\"alert.digest\",\"data\":{\"digest\":\"dg_1\",\"rule\":"
+        "\"r\","
+        "\"site\":\"alice.bio\",\"count\":2,"
+        "\"summary\":\"2 alerts of r on alice.bio\\n- Zoe (z@x)\\n- New lead "
+        "on "
+        "alice.bio: Bob\",\"alerts\":["
+        "{\"summary\":\"Zoe (z@x)\",\"templated\":true,\"event\":{\"contact\":{"
+        "\"email\":\"z@x\",\"name\":\"Zoe\"}}},"
+        "{\"summary\":\"New lead on alice.bio: Bob\",\"event\":{\"contact\":{"
+        "\"name\":\"Bob\"}}}]}}";
+    const struct destination_message message = {.id = "dg_1", .body = digest};
+    struct destination destination = {.type = &webhook_type};
+    const cJSON *alerts;
+    struct facts facts;
+    struct lb_error err;
+    cJSON *body = cJSON_Parse("{\"contact\":[\"email\"]}");
+
+    (void)state;
+    destination.body = body;
+    assert_int_equal(facts_read(&destination, &message, &facts, &err), LB_OK);
+    assert_string_equal(facts.title, "Digest on alice.bio");
+    assert_string_equal(facts.summary,
+                        "2 alerts of r on alice.bio\n-  (z@x)\n- "
+                        "New lead on alice.bio");
+    alerts = cJSON_GetObjectItemCaseSensitive(facts.data, "alerts");
+    assert_string_equal(lb_json_text(alerts->child, "summary"), " (z@x)");
+    assert_string_equal(lb_json_text(alerts->child->next, "summary"),
+                        "New lead on alice.bio");
+    facts_free(&facts);
+    cJSON_Delete(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_is_cut_at_a_character_within_the_limit),
         cmocka_unit_test(a_contact_is_in_no_text_of_a_destination_without_it),
+        cmocka_unit_test(no_words_and_no_digest_tell_it_either),
         cmocka_unit_test(a_damaged_message_is_an_error),
         cmocka_unit_test(a_rate_is_the_time_between_two),
     };
