@@ -429,6 +429,9 @@ enum lb_err alert_store_forget(struct db *db,
         rc = forget_rows(db, SQL_RULE_FORGET_SLOTS, rule, max, &count, err);
     }
     if (rc == LB_OK && count == 0) {
+        rc = forget_rows(db, SQL_RULE_FORGET_BASELINES, rule, max, &count, err);
+    }
+    if (rc == LB_OK && count == 0) {
         rc = forget_rows(db, SQL_RULE_FORGET_STATE, rule, max, &count, err);
     }
     return rc == LB_OK && count == 0

@@ -9,6 +9,7 @@
 #include "alerts/engine_state.h"
 #include "alerts/pulls.h"
 #include "alerts/rate.h"
+#include "alerts/spike.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -110,6 +111,11 @@ static bool may_turn(struct engine *engine, struct group *group)
                             ruleset_site(engine->set, group->row.site), group,
                             engine->now_ms);
     }
+    if (row != NULL && rule_is_of_baseline(&row->rule)) {
+        return spike_is_due(&row->rule,
+                            ruleset_site(engine->set, group->row.site), group,
+                            engine->now_ms);
+    }
     if (row == NULL || !rule_is_timed(&row->rule) || group->key[0] == '\0') {
         return false;
     }
@@ -167,6 +173,9 @@ static enum lb_err turn_group(struct engine *engine,
     if (row->rule.kind == RULE_CTR) {
         return rate_end(engine, db, &one, err);
     }
+    if (rule_is_of_baseline(&row->rule)) {
+        return spike_turn(engine, db, &one, err);
+    }
     return engine_take_turn(
         engine, db, &one,
         threshold_oldest(&row->rule, &engine->gaps, one.now_ms), err);
@@ -220,14 +229,14 @@ static enum lb_err judge_all(struct engine *engine,
     return rc == LB_OK ? engine_save(engine, db, err) : rc;
 }
 
-/* What began later than now began now; a ctr's window is what it was. */
+/* What began later than now began now; an aligned window is what it was. */
 static void set_back_state(struct engine *engine,
                            const struct rule *rule,
                            struct group *group)
 {
     struct alert_store_state *state = &group->row.state;
 
-    if (state->since_at_ms > engine->now_ms && rule->kind != RULE_CTR) {
+    if (state->since_at_ms > engine->now_ms && !rule_is_aligned(rule)) {
         state->since_at_ms = engine->now_ms;
         groups_note_change(engine->groups, group);
     }

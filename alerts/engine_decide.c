@@ -5,6 +5,7 @@
 #include "alerts/engine_state.h"
 #include "alerts/raise.h"
 #include "alerts/rate.h"
+#include "alerts/spike.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 
@@ -290,6 +291,10 @@ decide_cases(struct engine *engine, struct db *db, struct lb_error *err)
         case RULE_CTR:
             rc = rate_decide(engine, db, one, err);
             break;
+        case RULE_SPIKE:
+        case RULE_DROP:
+            rc = spike_decide(engine, db, one, err);
+            break;
         case RULE_THRESHOLD:
         case RULE_BURST:
         case RULE_ABSENT:
@@ -332,9 +337,13 @@ engine_flush(struct engine *engine, struct db *db, struct lb_error *err)
                      : rc;
     rc = rc == LB_OK ? decide_cases(engine, db, err) : rc;
     for (size_t i = 0; i < engine->case_count && rc == LB_OK; i++) {
-        rc = engine->cases[i].rule->kind == RULE_CTR
-                 ? rate_save(db, engine->cases[i].group, err)
-                 : LB_OK;
+        const struct engine_case *one = &engine->cases[i];
+
+        if (one->rule->kind == RULE_CTR) {
+            rc = rate_save(db, one->group, err);
+        } else if (rule_is_of_baseline(one->rule)) {
+            rc = spike_save(db, one->group, err);
+        }
     }
     rc = rc == LB_OK ? engine_save(engine, db, err) : rc;
     rc = rc == LB_OK

@@ -7,6 +7,7 @@
 #include "alerts/pulls.h"
 #include "alerts/rate.h"
 #include "alerts/replay.h"
+#include "alerts/spike.h"
 #include "alerts/threshold.h"
 #include "base/json.h"
 
@@ -239,9 +240,9 @@ static enum lb_err attach(void *ctx, const struct alert_store_group *row)
     if (group->key[0] == '\0' && row->state.digest_from_at_ms != 0) {
         groups_set_waiting(attachment->engine->groups, group, true);
     }
-    if (attachment->rule->kind == RULE_CTR && group->key[0] != '\0') {
+    if (rule_is_aligned(attachment->rule) && group->key[0] != '\0') {
         groups_set_waiting(attachment->engine->groups, group,
-                           row->state.is_firing);
+                           row->state.is_firing || group->is_waiting);
     }
     return LB_OK;
 }
@@ -253,8 +254,12 @@ static enum lb_err attach_rows(struct engine *engine,
                                struct lb_error *err)
 {
     struct attachment attachment = {engine, rule};
+    enum lb_err rc =
+        rule->kind == RULE_DROP ? spike_attach(engine, db, rule, err) : LB_OK;
 
-    return alert_store_each(db, rule->number, attach, &attachment, err);
+    return rc == LB_OK
+               ? alert_store_each(db, rule->number, attach, &attachment, err)
+               : rc;
 }
 
 /* --- windows
@@ -545,6 +550,9 @@ static enum lb_err begin_rule(struct engine *engine,
              : rc;
     rc = rc == LB_OK && row->rule.kind == RULE_CTR
              ? rate_begin(engine, db, row->rule.number, err)
+             : rc;
+    rc = rc == LB_OK && rule_is_of_baseline(&row->rule)
+             ? spike_begin(engine, db, &row->rule, err)
              : rc;
     rc = rc == LB_OK ? attach_rows(engine, db, &row->rule, err) : rc;
     return rc == LB_OK ? settle(engine, db, row->rule.number, err) : rc;

@@ -43,6 +43,22 @@ void gaps_set_back(struct gaps *gaps,
     gaps->back_count++;
 }
 
+int64_t gaps_deaf_ms(const struct gaps *gaps, int64_t from_ms, int64_t to_ms)
+{
+    int64_t deaf_ms = 0;
+
+    for (size_t i = gaps->count; i > 0 && gaps->at[i - 1].to_ms > from_ms;
+         i--) {
+        int64_t begin_ms = gaps->at[i - 1].from_ms;
+        int64_t end_ms = gaps->at[i - 1].to_ms;
+
+        begin_ms = begin_ms < from_ms ? from_ms : begin_ms;
+        end_ms = end_ms > to_ms ? to_ms : end_ms;
+        deaf_ms += begin_ms < end_ms ? end_ms - begin_ms : 0;
+    }
+    return deaf_ms;
+}
+
 int64_t gaps_oldest(const struct gaps *gaps, int64_t at_ms, int64_t length_ms)
 {
     int64_t end_ms = at_ms + 1;

@@ -33,6 +33,9 @@ void gaps_set_back(struct gaps *gaps,
                    int64_t from_ms,
                    int64_t to_ms);
 
+/* How much of from_ms..to_ms nobody listened. */
+int64_t gaps_deaf_ms(const struct gaps *gaps, int64_t from_ms, int64_t to_ms);
+
 /* The first instant of a window that ends 1 ms after at_ms and holds length_ms
  * of listening.  It never goes back as at_ms goes on. */
 int64_t gaps_oldest(const struct gaps *gaps, int64_t at_ms, int64_t length_ms);

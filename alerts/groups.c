@@ -280,6 +280,7 @@ void groups_drop(struct groups *groups, struct group *group)
     forget_change(groups, group);
     take_out(groups, group);
     rule_window_deinit(&group->window);
+    baseline_deinit(&group->baseline);
     ctr_slots_deinit(&group->slots);
     free(group);
 }

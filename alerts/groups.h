@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "alerts/alert_store.h"
+#include "alerts/baseline.h"
 #include "alerts/ctr.h"
 #include "alerts/rule.h"
 #include "alerts/rule_window.h"
@@ -36,7 +37,8 @@ struct group {
                            0: none */
     int64_t learnt;     /* of milestones: what the log counts */
     struct group_rate rate;
-    struct ctr_slots slots; /* owned; of ctr: what the log counts */
+    struct baseline baseline; /* of spike and drop; deinit */
+    struct ctr_slots slots; /* owned; of aligned windows: what a rule learns */
     bool is_loaded;         /* the row says what stands on disk */
     bool is_changed;        /* the row is to be saved; it stays till then */
     bool is_waiting;        /* for time to pass */

@@ -57,6 +57,7 @@ struct learn {
     int64_t last_seq;  /* of the log, when it was looked at last */
     int64_t known_seq; /* the same, for the loop thread */
     int64_t read_seq;  /* by the join under way */
+    bool is_digested;  /* what was read; nothing joins in before */
     size_t stored;     /* of seen */
     bool is_joined;
     enum lb_err rc;
@@ -202,6 +203,11 @@ done_join(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 /* --- a piece of the log
  * ------------------------------------------------------------------------ */
 
+static bool is_near_end(const struct learn *learn)
+{
+    return learn->last_seq - learn->after_seq <= JOIN_ENTRIES;
+}
+
 static void run_read(struct pool_job *job, struct db *db)
 {
     struct learn *learn =
@@ -220,6 +226,12 @@ static void run_read(struct pool_job *job, struct db *db)
     }
     learn->after_seq = piece.after_seq;
     learn->last_seq = next_seq - 1;
+    if (learn->rc == LB_OK && is_near_end(learn)) {
+        learn->is_digested = true;
+        learn->rc = replay_digest(&replay)
+                        ? LB_OK
+                        : lb_err_set(&learn->err, LB_ENOMEM, "out of memory");
+    }
 }
 
 static enum lb_err
@@ -278,7 +290,7 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 
 static void step(struct learn *learn)
 {
-    if (learn->last_seq - learn->after_seq <= JOIN_ENTRIES) {
+    if (is_near_end(learn) && learn->is_digested) {
         submit(learn, &learn->join);
     } else {
         pool_submit(learn->readers, &learn->read);
@@ -313,6 +325,7 @@ static enum lb_err prepare(struct learn *learn, struct lb_error *err)
 
     learn->rules = calloc(count, sizeof(*learn->rules));
     learn->ready = calloc(count, sizeof(*learn->ready));
+    learn->is_digested = true;
     learn->groups = groups_new();
     learn->seen = seen_new(PIECE_SEEN, learn->lessons.seen_key);
     if (rc == LB_OK && (learn->rules == NULL || learn->ready == NULL ||
@@ -324,6 +337,8 @@ static enum lb_err prepare(struct learn *learn, struct lb_error *err)
             ruleset_find(learn->set, learn->lessons.rules[i]);
 
         learn->rules[learn->rule_count++] = (size_t)(row - learn->set->rules);
+        learn->is_digested =
+            learn->is_digested && !rule_is_of_baseline(&row->rule);
     }
     return rc;
 }

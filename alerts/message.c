@@ -206,7 +206,7 @@ static void add_filter(const struct message_alert *alert, struct lb_buf *url)
 static void add_links(const struct message_alert *alert, struct lb_buf *out)
 {
     bool is_window =
-        rule_is_windowed(alert->rule) || alert->rule->kind == RULE_CTR;
+        rule_is_windowed(alert->rule) || rule_is_aligned(alert->rule);
     bool is_total = alert->rule->kind == RULE_MILESTONE;
     bool is_of_metric =
         is_window || is_total || alert->rule->kind == RULE_ABSENT;
@@ -257,7 +257,7 @@ static void add_figures(const struct message_alert *alert, struct lb_buf *out)
         lb_buf_add_text(out, ",\"value\":");
         lb_json_add_double(out, alert->value, rule->kind == RULE_CTR ? 4 : 2);
     }
-    if (rule->kind == RULE_CTR) {
+    if (rule_is_aligned(rule)) {
         lb_buf_add_text(out, ",\"expected\":");
         lb_json_add_double(out, alert->expected, 4);
         lb_buf_printf(out, ",\"probability\":%.2g", alert->probability);
@@ -270,6 +270,10 @@ static void add_figures(const struct message_alert *alert, struct lb_buf *out)
     lb_buf_add_text(out, ",\"to\":");
     lb_json_add_time(out, alert->window_to_ms);
     lb_buf_add_char(out, '}');
+    if (alert->contributors != NULL) {
+        lb_buf_add_text(out, ",\"contributors\":");
+        lb_buf_add_text(out, alert->contributors);
+    }
 }
 
 /* words: the summary; NULL: the usual one. */

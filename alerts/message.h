@@ -17,13 +17,14 @@ struct message_alert {
     const char *group;         /* JSON */
     const struct entry *entry; /* the deciding one */
     int64_t fired_at_ms;
-    double value;           /* as people count it; not of event, first_seen */
-    double expected;        /* of ctr */
-    double probability;     /* of ctr */
+    double value;    /* as people count it; not of event, first_seen */
+    double expected; /* of ctr, spike and drop; likewise: */
+    double probability;
     int64_t window_from_ms; /* as value */
     int64_t window_to_ms;
-    const char *public_url; /* "" when unset */
-    const char *coverage;   /* NULL: complete */
+    const char *public_url;   /* "" when unset */
+    const char *coverage;     /* NULL: complete */
+    const char *contributors; /* JSON; NULL: of other kinds than spike */
 };
 
 /* The alert's `data` as JSON; its summary is in the rule's own words, if it has

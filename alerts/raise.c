@@ -305,7 +305,8 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
                                   raise->window_from_ms,
                                   raise->window_to_ms,
                                   raise->public_url,
-                                  NULL};
+                                  NULL,
+                                  raise->contributors};
     struct alert_store_row row = {alert.id,
                                   raise->rule->id,
                                   raise->site->id,

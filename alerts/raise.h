@@ -24,13 +24,14 @@ struct raise {
     const struct catalog_site *site;
     struct group *group;       /* loaded; loaded and changed here */
     const struct entry *entry; /* the deciding one */
-    double value;           /* as people count it; not of event, first_seen */
-    double expected;        /* of ctr */
-    double probability;     /* of ctr */
+    double value;    /* as people count it; not of event, first_seen */
+    double expected; /* of ctr, spike and drop; likewise: */
+    double probability;
     int64_t window_from_ms; /* likewise */
     int64_t window_to_ms;
     int64_t now_ms;
     bool is_learning;
+    const char *contributors; /* of spike: JSON */
     /* raise.c's own: the group of the day's, and of the window's figures. */
     struct group *books;
     enum coverage_state coverage;

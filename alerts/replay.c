@@ -2,6 +2,7 @@
 #include "alerts/replay.h"
 
 #include "alerts/rate.h"
+#include "alerts/spike.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 #include "sql/log_store.h"
@@ -24,6 +25,8 @@ static bool is_fed(const struct replay *replay, const struct rule *rule)
         return replay->is_first &&
                (replay->seen != NULL || !rule_counts_visitors(rule));
     case RULE_CTR:
+    case RULE_SPIKE:
+    case RULE_DROP:
         return replay->is_first;
     case RULE_EVENT:
     case RULE_NOT_PULLED:
@@ -36,6 +39,9 @@ static int64_t known_from(const struct replay *replay, const struct rule *rule)
 {
     if (rule->kind == RULE_CTR) {
         return rate_known_from(rule, replay->now_ms);
+    }
+    if (rule_is_of_baseline(rule)) {
+        return spike_known_from(rule, replay->now_ms);
     }
     return rule_is_timed(rule)
                ? threshold_known_from(rule, replay->gaps, replay->now_ms)
@@ -60,9 +66,12 @@ static enum lb_err count(const struct replay *replay,
         group->learnt += rule_weight(rule, entry);
         return LB_OK;
     }
-    if (group != NULL && rule->kind == RULE_CTR) {
-        return rate_learn(rule, ruleset_site(replay->set, entry->site), group,
-                          entry)
+    if (group != NULL && rule_is_aligned(rule)) {
+        const struct catalog_site *site =
+            ruleset_site(replay->set, entry->site);
+
+        return (rule->kind == RULE_CTR ? rate_learn : spike_learn)(rule, site,
+                                                                   group, entry)
                    ? LB_OK
                    : lb_err_set(err, LB_ENOMEM, "out of memory");
     }
@@ -216,6 +225,25 @@ static enum lb_err read_on(const struct replay *replay,
         piece->after_seq = entry->seq;
     }
     return rc;
+}
+
+bool replay_digest(const struct replay *replay)
+{
+    bool is_ok = true;
+
+    for (struct group *group = groups_oldest(replay->groups);
+         group != NULL && is_ok; group = groups_next(group)) {
+        const struct ruleset_rule *row =
+            ruleset_find(replay->set, group->row.rule);
+
+        if (row != NULL && rule_is_of_baseline(&row->rule)) {
+            is_ok =
+                baseline_learn(&group->baseline, &row->rule,
+                               ruleset_site(replay->set, group->row.site)->zone,
+                               replay->gaps, &group->slots, replay->now_ms);
+        }
+    }
+    return is_ok;
 }
 
 enum lb_err replay_read(const struct replay *replay,

@@ -1,6 +1,6 @@
 /* replay.h - what rules know, read from the log without deciding: the windows
  * of thresholds, the last signs of absent, the counts of milestones and of
- * ctr, and the values of first_seen. */
+ * ctr, the windows of spikes and drops, and the values of first_seen. */
 #ifndef LINKBELL_ALERTS_REPLAY_H
 #define LINKBELL_ALERTS_REPLAY_H
 
@@ -24,7 +24,7 @@ struct replay {
     struct seen *seen; /* NULL: no values are fed */
     const struct gaps *gaps;
     int64_t now_ms; /* what a window holds then is counted */
-    bool is_first;  /* milestones and ctr are fed too */
+    bool is_first;  /* milestones and aligned windows are fed too */
 };
 
 struct replay_piece {
@@ -33,6 +33,10 @@ struct replay_piece {
     size_t entries;    /* read at most; 0: any number */
     int64_t until_ms;  /* monotonic time to stop at; 0: none */
 };
+
+/* Works what spikes and drops have learnt so far into their baselines, so that
+ * little is left to do when they begin.  False: out of memory. */
+LB_MUST_CHECK bool replay_digest(const struct replay *replay);
 
 /* Reads a piece on db, within its current transaction; piece->after_seq is then
  * the last log number that is done with.  It also ends when seen is full. */

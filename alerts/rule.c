@@ -15,11 +15,15 @@
 #define DROP 0.3 /* of ctr, unless the rule says otherwise; likewise: */
 #define MIN_VIEWS 500
 #define CONFIDENCE 0.99
+#define LEAST_SPIKE 5      /* of spike */
+#define ALARMS 1.0         /* a month, of spike and drop */
+#define LEAST_ALARMS 0.001 /* what detect_limit() tells apart */
+#define MOST_ALARMS 100
 #define FIRST_SEEN_PER_DAY 100 /* alerts, unless max_per_day says otherwise */
 
 static const char *const kind_names[] = {
-    "event",     "first_seen", "threshold",  "burst",
-    "milestone", "absent",     "not_pulled", "ctr"};
+    "event",  "first_seen", "threshold", "burst", "milestone",
+    "absent", "not_pulled", "ctr",       "spike", "drop"};
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
 
 static const char *const metric_names[] = {"views", "clicks",      "clicks_raw",
@@ -53,7 +57,17 @@ bool rule_is_timed(const struct rule *rule)
 
 bool rule_is_lasting(const struct rule *rule)
 {
-    return rule_is_timed(rule) || rule->kind == RULE_CTR;
+    return rule_is_timed(rule) || rule_is_aligned(rule);
+}
+
+bool rule_is_of_baseline(const struct rule *rule)
+{
+    return rule->kind == RULE_SPIKE || rule->kind == RULE_DROP;
+}
+
+bool rule_is_aligned(const struct rule *rule)
+{
+    return rule_is_of_baseline(rule) || rule->kind == RULE_CTR;
 }
 
 bool rule_counts_visitors(const struct rule *rule)
@@ -127,6 +141,26 @@ static size_t read_list(struct rule *rule, const cJSON *item, const char **out)
         }
     }
     return count;
+}
+
+bool rule_alarms_from_text(const char *text, double *per_month_out)
+{
+    static const struct {
+        const char *name;
+        double in_month;
+    } units[] = {
+        {"/day", 30}, {"/week", 30.0 / 7}, {"/month", 1}, {"/year", 1.0 / 12}};
+    char *end = NULL;
+    double number = text == NULL ? 0 : strtod(text, &end);
+
+    for (size_t i = 0; end != NULL && end != text && i < 4; i++) {
+        if (strcmp(end, units[i].name) == 0) {
+            *per_month_out = number * units[i].in_month;
+            return *per_month_out >= LEAST_ALARMS &&
+                   *per_month_out <= MOST_ALARMS;
+        }
+    }
+    return false;
 }
 
 static int64_t read_duration(const cJSON *body, const char *key)
@@ -329,6 +363,11 @@ static void read_numbers(struct rule *rule, const cJSON *body)
     rule->every *= rule->metric == RULE_VALUE ? 100 : 1;
     rule->drop = read_number(body, "drop", DROP);
     rule->min_views = (int64_t)read_number(body, "min_views", MIN_VIEWS);
+    rule->min = read_number(body, "min", LEAST_SPIKE);
+    if (!rule_alarms_from_text(lb_json_text(body, "false_alarms"),
+                               &rule->alarms_per_month)) {
+        rule->alarms_per_month = ALARMS;
+    }
     rule->confidence = read_number(body, "confidence", CONFIDENCE);
     if (rule->kind == RULE_CTR) {
         rule->metric = RULE_RATE;

@@ -27,7 +27,9 @@ enum rule_kind {
     RULE_MILESTONE,
     RULE_ABSENT,
     RULE_NOT_PULLED,
-    RULE_CTR
+    RULE_CTR,
+    RULE_SPIKE,
+    RULE_DROP
 };
 enum rule_metric {
     RULE_VIEWS,
@@ -97,9 +99,11 @@ struct rule {
     double drop;             /* of ctr: the share that is missing */
     int64_t min_views;
     double confidence;
-    int64_t for_ms;       /* it must hold so long */
-    bool is_resolving;    /* tells when it is over */
-    const char *template; /* NULL: the usual words */
+    double min;              /* of spike: the least value */
+    double alarms_per_month; /* of spike and drop: false ones, by chance */
+    int64_t for_ms;          /* it must hold so long */
+    bool is_resolving;       /* tells when it is over */
+    const char *template;    /* NULL: the usual words */
     struct quiet quiet;
     int64_t digest_ms; /* 0: each alert is a message */
     bool is_below;     /* rings under the limit, not above it */
@@ -114,6 +118,10 @@ struct rule {
 LB_MUST_CHECK enum lb_err
 rule_read(const cJSON *body, struct rule *rule_out, struct lb_error *err);
 
+/* "1/month", "0.5/week", "2/day", "6/year" as a number a month of 30 days.
+ * False: it is none of those, or not between 0.001 and 100. */
+bool rule_alarms_from_text(const char *text, double *per_month_out);
+
 const char *rule_kind_name(enum rule_kind kind);
 const char *rule_metric_name(enum rule_metric metric);
 
@@ -124,6 +132,10 @@ bool rule_is_windowed(const struct rule *rule);
 bool rule_is_timed(const struct rule *rule);
 /* Whether it rings for silence, by ticks alone: absent and not_pulled. */
 bool rule_is_of_silence(const struct rule *rule);
+/* Whether it compares with what was usual: spike and drop. */
+bool rule_is_of_baseline(const struct rule *rule);
+/* Whether its windows are aligned to the site's midnight: those and ctr. */
+bool rule_is_aligned(const struct rule *rule);
 /* Whether what it rings for lasts, and is over at some time. */
 bool rule_is_lasting(const struct rule *rule);
 /* Whether it counts people since the first event: each is kept as a value that

@@ -11,8 +11,9 @@
 #include "base/clock.h"
 
 #define MOST_EVERY 1e12
-#define LEAST_CTR_MS (15 * LB_MS_PER_MIN)
-#define MOST_CTR_MS (28 * LB_MS_PER_DAY)
+#define LEAST_CTR_MIN 15
+#define LEAST_SPIKE_MIN 5
+#define MOST_ALIGNED_MS (28 * LB_MS_PER_DAY)
 
 static const char *const common_keys[] = {
     "id",          "kind",     "match",   "per",      "sites",  "cooldown",
@@ -28,15 +29,15 @@ static const char *const not_pulled_keys[] = {"export", "after", NULL};
 static const char *const ctr_keys[] = {"window", "drop", "min_views",
                                        "confidence", NULL};
 static const char *const exports[] = {"events", "stats", NULL};
-/* Kinds and keys that the interface has and this version not yet. */
-static const char *const later_kinds[] = {"spike", "drop", NULL};
-static const char *const later_keys[] = {"coverage", NULL};
-static const char *const kinds[] = {"event",      "first_seen", "threshold",
-                                    "burst",      "milestone",  "absent",
-                                    "not_pulled", "ctr",        NULL};
+static const char *const spike_keys[] = {"metric", "window", "min",
+                                         "false_alarms", NULL};
+static const char *const later_keys[] = {"coverage", NULL}; /* not yet */
+static const char *const kinds[] = {
+    "event",      "first_seen", "threshold", "burst", "milestone", "absent",
+    "not_pulled", "ctr",        "spike",     "drop",  NULL};
 #define KIND_WORDS                                                             \
-    "event, first_seen, threshold, burst, milestone, absent, not_pulled or "   \
-    "ctr"
+    "event, first_seen, threshold, burst, milestone, absent, not_pulled, "     \
+    "ctr, spike or drop"
 static const char *const metrics[] = {"views", "clicks",      "clicks_raw",
                                       "leads", "conversions", "visitors",
                                       "value", NULL};
@@ -391,6 +392,19 @@ static void check_first_seen(const struct lb_yaml *rule,
     }
 }
 
+static void check_no_visitors(const struct lb_yaml *rule,
+                              const char *why,
+                              struct lb_config_faults *faults)
+{
+    const struct lb_yaml *metric = lb_yaml_find(rule, "metric");
+
+    if (metric != NULL && metric->kind == LB_YAML_SCALAR &&
+        strcmp(metric->text, "visitors") == 0) {
+        lb_config_fault(faults, metric->line, metric->column, "metric",
+                        "must not be visitors: %s", why);
+    }
+}
+
 static void check_milestone(const struct lb_yaml *rule,
                             struct lb_config_faults *faults)
 {
@@ -471,23 +485,52 @@ static void check_ctr_field(const struct lb_yaml *node,
     }
 }
 
-static void check_ctr(const struct lb_yaml *rule,
-                      struct lb_config_faults *faults)
+/* A window that can begin at midnight. */
+static void check_aligned(const struct lb_yaml *rule,
+                          int least_min,
+                          struct lb_config_faults *faults)
 {
     const struct lb_yaml *window = lb_yaml_find(rule, "window");
-    const struct lb_yaml *match = lb_yaml_find(rule, "match");
-    const struct lb_yaml *per = lb_yaml_find(rule, "per");
     int64_t ms = 0;
 
     check_duration(rule, "window", true, faults);
     if (window != NULL && window->kind == LB_YAML_SCALAR &&
         lb_config_parse_duration(window->text, &ms) &&
-        (ms < LEAST_CTR_MS || ms > MOST_CTR_MS ||
+        (ms < least_min * LB_MS_PER_MIN || ms > MOST_ALIGNED_MS ||
          (ms < LB_MS_PER_DAY ? LB_MS_PER_DAY % ms : ms % LB_MS_PER_DAY) != 0)) {
         lb_config_fault(faults, window->line, window->column, "window",
-                        "must be a part of a day such as 1h, 15m at least, or "
-                        "days, 28d at most");
+                        "must be a part of a day such as 1h, %dm at least, or "
+                        "days, 28d at most",
+                        least_min);
     }
+}
+
+static void check_spike(const struct lb_yaml *rule,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *budget = lb_yaml_find(rule, "false_alarms");
+    double per_month;
+
+    check_metric(rule, faults);
+    check_no_visitors(rule, "they are told apart by day, not by window",
+                      faults);
+    check_aligned(rule, LEAST_SPIKE_MIN, faults);
+    check_between(rule, "min", 1, 1e12, faults);
+    if (budget != NULL && (budget->kind != LB_YAML_SCALAR ||
+                           !rule_alarms_from_text(budget->text, &per_month))) {
+        lb_config_fault(faults, budget->line, budget->column, "false_alarms",
+                        "must be a number a time, such as 1/month, 1/week or "
+                        "2/day; from 0.001 to 100 a month");
+    }
+}
+
+static void check_ctr(const struct lb_yaml *rule,
+                      struct lb_config_faults *faults)
+{
+    const struct lb_yaml *match = lb_yaml_find(rule, "match");
+    const struct lb_yaml *per = lb_yaml_find(rule, "per");
+
+    check_aligned(rule, LEAST_CTR_MIN, faults);
     check_between(rule, "drop", 0.01, 1, faults);
     check_between(rule, "min_views", 1, 1e9, faults);
     check_between(rule, "confidence", 0.5, 0.999999, faults);
@@ -531,6 +574,10 @@ static const char *const *check_kind(const struct lb_yaml *rule,
         check_duration(rule, "window", true, faults);
         return absent_keys;
     }
+    if (strcmp(kind, "spike") == 0 || strcmp(kind, "drop") == 0) {
+        check_spike(rule, faults);
+        return spike_keys;
+    }
     if (strcmp(kind, "ctr") == 0) {
         check_ctr(rule, faults);
         return ctr_keys;
@@ -552,13 +599,6 @@ void rule_check(const struct lb_yaml *rule,
     if (kind == NULL || kind->kind != LB_YAML_SCALAR) {
         lb_config_fault(faults, rule->line, rule->column, "kind",
                         "is missing: " KIND_WORDS);
-        return;
-    }
-    if (is_in(kind->text, later_kinds)) {
-        lb_config_fault(
-            faults, kind->line, kind->column, "kind",
-            "%s is not in this version of linkbell, which has " KIND_WORDS,
-            kind->text);
         return;
     }
     check_word(rule, "kind", kinds, faults);

@@ -6,6 +6,10 @@
 #include "base/json.h"
 
 #define GROUP_BYTES 8192
+#define SPIKE_VALUE 14
+#define SPIKE_USUAL 2.1
+#define DROP_VALUE 3
+#define DROP_USUAL 40.5
 #define USUAL_SHARE 0.2
 
 static enum entry_type first_type(const struct rule *rule)
@@ -63,6 +67,10 @@ static double value_of(const struct rule *rule)
         return rule_number(rule, rule->every);
     case RULE_CTR:
         return (1 - rule->drop) * USUAL_SHARE;
+    case RULE_SPIKE:
+        return SPIKE_VALUE;
+    case RULE_DROP:
+        return DROP_VALUE;
     case RULE_EVENT:
     case RULE_FIRST_SEEN:
     case RULE_ABSENT:
@@ -70,6 +78,13 @@ static double value_of(const struct rule *rule)
         break;
     }
     return 0;
+}
+
+static double expected_of(const struct rule *rule)
+{
+    return rule->kind == RULE_SPIKE  ? SPIKE_USUAL
+           : rule->kind == RULE_DROP ? DROP_USUAL
+                                     : USUAL_SHARE;
 }
 
 void sample_write(const struct sample *sample, struct lb_buf *out)
@@ -83,7 +98,7 @@ void sample_write(const struct sample *sample, struct lb_buf *out)
                                   .entry = &entry,
                                   .fired_at_ms = sample->now_ms,
                                   .value = value_of(sample->rule),
-                                  .expected = USUAL_SHARE,
+                                  .expected = expected_of(sample->rule),
                                   .probability = 0.001,
                                   .public_url = sample->public_url};
 

@@ -179,6 +179,29 @@ static void summarise_ctr(const struct message_alert *alert, struct lb_buf *out)
                   100 * alert->expected);
 }
 
+/* "14 leads on Book a strategy call in 15 minutes, where about 2 are usual" */
+static void summarise_baseline(const struct message_alert *alert,
+                               struct lb_buf *out)
+{
+    const double expected = alert->expected;
+    cJSON *group = cJSON_Parse(alert->group);
+    const char *slug = lb_json_text(group, "link");
+    char window[48];
+
+    duration_words(alert->rule->window_ms, window, sizeof(window));
+    lb_json_add_double(out, alert->value, 2);
+    lb_buf_printf(out, " %s on %s in %s, where about ",
+                  rule_metric_name(alert->rule->metric),
+                  slug == NULL ? alert->site->id : title_of(alert->site, slug),
+                  window);
+    lb_buf_printf(out, "%.*f are usual",
+                  expected >= 1                      ? 0
+                  : expected >= 0.1 || expected <= 0 ? 1
+                                                     : 2,
+                  expected);
+    cJSON_Delete(group);
+}
+
 void summary_write(const struct message_alert *alert, struct lb_buf *out)
 {
     switch (alert->rule->kind) {
@@ -197,6 +220,10 @@ void summary_write(const struct message_alert *alert, struct lb_buf *out)
         break;
     case RULE_CTR:
         summarise_ctr(alert, out);
+        break;
+    case RULE_SPIKE:
+    case RULE_DROP:
+        summarise_baseline(alert, out);
         break;
     case RULE_ABSENT:
     case RULE_NOT_PULLED:

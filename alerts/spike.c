@@ -1,0 +1,390 @@
+/* spike.c - rules of kind spike and drop. */
+#include "alerts/spike.h"
+
+#include "alerts/baseline_store.h"
+#include "alerts/contributors.h"
+#include "alerts/message.h"
+#include "alerts/slot_store.h"
+#include "alerts/threshold.h"
+#include "base/clock.h"
+
+enum lb_err spike_save(struct db *db, struct group *group, struct lb_error *err)
+{
+    struct baseline *baseline = &group->baseline;
+    const struct ctr_counts counts = {baseline->pending, 0};
+
+    baseline->pending = 0;
+    return counts.views == 0
+               ? LB_OK
+               : slot_store_add(db, &group->row, baseline->window.from_ms,
+                                &counts, err);
+}
+
+/* --- windows
+ * ------------------------------------------------------------------------ */
+
+static enum lb_err
+read_count(struct db *db, const struct engine_case *one, struct lb_error *err)
+{
+    struct baseline *baseline = &one->group->baseline;
+    struct ctr_counts counts;
+    enum lb_err rc =
+        slot_store_sum(db, &one->group->row, &baseline->window, &counts, err);
+
+    baseline->count = counts.views;
+    baseline->limit = 0;
+    return rc;
+}
+
+/* What the rows say; a group without them begins at at_ms. */
+static enum lb_err load(struct db *db,
+                        const struct engine_case *one,
+                        int64_t at_ms,
+                        struct lb_error *err)
+{
+    struct baseline *baseline = &one->group->baseline;
+    bool is_found = false;
+    enum lb_err rc;
+
+    if (baseline->detect != NULL) {
+        return LB_OK;
+    }
+    if (!baseline_begin(baseline, one->rule, one->site->zone, at_ms)) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    baseline->last_ms = baseline->window.from_ms;
+    rc = baseline_store_load(db, &one->group->row, baseline, &is_found, err);
+    if (rc == LB_OK && is_found) {
+        baseline->window = ctr_window_at(one->site->zone, one->rule->window_ms,
+                                         baseline->window.from_ms);
+        return read_count(db, one, err);
+    }
+    return rc == LB_OK
+               ? baseline_store_save(db, &one->group->row, baseline, err)
+               : rc;
+}
+
+static enum lb_err fire(struct engine *engine,
+                        struct db *db,
+                        const struct engine_case *one,
+                        struct raise *raise,
+                        struct lb_error *err)
+{
+    struct alert_store_state *state = &one->group->row.state;
+
+    state->is_firing = true;
+    state->since_at_ms = raise->window_from_ms;
+    groups_note_change(engine->groups, one->group);
+    groups_set_waiting(engine->groups, one->group, true);
+    raise->group = one->group;
+    return engine_raise(engine, db, one, raise, err);
+}
+
+static enum lb_err end(struct engine *engine,
+                       struct db *db,
+                       const struct engine_case *one,
+                       struct lb_error *err)
+{
+    one->group->row.state.since_at_ms = 0;
+    groups_set_waiting(engine->groups, one->group,
+                       one->rule->kind == RULE_DROP);
+    return engine_end_firing(
+        engine, db, one, rule_number(one->rule, one->group->baseline.closed),
+        err);
+}
+
+/* A drop is told once and lasts until a window is none. */
+static enum lb_err close_window(struct engine *engine,
+                                struct db *db,
+                                const struct engine_case *one,
+                                struct lb_error *err)
+{
+    struct group *group = one->group;
+    const struct ctr_window window = group->baseline.window;
+    struct detect_verdict verdict;
+    bool is_drop = baseline_close(&group->baseline, one->rule, one->site->zone,
+                                  &engine->gaps, &verdict);
+    struct raise raise = {
+        .value = rule_number(one->rule, group->baseline.closed),
+        .expected = verdict.expected,
+        .probability =
+            verdict.is_small ? verdict.probability_low : verdict.probability,
+        .window_from_ms = window.from_ms,
+        .window_to_ms = window.to_ms};
+
+    if (one->rule->kind == RULE_SPIKE) {
+        return group->row.state.is_firing &&
+                       group->row.state.since_at_ms == window.from_ms
+                   ? end(engine, db, one, err)
+                   : LB_OK;
+    }
+    if (is_drop == group->row.state.is_firing) {
+        return LB_OK;
+    }
+    return is_drop ? fire(engine, db, one, &raise, err)
+                   : end(engine, db, one, err);
+}
+
+/* Many windows without an event are one silence; the last of them say it all.
+ */
+static void skip_far(const struct engine_case *one, int64_t at_ms)
+{
+    struct baseline *baseline = &one->group->baseline;
+    int64_t from_ms = at_ms - BASELINE_WINDOWS * one->rule->window_ms;
+
+    if (baseline->window.to_ms < from_ms) {
+        baseline->window =
+            ctr_window_at(one->site->zone, one->rule->window_ms, from_ms);
+        baseline->count = 0;
+        baseline->limit = 0;
+    }
+}
+
+static enum lb_err close_all(struct engine *engine,
+                             struct db *db,
+                             const struct engine_case *one,
+                             int64_t at_ms,
+                             struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    skip_far(one, at_ms);
+    while (rc == LB_OK && one->group->baseline.window.to_ms <= at_ms) {
+        rc = close_window(engine, db, one, err);
+    }
+    return rc;
+}
+
+/* The window at hand becomes that of at_ms. */
+static enum lb_err turn_to(struct engine *engine,
+                           struct db *db,
+                           const struct engine_case *one,
+                           int64_t at_ms,
+                           struct lb_error *err)
+{
+    struct group *group = one->group;
+    struct baseline *baseline = &group->baseline;
+    enum lb_err rc = load(db, one, at_ms, err);
+
+    if (rc != LB_OK ||
+        (baseline->window.from_ms <= at_ms && at_ms < baseline->window.to_ms)) {
+        return rc;
+    }
+    rc = spike_save(db, group, err);
+    if (at_ms < baseline->window.from_ms) { /* the clock was set back */
+        baseline->window =
+            ctr_window_at(one->site->zone, one->rule->window_ms, at_ms);
+    } else if (rc == LB_OK) {
+        rc = close_all(engine, db, one, at_ms, err);
+    }
+    rc = rc == LB_OK
+             ? slot_store_drop(db, &group->row, baseline->window.from_ms, err)
+             : rc;
+    rc = rc == LB_OK ? read_count(db, one, err) : rc;
+    return rc == LB_OK ? baseline_store_save(db, &group->row, baseline, err)
+                       : rc;
+}
+
+/* --- deciding
+ * ------------------------------------------------------------------------ */
+
+static enum lb_err judge(struct engine *engine,
+                         struct db *db,
+                         const struct engine_case *one,
+                         struct lb_error *err)
+{
+    struct group *group = one->group;
+    struct baseline *baseline = &group->baseline;
+    const struct contributors what = {engine->set,
+                                      one->rule,
+                                      one->site,
+                                      group->key,
+                                      baseline->window.from_ms,
+                                      baseline->window.to_ms,
+                                      one->entry};
+    struct raise raise = {.value = rule_number(one->rule, baseline->count),
+                          .window_from_ms = baseline->window.from_ms,
+                          .window_to_ms = baseline->window.to_ms};
+    struct detect_verdict verdict;
+    struct lb_buf contributors;
+    enum lb_err rc;
+
+    if (group->row.state.is_firing ||
+        !baseline_is_spike(baseline, one->rule, one->site->zone, &verdict)) {
+        return LB_OK;
+    }
+    lb_buf_init(&contributors, MESSAGE_BYTES);
+    rc = contributors_write(&what, db, &contributors, err);
+    raise.expected = verdict.expected;
+    raise.probability = verdict.probability;
+    raise.contributors = lb_buf_text(&contributors);
+    rc = rc == LB_OK ? fire(engine, db, one, &raise, err) : rc;
+    lb_buf_deinit(&contributors);
+    return rc;
+}
+
+enum lb_err spike_decide(struct engine *engine,
+                         struct db *db,
+                         const struct engine_case *one,
+                         struct lb_error *err)
+{
+    struct baseline *baseline = &one->group->baseline;
+    int64_t weight = rule_weight(one->rule, one->entry);
+    enum lb_err rc = turn_to(engine, db, one, one->now_ms, err);
+
+    if (rc != LB_OK || threshold_time(one->entry) < baseline->window.from_ms) {
+        return rc; /* one that is late says nothing about now */
+    }
+    baseline->count += weight;
+    baseline->pending += weight;
+    if (one->rule->kind == RULE_DROP) {
+        groups_set_waiting(engine->groups, one->group, true);
+        return LB_OK;
+    }
+    return judge(engine, db, one, err);
+}
+
+bool spike_is_due(const struct rule *rule,
+                  const struct catalog_site *site,
+                  const struct group *group,
+                  int64_t now_ms)
+{
+    const struct alert_store_state *state = &group->row.state;
+
+    if (site == NULL || group->key[0] == '\0') {
+        return false;
+    }
+    if (rule->kind == RULE_DROP) {
+        return group->is_waiting && (group->baseline.detect == NULL ||
+                                     now_ms >= group->baseline.window.to_ms);
+    }
+    return state->is_firing &&
+           ctr_window_at(site->zone, rule->window_ms, now_ms).from_ms !=
+               state->since_at_ms;
+}
+
+enum lb_err spike_turn(struct engine *engine,
+                       struct db *db,
+                       const struct engine_case *one,
+                       struct lb_error *err)
+{
+    struct group *group = one->group;
+    const struct alert_store_state *state = &group->row.state;
+    enum lb_err rc = turn_to(engine, db, one, one->now_ms, err);
+    bool is_past = one->rule->kind == RULE_SPIKE ||
+                   one->now_ms - group->baseline.last_ms >= SPIKE_IDLE_MS;
+
+    /* After a clock that was set back, its window may have no end. */
+    if (rc == LB_OK && is_past && state->is_firing) {
+        rc = end(engine, db, one, err);
+    }
+    if (rc == LB_OK && is_past && one->rule->kind == RULE_DROP) {
+        groups_set_waiting(engine->groups, group, false);
+        baseline_deinit(&group->baseline);
+        rc = baseline_store_drop(db, &group->row, err);
+    }
+    return rc;
+}
+
+/* --- learning
+ * ------------------------------------------------------------------------ */
+
+int64_t spike_known_from(const struct rule *rule, int64_t at_ms)
+{
+    int64_t length_ms = BASELINE_WINDOWS * rule->window_ms;
+
+    return at_ms -
+           (length_ms < BASELINE_LEARN_MS || rule->window_ms >= LB_MS_PER_DAY
+                ? length_ms
+                : BASELINE_LEARN_MS);
+}
+
+bool spike_learn(const struct rule *rule,
+                 const struct catalog_site *site,
+                 struct group *group,
+                 const struct entry *entry)
+{
+    struct ctr_counts counts = {rule_weight(rule, entry), 0};
+    struct ctr_window window =
+        ctr_window_at(site->zone, rule->window_ms, threshold_time(entry));
+
+    return ctr_slots_add(&group->slots, window.from_ms, &counts);
+}
+
+static enum lb_err begin_group(struct engine *engine,
+                               struct db *db,
+                               const struct rule *rule,
+                               struct group *group,
+                               struct lb_error *err)
+{
+    const struct catalog_site *site =
+        ruleset_site(engine->set, group->row.site);
+    struct baseline *baseline = &group->baseline;
+    enum lb_err rc;
+
+    if (site == NULL || (group->slots.count == 0 && baseline->detect == NULL)) {
+        return LB_OK;
+    }
+    if (!baseline_learn(baseline, rule, site->zone, &engine->gaps,
+                        &group->slots, engine->now_ms)) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < group->slots.count; i++) {
+        if (group->slots.slots[i].at_ms == baseline->window.from_ms) {
+            baseline->count += group->slots.slots[i].counts.views;
+        }
+    }
+    ctr_slots_deinit(&group->slots);
+    baseline->pending = baseline->count;
+    groups_set_waiting(engine->groups, group, rule->kind == RULE_DROP);
+    rc = spike_save(db, group, err);
+    return rc == LB_OK ? baseline_store_save(db, &group->row, baseline, err)
+                       : rc;
+}
+
+enum lb_err spike_begin(struct engine *engine,
+                        struct db *db,
+                        const struct rule *rule,
+                        struct lb_error *err)
+{
+    int64_t count = 0;
+    enum lb_err rc =
+        slot_store_forget(db, rule->number, INT64_MAX, &count, err);
+
+    rc = rc == LB_OK ? baseline_store_forget(db, rule->number, err) : rc;
+    for (struct group *group = groups_oldest(engine->groups);
+         group != NULL && rc == LB_OK; group = groups_next(group)) {
+        if (group->row.rule == rule->number && group->key[0] != '\0') {
+            rc = begin_group(engine, db, rule, group, err);
+        }
+    }
+    return rc;
+}
+
+struct attachment {
+    struct engine *engine;
+    const struct rule *rule;
+};
+
+static enum lb_err attach(void *ctx, const struct alert_store_group *row)
+{
+    struct attachment *attachment = ctx;
+    struct group *group = groups_get(attachment->engine->groups,
+                                     attachment->rule, row->site, row->group);
+
+    if (group == NULL) {
+        return LB_ENOMEM;
+    }
+    groups_set_waiting(attachment->engine->groups, group, true);
+    return LB_OK;
+}
+
+enum lb_err spike_attach(struct engine *engine,
+                         struct db *db,
+                         const struct rule *rule,
+                         struct lb_error *err)
+{
+    struct attachment attachment = {engine, rule};
+
+    return baseline_store_each(db, rule->number, attach, &attachment, err);
+}
