@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-/* Another number for each change of struct detect's meaning. */
+/* Another number for each change of what a past means. */
 #define FORMAT 1
 
 static sqlite3_stmt *
@@ -22,6 +22,7 @@ bind(struct db *db, enum sql_query query, const struct alert_store_group *group)
 }
 
 enum lb_err baseline_store_save(struct db *db,
+                                const struct rule *rule,
                                 const struct alert_store_group *group,
                                 const struct baseline *baseline,
                                 struct lb_error *err)
@@ -32,39 +33,38 @@ enum lb_err baseline_store_save(struct db *db,
         (void)sqlite3_bind_int64(stmt, 4, baseline->window.from_ms);
         (void)sqlite3_bind_int64(stmt, 5, baseline->last_ms);
         (void)sqlite3_bind_int64(stmt, 6, FORMAT);
-        (void)sqlite3_bind_blob(stmt, 7, baseline->detect,
-                                (int)sizeof(*baseline->detect), SQLITE_STATIC);
+        (void)sqlite3_bind_blob(stmt, 7, baseline->past,
+                                (int)baseline_past_bytes(rule), SQLITE_STATIC);
     }
     return db_run(db, stmt, err);
 }
 
 enum lb_err baseline_store_load(struct db *db,
+                                const struct rule *rule,
                                 const struct alert_store_group *group,
                                 struct baseline *baseline,
-                                bool *is_found_out,
                                 struct lb_error *err)
 {
     sqlite3_stmt *stmt = bind(db, SQL_RULE_LOAD_BASELINE, group);
-    bool has_row = false;
+    bool is_known = false;
     enum lb_err rc;
 
-    *is_found_out = false;
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 4, FORMAT);
     }
-    rc = db_next(db, stmt, &has_row, err);
-    if (!has_row) {
-        return rc;
+    rc = db_next(db, stmt, &is_known, err);
+    if (rc != LB_OK || !is_known) {
+        return rc == LB_OK ? LB_ENOTFOUND : rc;
     }
-    if (sqlite3_column_bytes(stmt, 2) == (int)sizeof(*baseline->detect)) {
+    is_known = sqlite3_column_bytes(stmt, 2) == (int)baseline_past_bytes(rule);
+    if (is_known) {
         baseline->window.from_ms = sqlite3_column_int64(stmt, 0);
         baseline->last_ms = sqlite3_column_int64(stmt, 1);
-        memcpy(baseline->detect, sqlite3_column_blob(stmt, 2),
-               sizeof(*baseline->detect));
-        *is_found_out = true;
+        memcpy(baseline->past, sqlite3_column_blob(stmt, 2),
+               baseline_past_bytes(rule));
     }
     (void)sqlite3_reset(stmt);
-    return rc;
+    return is_known ? LB_OK : LB_ENOTFOUND;
 }
 
 enum lb_err baseline_store_drop(struct db *db,

@@ -11,19 +11,20 @@
 #include "base/err.h"
 #include "sql/db.h"
 
-/* Saves the detector and where its window begins. */
+/* Saves the past and where the window begins. */
 LB_MUST_CHECK enum lb_err
 baseline_store_save(struct db *db,
+                    const struct rule *rule,
                     const struct alert_store_group *group,
                     const struct baseline *baseline,
                     struct lb_error *err);
-/* Fills the detector, which baseline has, its window.from_ms and last_ms;
- * *is_found_out false: nothing is known of the group, or by another version. */
+/* Fills the past, which baseline has, its window.from_ms and last_ms.
+ * LB_ENOTFOUND: nothing is known of the group, or by another version. */
 LB_MUST_CHECK enum lb_err
 baseline_store_load(struct db *db,
+                    const struct rule *rule,
                     const struct alert_store_group *group,
                     struct baseline *baseline,
-                    bool *is_found_out,
                     struct lb_error *err);
 LB_MUST_CHECK enum lb_err baseline_store_drop(
     struct db *db, const struct alert_store_group *group, struct lb_error *err);

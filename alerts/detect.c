@@ -180,34 +180,19 @@ static double once_of_count(struct detect *detect, double high)
     return fmax(rest, 0);
 }
 
-/* How rare a count so low is, in the same terms. */
-static double low_of(const struct detect *detect,
-                     const struct detect_count_verdict *count,
-                     double value,
-                     double second)
-{
-    const double rarity =
-        to_limit(count->low, detect_count_limit(&detect->count));
-
-    return value < count->expected ? fmax(rarity, second) : 0;
-}
-
 /* Counts are judged by their law; changes that last longer than its sums reach
  * are seen by the other way, as a second opinion. */
 static void tell_count(struct detect *detect,
                        const struct detect_count_verdict *count,
                        double evidence,
-                       double value,
                        struct detect_verdict *verdict)
 {
-    const double second = fmax(rarity_of(evidence) - SECOND_OPINION, 0);
-    const double rarity = fmax(once_of_count(detect, count->high), second);
-    const double low = low_of(detect, count, value, second);
+    const double rarity = fmax(once_of_count(detect, count->high),
+                               fmax(rarity_of(evidence) - SECOND_OPINION, 0));
 
     *verdict = (struct detect_verdict){.score = score_of(rarity),
                                        .probability = pow(10, -count->high),
                                        .expected = count->expected,
-                                       .score_low = score_of(low),
                                        .is_small = true,
                                        .probability_low = pow(10, -count->low),
                                        .span_ms = count->high_ms,
@@ -215,19 +200,15 @@ static void tell_count(struct detect *detect,
                                        .span_expected = count->high_expected};
 }
 
-static void tell_any(double evidence,
-                     double expected,
-                     double value,
-                     struct detect_verdict *verdict)
+static void
+tell_any(double evidence, double expected, struct detect_verdict *verdict)
 {
     const double rarity = rarity_of(evidence);
 
-    *verdict = (struct detect_verdict){
-        .score = score_of(rarity),
-        .probability = pow(10, -rarity),
-        .expected = expected,
-        .score_low = value < expected ? score_of(rarity) : 0,
-        .probability_low = 1};
+    *verdict = (struct detect_verdict){.score = score_of(rarity),
+                                       .probability = pow(10, -rarity),
+                                       .expected = expected,
+                                       .probability_low = 1};
 }
 
 static unsigned quarter_of(int64_t at_ms)
@@ -259,9 +240,9 @@ void detect_step(struct detect *detect,
         detect_count_step(&detect->count, at_ms, row.value, &count);
     }
     if (detect->is_small) {
-        tell_count(detect, &count, evidence, row.value, verdict_out);
+        tell_count(detect, &count, evidence, verdict_out);
     } else {
-        tell_any(evidence, expected, row.value, verdict_out);
+        tell_any(evidence, expected, verdict_out);
     }
     detect->last_at_ms = at_ms;
     detect->rows++;

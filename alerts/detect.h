@@ -46,8 +46,6 @@ struct detect_verdict {
     double
         probability; /* that a row is so odd, or a count so high, by chance */
     double expected; /* what was usual for that row */
-    /* The score of a row below that, as a drop; 0 for others. */
-    double score_low;
     /* Of small counts: */
     bool is_small;
     double probability_low; /* that a count is so low; 1 for other series */

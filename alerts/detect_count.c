@@ -276,12 +276,31 @@ static bool is_far(struct sums sums, double variance)
     return off * off > variance;
 }
 
+static double dispersion_of(const struct detect_count *count,
+                            const struct detect_count_span *span)
+{
+    const double scatter =
+        ((double)span->scatter + SCATTER_BEGIN * SCATTER_WEIGHT) /
+        ((double)span->weight + SCATTER_WEIGHT);
+
+    return fmax(scatter, 0) * SCATTER_SHARE + 1 / (count->level_sum + 1);
+}
+
+double detect_count_rarity(const struct detect_count *count,
+                           double value,
+                           double expected)
+{
+    return count->units < FIRST_UNITS
+               ? 0
+               : detect_nb_rarity(value, expected,
+                                  dispersion_of(count, &count->spans[0]));
+}
+
 /* Judges the sums that end with this row and learns how they scatter. */
 static void judge(struct detect_count *count,
                   double factor,
                   struct detect_count_verdict *verdict)
 {
-    const double doubt = 1 / (count->level_sum + 1);
     struct sums sums = {0, 0};
 
     for (int i = 0; i < DETECT_COUNT_SPANS; i++) {
@@ -294,9 +313,7 @@ static void judge(struct detect_count *count,
 
         sums.came += more.came;
         sums.units += more.units * factor;
-        dispersion = ((double)span->scatter + SCATTER_BEGIN * SCATTER_WEIGHT) /
-                     ((double)span->weight + SCATTER_WEIGHT);
-        dispersion = fmax(dispersion, 0) * SCATTER_SHARE + doubt;
+        dispersion = dispersion_of(count, span);
         variance = sums.units * (1 + dispersion * sums.units);
         if (count->units >= FIRST_UNITS && is_far(sums, variance)) {
             rarity = detect_nb_rarity(sums.came, sums.units, dispersion);

@@ -65,4 +65,11 @@ double detect_count_level(const struct detect_count *count);
 /* The least `high` that is an alarm at one false alarm a series and month. */
 double detect_count_limit(const struct detect_count *count);
 
+/* -log10 of the probability of so many or more in the next row, where more than
+ * expected came, else of so few or fewer, by what counts of an hour (or of a
+ * row, if that is longer) scatter; 0 in the first day. */
+double detect_count_rarity(const struct detect_count *count,
+                           double value,
+                           double expected);
+
 #endif

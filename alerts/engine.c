@@ -112,8 +112,7 @@ static bool may_turn(struct engine *engine, struct group *group)
                             engine->now_ms);
     }
     if (row != NULL && rule_is_of_baseline(&row->rule)) {
-        return spike_is_due(&row->rule,
-                            ruleset_site(engine->set, group->row.site), group,
+        return spike_is_due(ruleset_site(engine->set, group->row.site), group,
                             engine->now_ms);
     }
     if (row == NULL || !rule_is_timed(&row->rule) || group->key[0] == '\0') {

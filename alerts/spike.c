@@ -8,6 +8,8 @@
 #include "alerts/threshold.h"
 #include "base/clock.h"
 
+#define BACK 0.5 /* of what is usual: a drop is over */
+
 enum lb_err spike_save(struct db *db, struct group *group, struct lb_error *err)
 {
     struct baseline *baseline = &group->baseline;
@@ -43,25 +45,23 @@ static enum lb_err load(struct db *db,
                         struct lb_error *err)
 {
     struct baseline *baseline = &one->group->baseline;
-    bool is_found = false;
     enum lb_err rc;
 
-    if (baseline->detect != NULL) {
+    if (baseline->past != NULL) {
         return LB_OK;
     }
     if (!baseline_begin(baseline, one->rule, one->site->zone, at_ms)) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     baseline->last_ms = baseline->window.from_ms;
-    rc = baseline_store_load(db, &one->group->row, baseline, &is_found, err);
-    if (rc == LB_OK && is_found) {
-        baseline->window = ctr_window_at(one->site->zone, one->rule->window_ms,
-                                         baseline->window.from_ms);
-        return read_count(db, one, err);
+    rc = baseline_store_load(db, one->rule, &one->group->row, baseline, err);
+    if (rc == LB_ENOTFOUND) {
+        return baseline_store_save(db, one->rule, &one->group->row, baseline,
+                                   err);
     }
-    return rc == LB_OK
-               ? baseline_store_save(db, &one->group->row, baseline, err)
-               : rc;
+    baseline->window = ctr_window_at(one->site->zone, one->rule->window_ms,
+                                     baseline->window.from_ms);
+    return rc == LB_OK ? read_count(db, one, err) : rc;
 }
 
 static enum lb_err fire(struct engine *engine,
@@ -93,36 +93,34 @@ static enum lb_err end(struct engine *engine,
         err);
 }
 
-/* A drop is told once and lasts until a window is none. */
+/* A drop rings at the end of its window.  What rang lasts until a window is as
+ * usual: a drop's has half of it at least. */
 static enum lb_err close_window(struct engine *engine,
                                 struct db *db,
                                 const struct engine_case *one,
                                 struct lb_error *err)
 {
     struct group *group = one->group;
-    const struct ctr_window window = group->baseline.window;
-    struct detect_verdict verdict;
-    bool is_drop = baseline_close(&group->baseline, one->rule, one->site->zone,
-                                  &engine->gaps, &verdict);
-    struct raise raise = {
-        .value = rule_number(one->rule, group->baseline.closed),
-        .expected = verdict.expected,
-        .probability =
-            verdict.is_small ? verdict.probability_low : verdict.probability,
-        .window_from_ms = window.from_ms,
-        .window_to_ms = window.to_ms};
+    bool is_of_drop = one->rule->kind == RULE_DROP;
+    struct raise raise = {.window_from_ms = group->baseline.window.from_ms,
+                          .window_to_ms = group->baseline.window.to_ms};
+    struct baseline_verdict verdict;
 
-    if (one->rule->kind == RULE_SPIKE) {
-        return group->row.state.is_firing &&
-                       group->row.state.since_at_ms == window.from_ms
-                   ? end(engine, db, one, err)
-                   : LB_OK;
+    baseline_close(&group->baseline, one->rule, one->site->zone, &engine->gaps,
+                   &verdict);
+    raise.value = rule_number(one->rule, group->baseline.closed);
+    if (group->row.state.is_firing) {
+        return verdict.is_odd ||
+                       (is_of_drop && raise.value < BACK * verdict.expected)
+                   ? LB_OK
+                   : end(engine, db, one, err);
     }
-    if (is_drop == group->row.state.is_firing) {
+    if (!is_of_drop || !verdict.is_odd) {
         return LB_OK;
     }
-    return is_drop ? fire(engine, db, one, &raise, err)
-                   : end(engine, db, one, err);
+    raise.expected = verdict.expected;
+    raise.probability = verdict.probability;
+    return fire(engine, db, one, &raise, err);
 }
 
 /* Many windows without an event are one silence; the last of them say it all.
@@ -181,8 +179,9 @@ static enum lb_err turn_to(struct engine *engine,
              ? slot_store_drop(db, &group->row, baseline->window.from_ms, err)
              : rc;
     rc = rc == LB_OK ? read_count(db, one, err) : rc;
-    return rc == LB_OK ? baseline_store_save(db, &group->row, baseline, err)
-                       : rc;
+    return rc == LB_OK
+               ? baseline_store_save(db, one->rule, &group->row, baseline, err)
+               : rc;
 }
 
 /* --- deciding
@@ -205,7 +204,7 @@ static enum lb_err judge(struct engine *engine,
     struct raise raise = {.value = rule_number(one->rule, baseline->count),
                           .window_from_ms = baseline->window.from_ms,
                           .window_to_ms = baseline->window.to_ms};
-    struct detect_verdict verdict;
+    struct baseline_verdict verdict;
     struct lb_buf contributors;
     enum lb_err rc;
 
@@ -244,23 +243,15 @@ enum lb_err spike_decide(struct engine *engine,
     return judge(engine, db, one, err);
 }
 
-bool spike_is_due(const struct rule *rule,
-                  const struct catalog_site *site,
+bool spike_is_due(const struct catalog_site *site,
                   const struct group *group,
                   int64_t now_ms)
 {
-    const struct alert_store_state *state = &group->row.state;
-
     if (site == NULL || group->key[0] == '\0') {
         return false;
     }
-    if (rule->kind == RULE_DROP) {
-        return group->is_waiting && (group->baseline.detect == NULL ||
-                                     now_ms >= group->baseline.window.to_ms);
-    }
-    return state->is_firing &&
-           ctr_window_at(site->zone, rule->window_ms, now_ms).from_ms !=
-               state->since_at_ms;
+    return group->is_waiting && (group->baseline.past == NULL ||
+                                 now_ms >= group->baseline.window.to_ms);
 }
 
 enum lb_err spike_turn(struct engine *engine,
@@ -269,21 +260,17 @@ enum lb_err spike_turn(struct engine *engine,
                        struct lb_error *err)
 {
     struct group *group = one->group;
-    const struct alert_store_state *state = &group->row.state;
     enum lb_err rc = turn_to(engine, db, one, one->now_ms, err);
-    bool is_past = one->rule->kind == RULE_SPIKE ||
-                   one->now_ms - group->baseline.last_ms >= SPIKE_IDLE_MS;
 
-    /* After a clock that was set back, its window may have no end. */
-    if (rc == LB_OK && is_past && state->is_firing) {
+    if (rc != LB_OK || one->now_ms - group->baseline.last_ms < SPIKE_IDLE_MS) {
+        return rc;
+    }
+    if (group->row.state.is_firing) {
         rc = end(engine, db, one, err);
     }
-    if (rc == LB_OK && is_past && one->rule->kind == RULE_DROP) {
-        groups_set_waiting(engine->groups, group, false);
-        baseline_deinit(&group->baseline);
-        rc = baseline_store_drop(db, &group->row, err);
-    }
-    return rc;
+    groups_set_waiting(engine->groups, group, false);
+    baseline_deinit(&group->baseline);
+    return rc == LB_OK ? baseline_store_drop(db, &group->row, err) : rc;
 }
 
 /* --- learning
@@ -322,7 +309,7 @@ static enum lb_err begin_group(struct engine *engine,
     struct baseline *baseline = &group->baseline;
     enum lb_err rc;
 
-    if (site == NULL || (group->slots.count == 0 && baseline->detect == NULL)) {
+    if (site == NULL || (group->slots.count == 0 && baseline->past == NULL)) {
         return LB_OK;
     }
     if (!baseline_learn(baseline, rule, site->zone, &engine->gaps,
@@ -338,8 +325,9 @@ static enum lb_err begin_group(struct engine *engine,
     baseline->pending = baseline->count;
     groups_set_waiting(engine->groups, group, rule->kind == RULE_DROP);
     rc = spike_save(db, group, err);
-    return rc == LB_OK ? baseline_store_save(db, &group->row, baseline, err)
-                       : rc;
+    return rc == LB_OK
+               ? baseline_store_save(db, rule, &group->row, baseline, err)
+               : rc;
 }
 
 enum lb_err spike_begin(struct engine *engine,

@@ -23,10 +23,9 @@ LB_MUST_CHECK enum lb_err spike_decide(struct engine *engine,
 LB_MUST_CHECK enum lb_err
 spike_save(struct db *db, struct group *group, struct lb_error *err);
 
-/* Whether time that went by decides something: the window of a drop ended, or
- * that of a spike that rang. */
-bool spike_is_due(const struct rule *rule,
-                  const struct catalog_site *site,
+/* Whether time that went by decides something: a window ended, of a drop or of
+ * a spike that rang. */
+bool spike_is_due(const struct catalog_site *site,
                   const struct group *group,
                   int64_t now_ms);
 /* It does. */

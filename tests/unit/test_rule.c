@@ -130,7 +130,7 @@ static void a_rule_without_id_or_known_kind_is_refused(void **state)
 {
     static const char *const rows[] = {
         "{}", "{\"id\":\"r\"}", "{\"kind\":\"event\"}",
-        "{\"id\":\"r\",\"kind\":\"spike\"}", "{\"id\":\"r\",\"kind\":3}"};
+        "{\"id\":\"r\",\"kind\":\"spikes\"}", "{\"id\":\"r\",\"kind\":3}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
