@@ -161,6 +161,63 @@ class Ctr(unittest.TestCase):
             self.assertEqual([d["alert"] for d in world.fenced()], [alert["id"]])
 
 
+class Spike(unittest.TestCase):
+    """Five weeks with two leads an hour at the link book-call and four views, loaded from a file."""
+    WEEKS = 5
+
+    def history(self, world):
+        rows = []
+        now = int(time.time() * 1000)
+        for hour in range(24 * 7 * self.WEEKS, 0, -1):
+            at = now - hour * 3_600_000
+            rows += [event("lead", f"l{hour}-{n}", ts=at + n * 1_000_000, link="book-call") for n in range(2)]
+            rows += [event("view", f"v{hour}-{n}", ts=at + n * 800_000) for n in range(4)]
+        path = world.bell.dir / "history.ndjson"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return world.bell.run("import", "--format", "ndjson", str(path)).stdout
+
+    def test_many_leads_ring_as_they_come_and_an_import_and_late_ones_do_not(self):
+        rules = LEAD_RULE.replace("type: lead", "type: conversion")
+        with World(rules) as world:
+            self.history(world)
+            rules += example("spike") + example("drop") + example("spike", id="patient", min=50)
+            self.assertIn("lead-spike", world.apply(rules))
+            late = int(time.time() * 1000) - 7_200_000
+            world.bell.send(*many("lead", "late", 40, link="book-call", ts=late))
+            self.assertEqual(world.alerts(), [])
+            world.bell.send(*many("lead", "few", 2, link="book-call"))
+            self.assertEqual(world.alerts(), [])
+            for n in range(20):
+                world.bell.send(event("lead", f"many{n}", link="book-call", country="FR" if n % 2 else "BE",
+                                      url="https://alice.bio/?utm_source=newsletter"))
+            alerts = world.alerts()
+            self.assertLessEqual({a["rule"] for a in alerts}, {"lead-spike"})
+            alert = alerts[0]
+            check_id(self, alert)
+            self.assertEqual((len(alerts), alert["kind"], alert["severity"], alert["group"], alert["metric"], alert["state"]),
+                             (1, "spike", "warning", {"link": "book-call"}, "leads", "firing"))
+            self.assertIn(alert["value"], (5, 6, 7, 8))
+            self.assertTrue(0.2 < alert["expected"] < 1, alert)
+            self.assertLess(alert["probability"], 1 / 2880)
+            self.assertRegex(alert["summary"],
+                             r"^\d leads on Book a strategy call in 15 minutes, where about 0\.\d are usual$")
+            first = alert["contributors"][0]
+            self.assertEqual((first["dimension"], first["value"]), ("utm_source", "newsletter"))
+            self.assertIn(first["count"], (alert["value"], alert["value"] - 1, alert["value"] - 2))
+            self.assertEqual([c["dimension"] for c in alert["contributors"]], ["utm_source", "country", "country"])
+            self.assertEqual(at_ms(alert["window"]["to"]) - at_ms(alert["window"]["from"]), 900_000)
+            self.assertEqual(at_ms(alert["window"]["from"]) % 900_000, 0)
+            got = world.bell.get(alert["stats_url"].removeprefix("https://l.alice.bio"))
+            self.assertGreaterEqual(got.json["totals"]["leads"], alert["value"], got)
+            world.bell.kill()
+            world.bell.start()
+            world.bell.send(*many("lead", "more", 5, link="book-call"))
+            again = [d for d in world.alerts() if d["window"]["from"] == alert["window"]["from"]]
+            self.assertEqual([a["id"] for a in again if a["rule"] == "lead-spike"], [alert["id"]])
+            self.history(world)
+            self.assertEqual(len([a for a in world.alerts() if a["held_back"]]), 0)
+
+
 class Told(unittest.TestCase):
     RULES = (LEAD_RULE + example("resolve", window="3s") + example("digest", digest="1s")
              + example("for", **{"above": 2, "window": "1h", "for": "1s"})
@@ -341,6 +398,12 @@ class Faults(unittest.TestCase):
                  ("event, quiet: { days: [saturday] }", "none of mon"),
                  ("event, template: '{{event.contact.nam}}'", "did you mean event.contact.name"),
                  ("event, template: '{{value}}'", "has no"), ("event, fro: 5m", "did you mean for"),
+                 ("spike, metric: views", "window"), ("drop, window: 1h", "metric"),
+                 ("spike, metric: views, window: 7m", "5m at least"),
+                 ("spike, metric: views, window: 1h, false_alarms: monthly", "1/month"),
+                 ("spike, metric: views, window: 1h, false_alarms: 0/day", "0.001 to 100"),
+                 ("spike, metric: visitors, window: 1h", "must not be visitors"),
+                 ("drop, metric: views, window: 1h, for: 2h", "rings at once"),
                  ("mileston, metric: leads, every: 5", "did you mean milestone"))
         with World(LEAD_RULE) as world:
             for words, fault in cases:

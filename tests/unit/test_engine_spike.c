@@ -140,6 +140,9 @@ static void many_leads_ring_at_once_and_once(void **state)
                      "\"book-call\",\"count\":4},"));
     rule_world_tick(world, NOW_MS + 15 * MINUTE);
     rule_world_read(world);
+    assert_string_equal(world->alerts[0].state, "firing");
+    rule_world_tick(world, NOW_MS + 30 * MINUTE);
+    rule_world_read(world);
     assert_string_equal(world->alerts[0].state, "resolved");
 }
 
