@@ -199,9 +199,9 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     const struct answer_parts asked = {service->auth,   service->readers,
                                        service->writer, service->cursor,
                                        service->days,   alerts_store_since};
-    const struct alerts_parts alerts = {service->auth, service->readers,
+    const struct alerts_parts alerts = {service->auth,   service->readers,
                                         service->writer, service->cursor,
-                                        config};
+                                        config,          &all_kinds};
     const struct admin_parts run = {
         service->auth,
         service->writer,
@@ -666,6 +666,7 @@ static const struct lb_cli_verb verbs[] = {
     {"import", import_command, "load clicks in bulk"},
     {"query", query_command, "ask the numbers"},
     {"export", export_command, "events and stats as files"},
+    {"rules", rules_command, "try a rule on the past"},
     {"detect", detect_command, "score a series of numbers for anomalies"},
     {"token", token_command, "create, list and revoke tokens"},
     {"verify", verify_command, "add the rollups up against the log"},

@@ -9,6 +9,7 @@
 #include "alerts/alerts_store.h"
 #include "alerts/deliveries_api.h"
 #include "alerts/destinations_api.h"
+#include "alerts/rehearse_api.h"
 #include "alerts/rules_api.h"
 #include "base/http_request.h"
 #include "base/http_respond.h"
@@ -26,6 +27,7 @@ struct alerts_api {
     struct deliveries_api *deliveries;     /* owned */
     struct destinations_api *destinations; /* owned */
     struct rules_api *rules;               /* owned */
+    struct rehearse_api *rehearse;         /* owned */
 };
 
 struct list_request {
@@ -215,6 +217,10 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
              ? destinations_api_new(server, &outgoing, &api->destinations, err)
              : rc;
     rc = rc == LB_OK ? rules_api_new(server, parts, &api->rules, err) : rc;
+    rc = rc == LB_OK ? rehearse_api_new(server, parts->auth, parts->readers,
+                                        parts->config, parts->kinds,
+                                        &api->rehearse, err)
+                     : rc;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -236,6 +242,7 @@ void alerts_api_free(struct alerts_api *api)
         destinations_api_free(api->destinations);
         deliveries_api_free(api->deliveries);
         alerts_act_free(api->act);
+        rehearse_api_free(api->rehearse);
         free(api);
     }
 }

@@ -5,7 +5,9 @@
 #define LINKBELL_ALERTS_ALERTS_API_H
 
 #include "alerts/deliver.h"
+#include "base/config.h"
 #include "base/http_server.h"
+#include "sql/apply.h"
 #include "sql/auth.h"
 #include "sql/cursor.h"
 #include "sql/pool.h"
@@ -19,6 +21,7 @@ struct alerts_parts {
     struct writer *writer;
     struct cursor *cursor;
     const struct lb_config *config;
+    const struct apply_kinds *kinds;
 };
 
 LB_MUST_CHECK enum lb_err alerts_api_new(struct lb_http_server *server,

@@ -91,13 +91,9 @@ static void add_time_or_null(struct lb_buf *out, sqlite3_stmt *stmt, int column)
 }
 
 /* The row on which the statement stands. */
-static enum lb_err add_alert(struct db *db,
-                             sqlite3_stmt *stmt,
-                             struct lb_buf *out,
-                             struct lb_error *err)
+static void add_columns(sqlite3_stmt *stmt, struct lb_buf *out)
 {
     cJSON *data = cJSON_Parse(text_at(stmt, 5));
-    enum lb_err rc;
 
     lb_buf_add_text(out, "{\"id\":");
     lb_json_add_string(out, text_at(stmt, 1));
@@ -112,9 +108,58 @@ static enum lb_err add_alert(struct db *db,
     lb_json_add_string(out, text_at(stmt, 3));
     lb_buf_add_text(out, ",\"held_back\":");
     lb_json_add_string(out, text_at(stmt, 4));
+    cJSON_Delete(data);
+}
+
+static enum lb_err add_alert(struct db *db,
+                             sqlite3_stmt *stmt,
+                             struct lb_buf *out,
+                             struct lb_error *err)
+{
+    enum lb_err rc;
+
+    add_columns(stmt, out);
     rc = add_deliveries(db, text_at(stmt, 1), out, err);
     lb_buf_add_char(out, '}');
-    cJSON_Delete(data);
+    return rc;
+}
+
+enum lb_err alerts_store_tell_all(struct db *db,
+                                  const struct alerts_store_question *question,
+                                  struct lb_buf *alerts,
+                                  struct lb_buf *held,
+                                  int64_t *count_out,
+                                  struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERTS_REHEARSED);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, question->from_at_ms);
+        (void)sqlite3_bind_int64(stmt, 2, question->to_at_ms);
+    }
+    *count_out = 0;
+    lb_buf_add_char(alerts, '[');
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        lb_buf_add_text(alerts, *count_out == 0 ? "" : ",");
+        add_columns(stmt, alerts);
+        lb_buf_add_char(alerts, '}');
+        (*count_out)++;
+    }
+    lb_buf_add_char(alerts, ']');
+    stmt = rc == LB_OK ? db_stmt(db, SQL_ALERTS_REHEARSED_HELD) : NULL;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, question->from_at_ms);
+        (void)sqlite3_bind_int64(stmt, 2, question->to_at_ms);
+    }
+    lb_buf_add_char(held, '{');
+    while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
+           has_row) {
+        lb_json_add_key(held, text_at(stmt, 0));
+        lb_buf_add_int(held, sqlite3_column_int64(stmt, 1));
+    }
+    lb_buf_add_char(held, '}');
     return rc;
 }
 

@@ -31,6 +31,16 @@ alerts_store_list_alerts(struct db *db,
                          const struct alerts_store_question *question,
                          struct lb_buf *out,
                          struct lb_error *err);
+/* Appends the alerts that went out, oldest first, without deliveries, as a
+ * list, and {reason: count} of those that were held back; question's from and
+ * to. *count_out: how many went out. */
+LB_MUST_CHECK enum lb_err
+alerts_store_tell_all(struct db *db,
+                      const struct alerts_store_question *question,
+                      struct lb_buf *alerts,
+                      struct lb_buf *held,
+                      int64_t *count_out,
+                      struct lb_error *err);
 /* Appends one alert as lists have it; LB_ENOTFOUND: there is none of that id
  * that may be seen. */
 LB_MUST_CHECK enum lb_err

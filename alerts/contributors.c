@@ -96,6 +96,21 @@ static bool add_entry(const struct contributors *what,
     return is_ok;
 }
 
+int64_t contributors_received_ms(const struct entry *entry)
+{
+    return entry->is_silent ? threshold_time(entry) : entry->received_at_ms;
+}
+
+static bool is_before_last(const struct contributors *what,
+                           const struct entry *entry)
+{
+    int64_t at_ms = contributors_received_ms(entry);
+    int64_t last_ms = what->last->received_at_ms;
+
+    return at_ms < last_ms ||
+           (at_ms == last_ms && entry->seq <= what->last->seq);
+}
+
 static bool is_counted(const struct contributors *what,
                        const struct entry *entry,
                        struct lb_buf *key)
@@ -107,6 +122,7 @@ static bool is_counted(const struct contributors *what,
     lb_buf_clear(key);
     return row != NULL && threshold_time(entry) >= what->from_ms &&
            threshold_time(entry) < what->to_ms &&
+           (!what->is_rehearsal || is_before_last(what, entry)) &&
            rule_weight(what->rule, entry) != 0 &&
            ruleset_matches(what->set, (size_t)(row - what->set->rules), entry,
                            &intent) &&
@@ -178,12 +194,13 @@ enum lb_err contributors_write(const struct contributors *what,
                                struct lb_error *err)
 {
     const int64_t sites[] = {what->site->number};
-    const struct log_range range = {.upto_seq = what->last->seq,
-                                    .from_at_ms = what->from_ms,
-                                    .to_at_ms = what->to_ms + AHEAD_MS,
-                                    .sites = sites,
-                                    .site_count = 1,
-                                    .has_texts = true};
+    const struct log_range range = {
+        .upto_seq = what->is_rehearsal ? INT64_MAX : what->last->seq,
+        .from_at_ms = what->from_ms,
+        .to_at_ms = what->to_ms + AHEAD_MS,
+        .sites = sites,
+        .site_count = 1,
+        .has_texts = true};
     struct tally *tally = calloc(1, sizeof(*tally));
     struct dict_cache *cache = dict_cache_new();
     struct log_reader *reader = NULL;

@@ -3,6 +3,7 @@
 #ifndef LINKBELL_ALERTS_CONTRIBUTORS_H
 #define LINKBELL_ALERTS_CONTRIBUTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "alerts/ruleset.h"
@@ -23,7 +24,12 @@ struct contributors {
     int64_t from_ms; /* events with a ts in from_ms..to_ms, to_ms excluded */
     int64_t to_ms;
     const struct entry *last; /* the last one that counts, by log number */
+    bool is_rehearsal;        /* by receive time, which is ts for imports */
 };
+
+/* When the entry counts as received when a rule is tried on the past: what was
+ * imported had always been there. */
+int64_t contributors_received_ms(const struct entry *entry);
 
 /* Writes [{"dimension","value","count"}], the largest first: of utm_source
  * (source where an event has none), link and country, without those that the

@@ -59,6 +59,20 @@ enum lb_err engine_new(struct db *db,
     return LB_OK;
 }
 
+enum lb_err engine_new_rehearsal(struct db *db,
+                                 const struct lb_config *config,
+                                 const struct engine_rehearsal *rehearsal,
+                                 struct engine **engine_out,
+                                 struct lb_error *err)
+{
+    enum lb_err rc = engine_new(db, NULL, config, engine_out, err);
+
+    if (rc == LB_OK) {
+        (*engine_out)->rehearsal = rehearsal;
+    }
+    return rc;
+}
+
 void engine_free(struct engine *engine)
 {
     if (engine != NULL) {

@@ -31,6 +31,26 @@ LB_MUST_CHECK enum lb_err engine_new(struct db *db,
                                      struct engine **engine_out,
                                      struct lb_error *err);
 void engine_free(struct engine *engine);
+/* Trying a rule on the past: all rules of catalog are ready, what is decided is
+ * counted in no metric, and where the events of a spike come from is read from
+ * another database than the engine's. */
+struct engine_rehearsal {
+    struct catalog *catalog; /* borrowed */
+    struct db *log;          /* borrowed; of the call at hand */
+    /* A window of a spike or drop ended; limit is below 0 when none is. */
+    void (*observe)(void *ctx,
+                    int64_t window_from_ms,
+                    double expected,
+                    double limit);
+    void *ctx;
+};
+/* db is empty, in memory and the caller's; rehearsal is borrowed. */
+LB_MUST_CHECK enum lb_err
+engine_new_rehearsal(struct db *db,
+                     const struct lb_config *config,
+                     const struct engine_rehearsal *rehearsal,
+                     struct engine **engine_out,
+                     struct lb_error *err);
 /* Its part in erasing: what was erased is taken out of windows. */
 void engine_hook(struct engine *engine, struct erase_hooks *hooks);
 struct cursor_consumer engine_consumer(struct engine *engine);

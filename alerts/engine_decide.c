@@ -30,6 +30,7 @@ enum lb_err engine_raise(struct engine *engine,
     raise->site = one->site;
     raise->entry = one->entry;
     raise->now_ms = one->now_ms;
+    raise->is_rehearsal = engine->rehearsal != NULL;
     rc = raise_alert(raise, err);
     engine->has_queued = engine->has_queued || raise->has_queued;
     return rc;

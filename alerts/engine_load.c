@@ -61,6 +61,10 @@ static enum lb_err find_ready(struct engine *engine,
         (row->ready_seq > 0 && row->rule.is_enabled &&
          (before == NULL || !looks_elsewhere(&before->rule, &row->rule)));
 
+    if (engine->rehearsal != NULL) {
+        row->ready_seq = -1; /* before the first entry */
+        return rc;
+    }
     if (rc == LB_OK && !is_kept) {
         row->ready_seq = 0;
         groups_drop_rule(engine->groups, row->rule.number);
@@ -141,7 +145,9 @@ static enum lb_err take_over(struct engine *engine,
 enum lb_err
 engine_refresh(struct engine *engine, struct db *db, struct lb_error *err)
 {
-    struct catalog *catalog = catalog_current(engine->holder);
+    struct catalog *catalog = engine->rehearsal != NULL
+                                  ? catalog_ref(engine->rehearsal->catalog)
+                                  : catalog_current(engine->holder);
     enum lb_err rc = LB_OK;
 
     if (engine->set == NULL ||

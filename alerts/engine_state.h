@@ -23,7 +23,8 @@ struct engine_case {
 };
 
 struct engine {
-    struct catalog_holder *holder;
+    struct catalog_holder *holder;            /* NULL: of a rehearsal */
+    const struct engine_rehearsal *rehearsal; /* borrowed; NULL: for real */
     char public_url[LB_CONFIG_TEXT_BYTES];
     bool folds_utm;
     void (*wake)(void *ctx);

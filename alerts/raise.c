@@ -11,12 +11,16 @@
 
 #define QUIET "quiet"
 
-static void count_alert(const char *rule, const char *result)
+static void count_alert(const struct raise *raise, const char *result)
 {
     char labels[96];
 
-    (void)snprintf(labels, sizeof(labels), "rule=\"%s\",result=\"%s\"", rule,
-                   result);
+    if (raise->is_rehearsal) {
+        return;
+    }
+
+    (void)snprintf(labels, sizeof(labels), "rule=\"%s\",result=\"%s\"",
+                   raise->rule->id, result);
     lb_metrics_add(lb_metrics_get(LB_METRIC_COUNTER, "linkbell_alerts_total",
                                   "Alerts by rule and what became of them.",
                                   labels),
@@ -327,7 +331,7 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
     }
     make_id(raise, raise->group->row.state.alert);
     if (!is_kept) {
-        count_alert(raise->rule->id, row.held_back);
+        count_alert(raise, row.held_back);
         return LB_OK;
     }
     lb_buf_init(&data, MESSAGE_BYTES);
@@ -335,8 +339,7 @@ enum lb_err raise_alert(struct raise *raise, struct lb_error *err)
     row.data = lb_buf_text(&data);
     rc = alert_store_put(raise->db, &row, &is_new, err);
     if (rc == LB_OK && is_new) {
-        count_alert(raise->rule->id,
-                    row.held_back == NULL ? "fired" : row.held_back);
+        count_alert(raise, row.held_back == NULL ? "fired" : row.held_back);
         rc = tell(raise, &row, &data, err);
     }
     lb_buf_deinit(&data);

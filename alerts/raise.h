@@ -31,6 +31,7 @@ struct raise {
     int64_t window_to_ms;
     int64_t now_ms;
     bool is_learning;
+    bool is_rehearsal;        /* counts in no metric */
     const char *contributors; /* of spike: JSON */
     /* raise.c's own: the group of the day's, and of the window's figures. */
     struct group *books;

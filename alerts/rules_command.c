@@ -1,8 +1,10 @@
-/* rules_command.c - `linkbell rules list|test`. */
+/* rules_command.c - `linkbell rules list|test|backtest`. */
 #include "alerts/rules_command.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "alerts/backtest_command.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -105,11 +107,16 @@ static int test(struct lb_cli *cli, const char *id)
 
 int rules_command(struct lb_cli *cli, int argc, char **argv)
 {
-    const struct lb_cli_usage usage = {.line = "rules list | rules test ID",
-                                       .word_max = 2};
+    const struct lb_cli_usage usage = {
+        .line = "rules list | rules test ID | rules backtest --rule ID ...",
+        .word_max = 2};
     struct lb_cli_words words;
-    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
+    int exit_code;
 
+    if (argc > 1 && strcmp(argv[1], "backtest") == 0) {
+        return backtest_command(cli, argc, argv);
+    }
+    exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
     if (exit_code >= 0) {
         return exit_code;
     }
@@ -120,6 +127,7 @@ int rules_command(struct lb_cli *cli, int argc, char **argv)
         return test(cli, words.at[1]);
     }
     (void)fprintf(stderr,
-                  "linkbell rules: say list, or test and a rule's id\n");
+                  "linkbell rules: say list, test and a rule's id, or backtest "
+                  "--rule ID\n");
     return LB_CLI_USAGE;
 }

@@ -93,6 +93,11 @@ static enum lb_err end(struct engine *engine,
         err);
 }
 
+static int64_t limit_of(const struct engine_case *one)
+{
+    return baseline_limit(&one->group->baseline, one->rule, one->site->zone);
+}
+
 /* A drop rings at the end of its window.  What rang lasts until a window is as
  * usual: a drop's has half of it at least. */
 static enum lb_err close_window(struct engine *engine,
@@ -105,10 +110,16 @@ static enum lb_err close_window(struct engine *engine,
     struct raise raise = {.window_from_ms = group->baseline.window.from_ms,
                           .window_to_ms = group->baseline.window.to_ms};
     struct baseline_verdict verdict;
+    double limit =
+        engine->rehearsal == NULL ? 0 : rule_number(one->rule, limit_of(one));
 
     baseline_close(&group->baseline, one->rule, one->site->zone, &engine->gaps,
                    &verdict);
     raise.value = rule_number(one->rule, group->baseline.closed);
+    if (engine->rehearsal != NULL) {
+        engine->rehearsal->observe(engine->rehearsal->ctx, raise.window_from_ms,
+                                   verdict.expected, limit);
+    }
     if (group->row.state.is_firing) {
         return verdict.is_odd ||
                        (is_of_drop && raise.value < BACK * verdict.expected)
@@ -200,7 +211,8 @@ static enum lb_err judge(struct engine *engine,
                                       group->key,
                                       baseline->window.from_ms,
                                       baseline->window.to_ms,
-                                      one->entry};
+                                      one->entry,
+                                      engine->rehearsal != NULL};
     struct raise raise = {.value = rule_number(one->rule, baseline->count),
                           .window_from_ms = baseline->window.from_ms,
                           .window_to_ms = baseline->window.to_ms};
@@ -213,7 +225,9 @@ static enum lb_err judge(struct engine *engine,
         return LB_OK;
     }
     lb_buf_init(&contributors, MESSAGE_BYTES);
-    rc = contributors_write(&what, db, &contributors, err);
+    rc = contributors_write(
+        &what, engine->rehearsal != NULL ? engine->rehearsal->log : db,
+        &contributors, err);
     raise.expected = verdict.expected;
     raise.probability = verdict.probability;
     raise.contributors = lb_buf_text(&contributors);

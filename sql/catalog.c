@@ -23,6 +23,8 @@ struct catalog {
     size_t token_count;
     struct catalog_object *objects[KIND_COUNT];
     size_t object_count[KIND_COUNT];
+    struct catalog *base;       /* owned reference; NULL: it is its own */
+    struct catalog_object only; /* of one with a base */
 };
 
 /* Grows by doubling inside the arena: what is left behind is small and goes
@@ -309,20 +311,52 @@ catalog_load(struct db *db, struct catalog **catalog_out, struct lb_error *err)
     return LB_OK;
 }
 
+struct catalog *catalog_with_object(struct catalog *base,
+                                    enum catalog_kind kind,
+                                    const struct catalog_object *object)
+{
+    struct catalog *catalog = calloc(1, sizeof(*catalog));
+
+    if (catalog == NULL) {
+        return NULL;
+    }
+    atomic_init(&catalog->refs, 1);
+    catalog->version = base->version;
+    catalog->sites = base->sites;
+    catalog->site_count = base->site_count;
+    catalog->tokens = base->tokens;
+    catalog->token_count = base->token_count;
+    catalog->base = catalog_ref(base);
+    catalog->only = *object;
+    catalog->objects[kind] = &catalog->only;
+    catalog->object_count[kind] = 1;
+    return catalog;
+}
+
 struct catalog *catalog_ref(struct catalog *catalog)
 {
     (void)atomic_fetch_add(&catalog->refs, 1);
     return catalog;
 }
 
+static void free_own(struct catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->site_count; i++) {
+        lb_ip_set_free(catalog->sites[i].ignored);
+    }
+    lb_arena_free(catalog->arena);
+}
+
 void catalog_unref(struct catalog *catalog)
 {
     if (catalog != NULL && atomic_fetch_sub(&catalog->refs, 1) == 1) {
-        for (size_t i = 0; i < catalog->site_count; i++) {
-            lb_ip_set_free(catalog->sites[i].ignored);
+        struct catalog *base = catalog->base;
+
+        if (base == NULL) {
+            free_own(catalog);
         }
-        lb_arena_free(catalog->arena);
         free(catalog);
+        catalog_unref(base);
     }
 }
 

@@ -86,6 +86,11 @@ struct catalog; /* one snapshot */
 
 LB_MUST_CHECK enum lb_err
 catalog_load(struct db *db, struct catalog **catalog_out, struct lb_error *err);
+/* A snapshot with base's sites, links and tokens, and this object alone of its
+ * kind, whose texts are borrowed; holds base.  NULL: out of memory. */
+struct catalog *catalog_with_object(struct catalog *base,
+                                    enum catalog_kind kind,
+                                    const struct catalog_object *object);
 struct catalog *catalog_ref(struct catalog *catalog);
 void catalog_unref(struct catalog *catalog); /* NULL is fine */
 /* Grows with each change of anything but tokens: whoever keeps what follows

@@ -216,6 +216,36 @@ class Spike(unittest.TestCase):
             self.assertEqual([a["id"] for a in again if a["rule"] == "lead-spike"], [alert["id"]])
             self.history(world)
             self.assertEqual(len([a for a in world.alerts() if a["held_back"]]), 0)
+            self.check_backtest(world)
+
+    def check_backtest(self, world):
+        """The same events, decided anew: the same alerts to the byte; nothing is written."""
+        live = world.alerts("?rule=lead-spike")[::-1]
+        for alert in live:
+            del alert["deliveries"]
+        since = live[0]["fired"]
+        answer = world.bell.post("/v1/rules/backtest", json.dumps({"rule": "lead-spike", "from": since}).encode())
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(json.dumps(answer.json["alerts"]), json.dumps(live))
+        self.assertEqual((answer.json["rule"], answer.json["held_back"]), ("lead-spike", {}))
+        point = answer.json["series"][-1]
+        self.assertEqual(list(point), ["time", "value", "expected", "limit"])
+        shown = world.bell.run("rules", "backtest", "--rule", "lead-spike", "--from", since).stdout
+        self.assertIn("This rule would have fired 1 time in", shown)
+        self.assertIn(live[0]["summary"], shown)
+        self.assertIn("fired |", shown)
+        other = {"kind": "drop", "metric": "views", "window": "1h", "false_alarms": "2/day"}
+        answer = world.bell.post("/v1/rules/backtest", json.dumps({"rule": other, "site": "alice.bio"}).encode())
+        self.assertEqual((answer.status, answer.json["rule"]), (200, "backtest"), answer)
+        self.assertGreater(len(answer.json["series"]), 24 * 7 * self.WEEKS - 3)
+        self.assertEqual(answer.json["events"], 24 * 7 * self.WEEKS * 4)
+        for body, fault in (({"rule": "nope"}, "no such rule"), ({"rule": {"kind": "drop"}}, "metric"),
+                            ({"rule": "lead-spike", "form": "x"}, "is no key"),
+                            ({"rule": "lead-spike", "from": "soon"}, "from")):
+            answer = world.bell.post("/v1/rules/backtest", json.dumps(body).encode())
+            self.assertEqual(answer.status, 422, answer)
+            self.assertIn(fault, answer.json["error"]["message"])
+        self.assertEqual(len(world.alerts("?rule=lead-spike")), len(live))
 
 
 class Told(unittest.TestCase):
