@@ -346,30 +346,31 @@ static const char *value_of(char *line, const char *name)
     return line;
 }
 
-/* Ends those whose status has been known for long enough. */
+/* One whose status has been known since before; NULL: none. */
+static struct transfer *find_answered(const struct deliver_curl *curl,
+                                      int64_t before_ms)
+{
+    struct transfer *transfer = curl->transfers;
+
+    while (transfer != NULL && (transfer->answered_at_ms == 0 ||
+                                transfer->answered_at_ms > before_ms)) {
+        transfer = transfer->next;
+    }
+    return transfer;
+}
+
+/* Ends those whose body goes on; whoever is told may change the list. */
 static void on_body_timer(uv_timer_t *timer)
 {
     struct deliver_curl *curl = timer->data;
-    struct transfer *transfer = curl->transfers;
-    int64_t now_ms = lb_clock_mono_ms();
-    bool has_more = false;
+    int64_t before_ms = lb_clock_mono_ms() - BODY_MAX_MS;
+    struct transfer *transfer;
 
-    while (transfer != NULL) {
-        struct transfer *next = transfer->next;
-
-        if (transfer->answered_at_ms != 0) {
-            if (now_ms - transfer->answered_at_ms >= BODY_MAX_MS) {
-                report(transfer, CURLE_OPERATION_TIMEDOUT);
-                /* Whoever was told may have changed the list. */
-                next = curl->transfers;
-                has_more = next != NULL;
-            } else {
-                has_more = true;
-            }
-        }
-        transfer = next;
+    while (!curl->is_stopped &&
+           (transfer = find_answered(curl, before_ms)) != NULL) {
+        report(transfer, CURLE_OPERATION_TIMEDOUT);
     }
-    if (has_more && !curl->is_stopped) {
+    if (!curl->is_stopped && find_answered(curl, INT64_MAX) != NULL) {
         (void)uv_timer_start(timer, on_body_timer, BODY_MAX_MS, 0);
     }
 }

@@ -334,7 +334,7 @@ class Keeping(unittest.TestCase):
             world.leads("good", "bad")
             wait_for(lambda: len(world.hook.received) >= 2 and [r["state"] for r in world.rows()] == ["dead"],
                      "the sweep")
-            self.assertEqual(len(world.bell.get("/v1/alerts").json["data"]), 2)
+            self.assertEqual(len(world.bell.get("/v1/alerts?rule=hot-lead").json["data"]), 2)
 
     def test_a_waiting_message_grows_too_old(self):
         delivery = "  keep_delivered: 500ms"
