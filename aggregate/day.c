@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/visits.h"
+
 #define VERSION 1
 #define FLAG_ADDITIVE 1u
+#define FLAG_VISITS 2u
 #define HEAD_TRAFFIC 3u
 #define HEAD_VALUE 4u
 #define HEAD_CURRENCY 8u
@@ -16,6 +19,8 @@
 struct day {
     int64_t local_day;
     bool is_additive;
+    bool has_visits;
+    struct visits *visits;             /* owned */
     bool is_over[DAY_DIMENSION_COUNT]; /* past DAY_VALUES */
     struct dimension dimensions[DAY_DIMENSION_COUNT];
     struct tally *tallies[DAY_DIMENSION_COUNT]; /* owned; NULL: not counted */
@@ -42,8 +47,10 @@ static const size_t figures[] = {FIGURE(counts.events),
                                  FIGURE(clickers),
                                  FIGURE(viewers_clicked),
                                  FIGURE(clicks_without_visitor),
-                                 FIGURE(amount_hundredths)};
+                                 FIGURE(amount_hundredths),
+                                 FIGURE(visits)};
 #define FIGURE_COUNT (sizeof(figures) / sizeof(figures[0]))
+#define FIGURE_AMOUNT 12 /* the one that may be negative */
 
 const char *day_dimension_name(enum day_dimension dimension)
 {
@@ -73,6 +80,12 @@ struct day *day_new(int64_t local_day, unsigned mask)
     }
     day->local_day = local_day;
     day->is_additive = true;
+    day->has_visits = true;
+    day->visits = visits_new(VISITS_NUMBERED);
+    if (day->visits == NULL) {
+        free(day);
+        return NULL;
+    }
     for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
         if (i != DAY_TOTAL && (mask & 1u << i) == 0) {
             continue;
@@ -94,6 +107,9 @@ void day_free(struct day *day)
     for (int i = 0; day != NULL && i < DAY_DIMENSION_COUNT; i++) {
         tally_free(day->tallies[i]);
     }
+    if (day != NULL) {
+        visits_free(day->visits);
+    }
     free(day);
 }
 
@@ -102,15 +118,18 @@ static bool is_of_click(const struct day *day, int dimension)
     return day->dimensions[dimension].is_of_click;
 }
 
-static enum lb_err
-add_to(struct day *day, int dimension, const struct entry *entry)
+static enum lb_err add_to(struct day *day,
+                          int dimension,
+                          const struct entry *entry,
+                          const struct tally_visit *visit)
 {
     char key[KEY_BYTES] = {(char)('0' + (int)entry->traffic)};
     const char *value;
     size_t len = 0;
 
     if (dimension == DAY_TOTAL) {
-        return tally_add(day->tallies[DAY_TOTAL], key, 1, entry);
+        return tally_add_in_visit(day->tallies[DAY_TOTAL], key, 1, entry,
+                                  visit);
     }
     /* A view makes no row where the dimension is the click's, but for type. */
     if (entry->type == ENTRY_VIEW && is_of_click(day, dimension) &&
@@ -119,18 +138,25 @@ add_to(struct day *day, int dimension, const struct entry *entry)
     }
     value = dimension_value(&day->dimensions[dimension], entry, NULL, NULL);
     if (value == NULL) {
-        return tally_add(day->tallies[dimension], key, 1, entry);
+        return tally_add_in_visit(day->tallies[dimension], key, 1, entry,
+                                  visit);
     }
     len = strnlen(value, VALUE_BYTES);
     key[1] = 'V';
     memcpy(key + 2, value, len);
-    return tally_add(day->tallies[dimension], key, len + 2, entry);
+    return tally_add_in_visit(day->tallies[dimension], key, len + 2, entry,
+                              visit);
 }
 
 enum lb_err day_add(struct day *day, const struct entry *entry)
 {
-    enum lb_err rc = LB_OK;
+    struct tally_visit visit = {.number = 0};
+    enum lb_err rc = visits_enter(day->visits, entry, &visit.number);
 
+    if (rc == LB_ELIMIT) {
+        day->has_visits = false;
+        rc = LB_OK;
+    }
     day->is_additive =
         day->is_additive &&
         (entry->visitor == 0 || entry->visitor_day == day->local_day);
@@ -138,7 +164,7 @@ enum lb_err day_add(struct day *day, const struct entry *entry)
         if (day->tallies[i] == NULL || day->is_over[i]) {
             continue;
         }
-        rc = add_to(day, i, entry);
+        rc = add_to(day, i, entry, &visit);
         if (rc == LB_ELIMIT) {
             day_drop(day, (enum day_dimension)i);
             day->is_over[i] = true;
@@ -150,7 +176,7 @@ enum lb_err day_add(struct day *day, const struct entry *entry)
 
 size_t day_bytes(const struct day *day)
 {
-    size_t bytes = sizeof(*day);
+    size_t bytes = sizeof(*day) + visits_bytes(day->visits);
 
     for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
         bytes += day->tallies[i] == NULL ? 0 : tally_bytes(day->tallies[i]);
@@ -224,7 +250,7 @@ static void put_row(struct lb_buf *out, const struct tally_group *group)
     for (size_t i = 0; i < FIGURE_COUNT; i++) {
         int64_t value = figure_of(group, i);
 
-        if (value != 0 && i == FIGURE_COUNT - 1) {
+        if (value != 0 && i == FIGURE_AMOUNT) {
             put_varint(out, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
         } else if (value != 0) {
             put_varint(out, (uint64_t)value);
@@ -272,7 +298,8 @@ day_encode(struct day *day, enum day_dimension dimension, struct lb_buf *out)
     }
     qsort(groups, count, sizeof(struct tally_group *), compare_groups);
     lb_buf_add_char(out, VERSION);
-    lb_buf_add_char(out, day->is_additive ? FLAG_ADDITIVE : 0);
+    lb_buf_add_char(out, (char)((day->is_additive ? FLAG_ADDITIVE : 0) |
+                                (day->has_visits ? FLAG_VISITS : 0)));
     for (size_t i = 0; i < count; i++) {
         put_row(out, groups[i]);
     }
@@ -288,8 +315,10 @@ day_reader_init(struct day_reader *reader, const void *bytes, size_t len)
     if (bytes == NULL || len < 2 || at[0] != VERSION) {
         return LB_EFORMAT;
     }
-    *reader = (struct day_reader){at + 2, at + len,
-                                  (at[1] & FLAG_ADDITIVE) != 0, false};
+    *reader = (struct day_reader){.at = at + 2,
+                                  .end = at + len,
+                                  .is_additive = (at[1] & FLAG_ADDITIVE) != 0,
+                                  .has_visits = (at[1] & FLAG_VISITS) != 0};
     return LB_OK;
 }
 
@@ -326,7 +355,7 @@ static bool take_figures(struct day_reader *reader, struct tally_group *group)
         if (!take_varint(reader, &value)) {
             return false;
         }
-        if (i == FIGURE_COUNT - 1) {
+        if (i == FIGURE_AMOUNT) {
             value = value >> 1 ^ (~(value & 1) + 1);
         }
         memcpy((char *)group + figures[i], &value, sizeof(value));

@@ -4,7 +4,8 @@
  * A BLOB is: version (1), flags, then rows by value and class.  A row is a head
  * (class in bits 0-1, 4: has a value, 8: has a currency), the value's text and
  * a NUL, a varint that says which figures follow, and these as varints (LEB128;
- * the amount zigzag), then the currency's three letters. */
+ * the amount zigzag), then the currency's three letters.  A BLOB without the
+ * flag for visits was written before they were counted. */
 #ifndef LINKBELL_AGGREGATE_DAY_H
 #define LINKBELL_AGGREGATE_DAY_H
 
@@ -83,6 +84,7 @@ struct day_reader {
     const uint8_t *at;
     const uint8_t *end;
     bool is_additive; /* each visitor's period is this very day */
+    bool has_visits;  /* else they were not counted */
     bool is_damaged;
 };
 

@@ -51,7 +51,9 @@ struct query {
     const struct lb_zone *zone;
     int64_t from_at_ms; /* INT64_MIN: from the first event's day */
     int64_t to_at_ms;
-    unsigned traffic; /* bits of enum entry_traffic */
+    unsigned traffic;     /* bits of enum entry_traffic */
+    bool has_day_periods; /* visitors' periods are days: visits end with them,
+                             and counted days may tell how many there were */
     const struct filter *filter;
     struct dimension dimensions[QUERY_DIMENSIONS];
     size_t dimension_count;

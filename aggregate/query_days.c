@@ -31,7 +31,7 @@ struct reading {
 static bool needs_visitors(enum query_metric metric)
 {
     return metric == QUERY_VISITORS || metric == QUERY_CLICKERS ||
-           metric == QUERY_CTR_UNIQUE;
+           metric == QUERY_CTR_UNIQUE || metric == QUERY_VISITS;
 }
 
 /* Whether days hold the query's dimension at index, beside those before it. */
@@ -208,6 +208,8 @@ static bool is_usable(const struct reading *reading,
            day_reader_init(rows_out, day->body, day->body_bytes) == LB_OK &&
            day_reader_init(total_out, day->total, day->total_bytes) == LB_OK &&
            (total_out->is_additive || !reading->has_visitor_metric) &&
+           (reading->work->visits == NULL ||
+            (rows_out->has_visits && total_out->has_visits)) &&
            is_sound(*rows_out) && is_sound(*total_out);
 }
 
@@ -338,6 +340,28 @@ static enum lb_err run_pass(struct reading *reading, enum pass pass)
     return rc == LB_OK ? scan_spans(reading) : rc;
 }
 
+/* Whether the log showed visits that may go over midnight: they are counted off
+ * in one go, or some twice. */
+static bool has_long_visits(const struct query_work *work)
+{
+    for (size_t i = 0; work->visits != NULL && i < QUERY_WORK_SITES; i++) {
+        if (work->is_spread[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum lb_err read_all(struct query_work *work)
+{
+    const struct query *query = work->query;
+    enum lb_err rc = query_work_reset(work);
+
+    return rc == LB_OK ? query_work_scan(work, query->sites, query->site_count,
+                                         query->from_at_ms, query->to_at_ms)
+                       : rc;
+}
+
 enum lb_err query_days_read(struct query_work *work)
 {
     const struct query *query = work->query;
@@ -350,7 +374,10 @@ enum lb_err query_days_read(struct query_work *work)
     }
     if (reading.has_visitor_metric) {
         rc = run_pass(&reading, PASS_LOG);
-        rc = rc == LB_OK ? run_pass(&reading, PASS_DAYS) : rc;
+        if (rc == LB_OK) {
+            rc = has_long_visits(work) ? read_all(work)
+                                       : run_pass(&reading, PASS_DAYS);
+        }
     } else {
         rc = run_pass(&reading, PASS_BOTH);
     }

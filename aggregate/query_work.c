@@ -11,6 +11,24 @@
 
 #define CHECK_ENTRIES 4096 /* between looks at the deadline */
 
+static void free_tallies(struct query_work *work)
+{
+    tally_free(work->rows);
+    tally_free(work->views);
+    tally_free(work->total);
+    tally_free(work->total_views);
+}
+
+static bool make_tallies(struct query_work *work)
+{
+    work->rows = tally_new(QUERY_GROUPS);
+    work->views = tally_new(QUERY_GROUPS);
+    work->total = tally_new(1);
+    work->total_views = tally_new(1);
+    return work->rows != NULL && work->views != NULL && work->total != NULL &&
+           work->total_views != NULL;
+}
+
 struct query_work *query_work_new(struct query *query,
                                   struct db *db,
                                   struct query_result *result,
@@ -26,13 +44,8 @@ struct query_work *query_work_new(struct query *query,
     work->result = result;
     work->err = err;
     lb_buf_init(&work->scratch, (size_t)64 * 1024);
-    work->rows = tally_new(QUERY_GROUPS);
-    work->views = tally_new(QUERY_GROUPS);
-    work->total = tally_new(1);
-    work->total_views = tally_new(1);
     work->cache = dict_cache_new();
-    if (work->rows == NULL || work->views == NULL || work->total == NULL ||
-        work->total_views == NULL || work->cache == NULL) {
+    if (work->cache == NULL || !make_tallies(work)) {
         query_work_free(work);
         return NULL;
     }
@@ -44,10 +57,7 @@ void query_work_free(struct query_work *work)
     if (work == NULL) {
         return;
     }
-    tally_free(work->rows);
-    tally_free(work->views);
-    tally_free(work->total);
-    tally_free(work->total_views);
+    free_tallies(work);
     dict_cache_free(work->cache);
     visits_free(work->visits);
     query_exposure_free(work->exposure);
@@ -74,10 +84,25 @@ enum lb_err query_work_begin(struct query_work *work)
     return LB_OK;
 }
 
+enum lb_err query_work_reset(struct query_work *work)
+{
+    free_tallies(work);
+    if (!make_tallies(work)) {
+        return LB_ENOMEM;
+    }
+    if (work->visits == NULL) {
+        return LB_OK;
+    }
+    visits_free(work->visits);
+    work->visits = visits_new(VISITS_NUMBERED);
+    return work->visits == NULL ? LB_ENOMEM : LB_OK;
+}
+
 bool query_work_needs_log(const struct query_work *work)
 {
-    return work->visits != NULL || (work->exposure != NULL &&
-                                    query_exposure_is_limited(work->exposure));
+    return (work->visits != NULL && !work->query->has_day_periods) ||
+           (work->exposure != NULL &&
+            query_exposure_is_limited(work->exposure));
 }
 
 /* --- keys of groups: each value is V and its text or N, ended by a NUL
@@ -229,8 +254,8 @@ static enum lb_err count_entry(struct query_work *work,
         work->has_too_many_visits = rc == LB_ELIMIT;
     }
     if (rc != LB_OK || (query->traffic & 1u << entry->traffic) == 0 ||
-        entry->ts_at_ms < query->from_at_ms ||
-        entry->ts_at_ms >= query->to_at_ms) {
+        entry->ts_at_ms < work->from_at_ms ||
+        entry->ts_at_ms >= work->to_at_ms) {
         return rc;
     }
     note_period(work, entry);
@@ -295,7 +320,11 @@ enum lb_err query_work_scan(struct query_work *work,
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     size_t count = 0;
-    enum lb_err rc = work->visits == NULL ? LB_OK : widen(work, &range);
+    enum lb_err rc;
+
+    work->from_at_ms = from_at_ms;
+    work->to_at_ms = to_at_ms;
+    rc = work->visits == NULL ? LB_OK : widen(work, &range);
 
     rc = rc == LB_OK ? log_reader_open(work->db, work->cache, &range, &reader,
                                        work->err)

@@ -33,6 +33,8 @@ struct query_work {
     struct dict_cache *cache;  /* owned */
     struct visits *visits;     /* owned; NULL unless they are asked for */
     bool has_too_many_visits;
+    int64_t from_at_ms; /* of the part that is read; visits need more */
+    int64_t to_at_ms;
     struct query_exposure *exposure; /* owned; likewise, of link_ctr */
     struct lb_buf scratch;
     bool is_split; /* views are counted apart: dimensions or filter are the
@@ -59,6 +61,9 @@ void query_work_free(struct query_work *work); /* NULL is fine */
 
 /* Once the query's range is resolved. */
 LB_MUST_CHECK enum lb_err query_work_begin(struct query_work *work);
+
+/* Forgets what was counted. */
+LB_MUST_CHECK enum lb_err query_work_reset(struct query_work *work);
 
 /* Whether only the log can answer: a metric that nothing else holds. */
 bool query_work_needs_log(const struct query_work *work);

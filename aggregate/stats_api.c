@@ -199,6 +199,7 @@ static void handle(struct lb_http_request *http, void *ctx)
         free_request(request);
         return;
     }
+    request->params.query.has_day_periods = strcmp(api->scope, "day") == 0;
     request->params.query.deadline_at_ms = lb_clock_mono_ms() + api->timeout_ms;
     request->job.run = run;
     request->job.done = done;

@@ -336,6 +336,7 @@ enum lb_err tally_merge(struct tally *tally, const struct tally_group *sums)
     group->viewers += sums->viewers;
     group->clickers += sums->clickers;
     group->viewers_clicked += sums->viewers_clicked;
+    group->visits += sums->visits;
     group->clicks_without_visitor += sums->clicks_without_visitor;
     add_amount(group, sums->amount_hundredths, sums->currency);
     return LB_OK;

@@ -12,7 +12,8 @@ static bool is_kept(enum v2_metric metric)
         V2_METRIC_PERCENTAGE,  V2_METRIC_CLICKS,     V2_METRIC_LEADS,
         V2_METRIC_CONVERSIONS, V2_METRIC_CLICKS_RAW, V2_METRIC_ORPHAN_CLICKS,
         V2_METRIC_CLICKERS,    V2_METRIC_CTR,        V2_METRIC_VISITOR_CTR,
-        V2_METRIC_LEAD_RATE,   V2_METRIC_VALUE};
+        V2_METRIC_LEAD_RATE,   V2_METRIC_VISITS,     V2_METRIC_VIEWS_PER_VISIT,
+        V2_METRIC_VALUE};
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         if (metric == kept[i]) {
@@ -90,12 +91,17 @@ static void make_query(struct v2_request *request,
                             .from_at_ms = request->from_at_ms,
                             .to_at_ms = request->to_at_ms,
                             .traffic = 1u << ENTRY_HUMAN,
+                            .has_day_periods = frame->is_period_a_day,
                             .dimension_count = request->dimension_count,
                             .metrics = {QUERY_VISITORS},
                             .metric_count = 1,
                             .order_metric = -1,
                             .order_dimension = -1,
                             .deadline_at_ms = frame->deadline_at_ms};
+    if (v2_request_has_metric(request, V2_METRIC_VISITS) ||
+        v2_request_has_metric(request, V2_METRIC_VIEWS_PER_VISIT)) {
+        query->metrics[query->metric_count++] = QUERY_VISITS;
+    }
     for (size_t i = 0; i < request->dimension_count; i++) {
         const struct v2_dimension *dimension = &request->dimensions[i];
 
@@ -118,6 +124,7 @@ static enum lb_err find_days(const struct query *asked,
     enum lb_err rc;
 
     by_day.dimension_count = 1;
+    by_day.metric_count = 1;
     (void)dimension_find("time:day", true, &by_day.dimensions[0]);
     rc = query_run(&by_day, db, &result, err);
     for (size_t i = 0; rc == LB_OK && i < result.row_count; i++) {
@@ -196,6 +203,7 @@ void v2_rollup_figures(const struct v2_rollup *rollup,
     own->viewers = figures->viewers;
     own->clickers = figures->clickers;
     own->viewers_clicked = figures->viewers_clicked;
+    own->visits = figures->visits;
     own->amount_hundredths = figures->amount_hundredths;
     memcpy(own->currency, figures->currency, sizeof(own->currency));
     figures_out->views = figures->counts.views;

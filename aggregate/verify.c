@@ -198,6 +198,7 @@ static enum lb_err note_day(void *ctx,
     list_difference(work, &where, "clickers", rollup->clickers, log->clickers);
     list_difference(work, &where, "viewers_clicked", rollup->viewers_clicked,
                     log->viewers_clicked);
+    list_difference(work, &where, "visits", rollup->visits, log->visits);
     list_difference(work, &where, "clicks_without_visitor",
                     rollup->clicks_without_visitor,
                     log->clicks_without_visitor);

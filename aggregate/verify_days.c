@@ -48,7 +48,7 @@ static bool are_same(const struct tally_group *a, const struct tally_group *b)
     return memcmp(&a->counts, &b->counts, sizeof(a->counts)) == 0 &&
            a->visitors == b->visitors && a->viewers == b->viewers &&
            a->clickers == b->clickers &&
-           a->viewers_clicked == b->viewers_clicked &&
+           a->viewers_clicked == b->viewers_clicked && a->visits == b->visits &&
            a->clicks_without_visitor == b->clicks_without_visitor &&
            a->amount_hundredths == b->amount_hundredths &&
            memcmp(a->currency, b->currency, sizeof(a->currency)) == 0;
@@ -93,6 +93,9 @@ static enum lb_err compare_rows(const struct checking *checking,
     while (rc == LB_OK && (has_left || has_right)) {
         int order = !has_left ? 1 : !has_right ? -1 : compare(&left, &right);
 
+        if (!rollup.has_visits && order >= 0) {
+            right.sums.visits = 0; /* they were not counted then */
+        }
         rc = compare_row(checking, order <= 0 ? &left : NULL,
                          order >= 0 ? &right : NULL);
         has_left = order <= 0 ? day_reader_next(&rollup, &left) : has_left;

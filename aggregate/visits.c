@@ -63,6 +63,16 @@ void visits_free(struct visits *visits)
     }
 }
 
+size_t visits_bytes(const struct visits *visits)
+{
+    return sizeof(*visits) + lb_arena_bytes(visits->arena) +
+           visits->pair_cap * sizeof(*visits->pairs) +
+           visits->list_cap *
+               (sizeof(*visits->list) +
+                (visits->pages == NULL ? 0 : sizeof(*visits->pages))) +
+           visits->text_cap * sizeof(*visits->texts);
+}
+
 /* --- pages and hosts ------------------------------------------------------ */
 
 static const char **text_slot(const struct visits *visits, const char *text)

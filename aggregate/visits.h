@@ -48,6 +48,8 @@ struct visits;
 struct visits *visits_new(enum visits_kind kind); /* NULL: out of memory */
 void visits_free(struct visits *visits);          /* NULL is fine */
 
+size_t visits_bytes(const struct visits *visits); /* memory held */
+
 /* The number of the entry's visit, from 1; 0 for an event without a visitor.
  * Entries come in log order.  LB_ELIMIT past VISITS_MAX, LB_ENOMEM. */
 LB_MUST_CHECK enum lb_err visits_enter(struct visits *visits,

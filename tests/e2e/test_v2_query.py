@@ -264,7 +264,7 @@ class Meaning(Dialect):
                          [(["pageview"], [10]), (["Booking"], [1])])
 
     def test_counted_days_say_what_the_log_says(self):
-        metrics = ["visitors", "pageviews", "events", "percentage", "clicks", "clicks_raw",
+        metrics = ["visitors", "visits", "pageviews", "events", "percentage", "clicks", "clicks_raw",
                    "leads", "conversions", "orphan_clicks", "clickers", "ctr", "visitor_ctr",
                    "lead_rate", "value"]
         everything = [["is_not", "event:page", ["/nowhere"]]]
