@@ -135,6 +135,38 @@ static void a_visitor_of_another_period_does_not_add_up(void **state)
     lb_buf_deinit(&blob);
 }
 
+static void visits_are_counted_once_a_row(void **state)
+{
+    struct day *day = day_new(DAY, 1u << DAY_SOURCE);
+    struct entry views[4];
+    struct day_row rows[4];
+    struct day_reader reader;
+    struct lb_buf blob;
+
+    (void)state;
+    lb_buf_init(&blob, DAY_BLOB_BYTES);
+    for (int i = 0; i < 4; i++) {
+        views[i] = event(ENTRY_VIEW, 1);
+        views[i].is_visit_start = i == 0 || i == 2;
+        views[i].text[ENTRY_TEXT_SOURCE] = i < 3 ? "a" : "b";
+        assert_int_equal(day_add(day, &views[i]), LB_OK);
+    }
+    day_finish(day);
+    assert_int_equal(read_rows(day, DAY_SOURCE, &blob, rows, 4), 2);
+    assert_int_equal(rows[0].sums.visits, 2);
+    assert_int_equal(rows[1].sums.visits, 1);
+    assert_int_equal(read_rows(day, DAY_TOTAL, &blob, rows, 4), 1);
+    assert_int_equal(rows[0].sums.visits, 2);
+    assert_int_equal(day_reader_init(&reader, blob.data, blob.len), LB_OK);
+    assert_true(reader.has_visits);
+    blob.data[1] = 1; /* as before they were counted */
+    assert_int_equal(day_reader_init(&reader, blob.data, blob.len), LB_OK);
+    assert_true(reader.is_additive);
+    assert_false(reader.has_visits);
+    day_free(day);
+    lb_buf_deinit(&blob);
+}
+
 static void too_many_values_leave_the_other_dimensions(void **state)
 {
     struct day *day = day_new(DAY, 1u << DAY_PAGE | 1u << DAY_COUNTRY);
@@ -227,6 +259,7 @@ int main(void)
         cmocka_unit_test(rows_come_back_by_value_and_class),
         cmocka_unit_test(a_click_looks_for_the_view_of_the_whole_site),
         cmocka_unit_test(a_visitor_of_another_period_does_not_add_up),
+        cmocka_unit_test(visits_are_counted_once_a_row),
         cmocka_unit_test(too_many_values_leave_the_other_dimensions),
         cmocka_unit_test(damaged_bytes_are_read_to_their_fault_only),
         cmocka_unit_test(dimensions_have_the_names_of_the_interface),
