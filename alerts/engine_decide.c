@@ -119,11 +119,11 @@ enum lb_err engine_end_firing(struct engine *engine,
                           .site = one->site,
                           .group = one->group,
                           .value = value,
-                          .now_ms = engine->now_ms};
+                          .now_ms = one->now_ms};
     enum lb_err rc = LB_OK;
 
     if (state->alert[0] != '\0') {
-        rc = alert_store_resolve(db, state->alert, engine->now_ms, err);
+        rc = alert_store_resolve(db, state->alert, one->now_ms, err);
     }
     if (rc == LB_OK && state->alert[0] != '\0' && one->rule->is_resolving &&
         one->site != NULL) {
