@@ -217,10 +217,8 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
              ? destinations_api_new(server, &outgoing, &api->destinations, err)
              : rc;
     rc = rc == LB_OK ? rules_api_new(server, parts, &api->rules, err) : rc;
-    rc = rc == LB_OK ? rehearse_api_new(server, parts->auth, parts->readers,
-                                        parts->config, parts->kinds,
-                                        &api->rehearse, err)
-                     : rc;
+    rc =
+        rc == LB_OK ? rehearse_api_new(server, parts, &api->rehearse, err) : rc;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);

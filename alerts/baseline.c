@@ -297,6 +297,21 @@ void baseline_close(struct baseline *baseline,
     baseline->window = ctr_window_at(zone, rule->window_ms, window.to_ms);
 }
 
+/* Counts what stands at the window at hand; earlier ones came too late. */
+static size_t take_slots(struct baseline *baseline,
+                         const struct ctr_slots *slots,
+                         size_t used)
+{
+    for (; used < slots->count &&
+           slots->slots[used].at_ms <= baseline->window.from_ms;
+         used++) {
+        if (slots->slots[used].at_ms == baseline->window.from_ms) {
+            baseline->count += slots->slots[used].counts.views;
+        }
+    }
+    return used;
+}
+
 bool baseline_learn(struct baseline *baseline,
                     const struct rule *rule,
                     const struct lb_zone *zone,
@@ -315,17 +330,13 @@ bool baseline_learn(struct baseline *baseline,
         return false;
     }
     while (baseline->window.to_ms <= at_ms) {
-        while (used < slots->count &&
-               slots->slots[used].at_ms <= baseline->window.from_ms) {
-            if (slots->slots[used].at_ms == baseline->window.from_ms) {
-                baseline->count += slots->slots[used].counts.views;
-            }
-            used++;
-        }
+        used = take_slots(baseline, slots, used);
         baseline_close(baseline, rule, zone, gaps, &verdict);
     }
-    memmove(slots->slots, slots->slots + used,
-            (slots->count - used) * sizeof(*slots->slots));
-    slots->count -= used;
+    if (used > 0) {
+        memmove(slots->slots, slots->slots + used,
+                (slots->count - used) * sizeof(*slots->slots));
+        slots->count -= used;
+    }
     return true;
 }

@@ -10,7 +10,7 @@
 #include "sql/dict.h"
 #include "sql/log_store.h"
 
-#define SLOTS (2 * CONTRIBUTORS_VALUES)
+#define SLOTS ((size_t)2 * CONTRIBUTORS_VALUES)
 #define GROUP_BYTES 8192
 #define AHEAD_MS (10 * LB_MS_PER_MIN) /* a client's clock may be so far on */
 #define NOWHERE "Direct / None"       /* a source that is none */

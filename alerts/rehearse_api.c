@@ -231,10 +231,7 @@ static void check(struct lb_http_request *http, void *ctx)
 }
 
 enum lb_err rehearse_api_new(struct lb_http_server *server,
-                             struct auth *auth,
-                             struct pool *readers,
-                             const struct lb_config *config,
-                             const struct apply_kinds *kinds,
+                             const struct alerts_parts *parts,
                              struct rehearse_api **api_out,
                              struct lb_error *err)
 {
@@ -246,7 +243,8 @@ enum lb_err rehearse_api_new(struct lb_http_server *server,
     if (api == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    *api = (struct rehearse_api){auth, readers, config, kinds};
+    *api = (struct rehearse_api){parts->auth, parts->readers, parts->config,
+                                 parts->kinds};
     return lb_http_server_add_route(server, &route, err);
 }
 

@@ -3,19 +3,13 @@
 #ifndef LINKBELL_ALERTS_REHEARSE_API_H
 #define LINKBELL_ALERTS_REHEARSE_API_H
 
-#include "base/config.h"
+#include "alerts/alerts_api.h"
 #include "base/http_server.h"
-#include "sql/apply.h"
-#include "sql/auth.h"
-#include "sql/pool.h"
 
 struct rehearse_api;
 
 LB_MUST_CHECK enum lb_err rehearse_api_new(struct lb_http_server *server,
-                                           struct auth *auth,
-                                           struct pool *readers,
-                                           const struct lb_config *config,
-                                           const struct apply_kinds *kinds,
+                                           const struct alerts_parts *parts,
                                            struct rehearse_api **api_out,
                                            struct lb_error *err);
 void rehearse_api_free(struct rehearse_api *api); /* NULL is fine */

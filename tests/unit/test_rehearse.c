@@ -111,6 +111,7 @@ list_live(struct trial *trial, struct db *db, struct lb_error *err)
     struct lb_buf all;
     enum lb_err rc;
     cJSON *json;
+    cJSON *list;
     cJSON *data;
     char *text;
 
@@ -118,13 +119,13 @@ list_live(struct trial *trial, struct db *db, struct lb_error *err)
     rc = alerts_store_list_alerts(db, &question, &all, err);
     json = cJSON_Parse(lb_buf_text(&all));
     data = cJSON_CreateArray();
-    for (int i = cJSON_GetArraySize(cJSON_GetObjectItem(json, "data")); i > 0;
-         i--) {
-        cJSON *alert =
-            cJSON_DetachItemFromArray(cJSON_GetObjectItem(json, "data"), i - 1);
+    list = cJSON_GetObjectItemCaseSensitive(json, "data");
+    for (int i = cJSON_GetArraySize(list); i > 0; i--) {
+        cJSON *alert = cJSON_DetachItemFromArray(list, i - 1);
 
-        cJSON_DeleteItemFromObject(alert, "deliveries");
-        if (cJSON_IsNull(cJSON_GetObjectItem(alert, "held_back"))) {
+        cJSON_DeleteItemFromObjectCaseSensitive(alert, "deliveries");
+        if (cJSON_IsNull(
+                cJSON_GetObjectItemCaseSensitive(alert, "held_back"))) {
             cJSON_AddItemToArray(data, alert);
         } else {
             cJSON_Delete(alert);
@@ -165,7 +166,8 @@ static enum lb_err try(void *ctx, struct db *db, struct lb_error *err)
     lb_buf_init(&out, ANSWER_BYTES);
     rc = rc == LB_OK ? rehearse_write(rehearsal, &out, err) : rc;
     json = cJSON_Parse(lb_buf_text(&out));
-    text = cJSON_PrintUnformatted(cJSON_GetObjectItem(json, "alerts"));
+    text = cJSON_PrintUnformatted(
+        cJSON_GetObjectItemCaseSensitive(json, "alerts"));
     lb_buf_add_text(&trial->tried, text);
     free(text);
     cJSON_Delete(json);
