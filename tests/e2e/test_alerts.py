@@ -542,7 +542,7 @@ class Configuration(unittest.TestCase):
     def test_faults_are_named_with_their_place(self):
         base = "  - { id: r, kind: event, notify: [hook]%s }\n"
         cases = (
-            ("  - { id: r, kind: spike, metric: leads, window: 15m, notify: [hook] }\n", "event, first_seen"),
+            ("  - { id: r, kind: spikes, metric: leads, window: 15m, notify: [hook] }\n", "did you mean spike"),
             (base % ", quiet: { hours: '22:00-27:00' }", "two times of day"),
             (base % ", cooldwn: 1h", "cooldown"),
             (base % ", cooldown: soon", "cooldown"),
