@@ -297,6 +297,22 @@ void baseline_close(struct baseline *baseline,
     baseline->window = ctr_window_at(zone, rule->window_ms, window.to_ms);
 }
 
+void baseline_add_late(struct baseline *baseline,
+                       const struct rule *rule,
+                       const struct lb_zone *zone,
+                       int64_t at_ms,
+                       int64_t weight)
+{
+    if (rule->metric != RULE_VALUE) {
+        detect_count_add_late(&baseline->past->counts.law,
+                              at_ms +
+                                  lb_zone_offset_s(zone, at_ms) * LB_MS_PER_S,
+                              local_ms(baseline, zone), (double)weight);
+        baseline->has_late = true;
+        baseline->limit = 0;
+    }
+}
+
 /* Counts what stands at the window at hand; earlier ones came too late. */
 static size_t take_slots(struct baseline *baseline,
                          const struct ctr_slots *slots,

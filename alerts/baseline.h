@@ -63,6 +63,7 @@ struct baseline {
     int64_t pending;           /* of count, and not saved yet */
     int64_t closed;            /* the count of the one before */
     int64_t last_ms;           /* the last window that counted something */
+    bool has_late;             /* past changed and is not saved */
     int64_t limit; /* the least count that rings; 0: not known yet */
 };
 
@@ -96,6 +97,14 @@ void baseline_close(struct baseline *baseline,
                     const struct lb_zone *zone,
                     const struct gaps *gaps,
                     struct baseline_verdict *verdict_out);
+
+/* An event of a window that has ended, at at_ms, moves what is usual; not of
+ * value, and not before the first window. */
+void baseline_add_late(struct baseline *baseline,
+                       const struct rule *rule,
+                       const struct lb_zone *zone,
+                       int64_t at_ms,
+                       int64_t weight);
 
 /* Takes the windows of slots (views are the count) that ended until at_ms; the
  * rest stays.  False: out of memory. */

@@ -381,3 +381,19 @@ void detect_count_step(struct detect_count *count,
     judge(count, factor, verdict_out);
     learn(count, week_hour, value, shape, verdict_out);
 }
+
+void detect_count_add_late(struct detect_count *count,
+                           int64_t at_ms,
+                           int64_t now_ms,
+                           double value)
+{
+    const double units = (double)(now_ms - at_ms) / (double)count->unit_ms;
+    const double days = units / UNITS_IN_DAY;
+
+    if (units <= 0 || units > count->units) {
+        return;
+    }
+    count->level_sum += value * half_after(LEVEL_DAYS / days);
+    count->week_sums[detect_count_week_hour(at_ms)] +=
+        (float)(value * half_after(WEEK_WEEKS / days * 7));
+}

@@ -72,4 +72,11 @@ double detect_count_rarity(const struct detect_count *count,
                            double value,
                            double expected);
 
+/* A row that was learnt already, at at_ms, turns out to have had so many more;
+ * nothing when it lies before the first one.  now_ms: the next row. */
+void detect_count_add_late(struct detect_count *count,
+                           int64_t at_ms,
+                           int64_t now_ms,
+                           double value);
+
 #endif

@@ -343,7 +343,7 @@ engine_flush(struct engine *engine, struct db *db, struct lb_error *err)
         if (one->rule->kind == RULE_CTR) {
             rc = rate_save(db, one->group, err);
         } else if (rule_is_of_baseline(one->rule)) {
-            rc = spike_save(db, one->group, err);
+            rc = spike_save(db, one->rule, one->group, err);
         }
     }
     rc = rc == LB_OK ? engine_save(engine, db, err) : rc;

@@ -10,14 +10,22 @@
 
 #define BACK 0.5 /* of what is usual: a drop is over */
 
-enum lb_err spike_save(struct db *db, struct group *group, struct lb_error *err)
+enum lb_err spike_save(struct db *db,
+                       const struct rule *rule,
+                       struct group *group,
+                       struct lb_error *err)
 {
     struct baseline *baseline = &group->baseline;
     const struct ctr_counts counts = {baseline->pending, 0};
+    enum lb_err rc = LB_OK;
 
+    if (baseline->has_late) {
+        rc = baseline_store_save(db, rule, &group->row, baseline, err);
+    }
+    baseline->has_late = false;
     baseline->pending = 0;
-    return counts.views == 0
-               ? LB_OK
+    return rc != LB_OK || counts.views == 0
+               ? rc
                : slot_store_add(db, &group->row, baseline->window.from_ms,
                                 &counts, err);
 }
@@ -179,7 +187,7 @@ static enum lb_err turn_to(struct engine *engine,
         (baseline->window.from_ms <= at_ms && at_ms < baseline->window.to_ms)) {
         return rc;
     }
-    rc = spike_save(db, group, err);
+    rc = spike_save(db, one->rule, group, err);
     if (at_ms < baseline->window.from_ms) { /* the clock was set back */
         baseline->window =
             ctr_window_at(one->site->zone, one->rule->window_ms, at_ms);
@@ -245,8 +253,13 @@ enum lb_err spike_decide(struct engine *engine,
     int64_t weight = rule_weight(one->rule, one->entry);
     enum lb_err rc = turn_to(engine, db, one, one->now_ms, err);
 
-    if (rc != LB_OK || threshold_time(one->entry) < baseline->window.from_ms) {
-        return rc; /* one that is late says nothing about now */
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (threshold_time(one->entry) < baseline->window.from_ms) {
+        baseline_add_late(baseline, one->rule, one->site->zone,
+                          threshold_time(one->entry), weight);
+        return LB_OK;
     }
     baseline->count += weight;
     baseline->pending += weight;
@@ -338,7 +351,7 @@ static enum lb_err begin_group(struct engine *engine,
     ctr_slots_deinit(&group->slots);
     baseline->pending = baseline->count;
     groups_set_waiting(engine->groups, group, rule->kind == RULE_DROP);
-    rc = spike_save(db, group, err);
+    rc = spike_save(db, rule, group, err);
     return rc == LB_OK
                ? baseline_store_save(db, rule, &group->row, baseline, err)
                : rc;

@@ -20,8 +20,10 @@ LB_MUST_CHECK enum lb_err spike_decide(struct engine *engine,
                                        const struct engine_case *one,
                                        struct lb_error *err);
 /* Saves what spike_decide() counted. */
-LB_MUST_CHECK enum lb_err
-spike_save(struct db *db, struct group *group, struct lb_error *err);
+LB_MUST_CHECK enum lb_err spike_save(struct db *db,
+                                     const struct rule *rule,
+                                     struct group *group,
+                                     struct lb_error *err);
 
 /* Whether time that went by decides something: a window ended, of a drop or of
  * a spike that rang. */

@@ -304,6 +304,33 @@ static void the_night_with_an_hour_twice_does_not_ring(void **state)
     check_night(*state, INT64_C(1792890000000)); /* 2026-10-25 */
 }
 
+static double limit_after(struct rule_world *world, bool is_late)
+{
+    usual(world, ENTRY_LEAD, 2, 1, NOW_MS - 28 * DAY, NOW_MS);
+    add_rule(world, "a", LEAD_SPIKE, NOW_MS);
+    for (int i = 0; i < 2400 && is_late; i++) {
+        rule_world_event(world, ENTRY_LEAD, ALICE, NOW_MS + MINUTE)->ts_at_ms =
+            NOW_MS - HOUR - i * (HOUR / 4);
+    }
+    many(world, ENTRY_LEAD, 40, NOW_MS + 2 * MINUTE);
+    rule_world_read(world);
+    assert_int_equal(world->alert_count, 1);
+    return world->alerts[0].value;
+}
+
+static void late_events_move_what_is_usual(void **state)
+{
+    struct rule_world *other = malloc(sizeof(*other));
+    double before = limit_after(*state, false);
+
+    assert_non_null(other);
+    rule_world_open(other);
+    dice = 88172645463325252;
+    assert_true(limit_after(other, true) > before);
+    rule_world_close(other);
+    free(other);
+}
+
 /* What is decided does not depend on restarts and undone transactions. */
 static void play(struct rule_world *world, uint32_t restart, uint32_t undo)
 {
@@ -321,6 +348,8 @@ static void play(struct rule_world *world, uint32_t restart, uint32_t undo)
     usual(world, ENTRY_LEAD, 20, 1, NOW_MS - 20 * DAY, NOW_MS - DAY);
     for (int64_t at_ms = NOW_MS - DAY; at_ms < NOW_MS; at_ms += 3 * HOUR) {
         many(world, ENTRY_LEAD, (int)(at_ms / HOUR % 40), at_ms);
+        rule_world_event(world, ENTRY_LEAD, ALICE, at_ms + 50)->ts_at_ms -=
+            30 * HOUR;
         usual(world, ENTRY_LEAD, 20, 1, at_ms, at_ms + HOUR);
         rule_world_tick(world, at_ms + 2 * HOUR + MINUTE);
     }
@@ -360,6 +389,7 @@ int main(void)
         TEST(slow_growth_does_not_ring),
         TEST(a_newsletter_each_tuesday_is_learnt),
         TEST(an_import_and_late_events_are_silent),
+        TEST(late_events_move_what_is_usual),
         TEST(views_that_stay_away_ring_at_the_end_and_are_over),
         TEST(downtime_is_no_drop),
         TEST(the_night_with_an_hour_less_does_not_ring),
