@@ -118,8 +118,8 @@ static void many_leads_ring_at_once_and_once(void **state)
     usual(world, ENTRY_LEAD, 2, 1, NOW_MS - 42 * DAY, NOW_MS);
     add_rule(world, "lead-spike", LEAD_SPIKE, NOW_MS);
     for (int i = 0; i < 30; i++) {
-        struct entry *entry = rule_world_event(world, ENTRY_LEAD, ALICE,
-                                               NOW_MS + 5 * MINUTE + i * 1000);
+        struct entry *entry = rule_world_event(
+            world, ENTRY_LEAD, ALICE, NOW_MS + 5 * MINUTE + (int64_t)i * 1000);
 
         entry->text[ENTRY_TEXT_LINK] = i % 4 == 3 ? "blog" : "book-call";
     }
@@ -130,7 +130,7 @@ static void many_leads_ring_at_once_and_once(void **state)
     assert_int_equal(world->alerts[0].window_to_ms, NOW_MS + 15 * MINUTE);
     assert_int_equal(world->alerts[0].fired_at_ms,
                      NOW_MS + 5 * MINUTE +
-                         ((int)world->alerts[0].value - 1) * 1000);
+                         ((int64_t)world->alerts[0].value - 1) * 1000);
     ask_data(world, data, sizeof(data));
     assert_non_null(strstr(data, "\"expected\":0."));
     assert_non_null(strstr(data, "\"probability\":"));
