@@ -212,41 +212,17 @@ static int ask(struct lb_cli *cli, const struct lb_buf *body)
     return exit_code;
 }
 
-int backtest_command(struct lb_cli *cli, int argc, char **argv)
+int backtest_command(struct lb_cli *cli, const struct backtest_order *order)
 {
-    const char *rule = NULL;
-    const char *from = NULL;
-    const char *to = NULL;
-    const char *site = NULL;
-    const struct lb_cli_option options[] = {
-        {"rule", "ID", "the rule to try", &rule, NULL},
-        {"from", "TIME", "a date or an instant; default: 90 days before --to",
-         &from, NULL},
-        {"to", "TIME", "a date (included) or an instant; default: now", &to,
-         NULL},
-        {"site", "S", "that site alone", &site, NULL}};
-    const struct lb_cli_usage usage = {
-        "rules backtest --rule ID [--from TIME] [--to TIME] [--site S]",
-        options, sizeof(options) / sizeof(options[0]), 1};
-    struct lb_cli_words words;
     struct lb_buf body;
-    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
+    int exit_code;
 
-    if (exit_code >= 0) {
-        return exit_code;
-    }
-    if (words.count != 1 || strcmp(words.at[0], "backtest") != 0 ||
-        rule == NULL) {
-        (void)fprintf(stderr, "linkbell rules: usage: linkbell %s\n",
-                      usage.line);
-        return LB_CLI_USAGE;
-    }
     lb_buf_init(&body, BODY_BYTES);
     lb_buf_add_char(&body, '{');
-    add_member(&body, "rule", rule);
-    add_member(&body, "from", from);
-    add_member(&body, "to", to);
-    add_member(&body, "site", site);
+    add_member(&body, "rule", order->rule);
+    add_member(&body, "from", order->from);
+    add_member(&body, "to", order->to);
+    add_member(&body, "site", order->site);
     lb_buf_add_char(&body, '}');
     exit_code = ask(cli, &body);
     lb_buf_deinit(&body);

@@ -5,6 +5,15 @@
 
 #include "base/cli.h"
 
-int backtest_command(struct lb_cli *cli, int argc, char **argv);
+/* As the command line says; NULL: not given, but for rule. */
+struct backtest_order {
+    const char *rule;
+    const char *from;
+    const char *to;
+    const char *site;
+};
+
+/* Asks and prints; the exit code. */
+int backtest_command(struct lb_cli *cli, const struct backtest_order *order);
 
 #endif

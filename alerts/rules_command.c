@@ -105,29 +105,44 @@ static int test(struct lb_cli *cli, const char *id)
     return exit_code < 0 ? LB_CLI_OK : exit_code;
 }
 
+static bool
+is_word(const struct lb_cli_words *words, const char *word, size_t count)
+{
+    return words->count == count && strcmp(words->at[0], word) == 0;
+}
+
 int rules_command(struct lb_cli *cli, int argc, char **argv)
 {
+    struct backtest_order order = {NULL, NULL, NULL, NULL};
+    const struct lb_cli_option options[] = {
+        {"rule", "ID", "backtest: the rule to try", &order.rule, NULL},
+        {"from", "TIME",
+         "backtest: a date or an instant; default: 90 days before --to",
+         &order.from, NULL},
+        {"to", "TIME",
+         "backtest: a date (included) or an instant; default: now", &order.to,
+         NULL},
+        {"site", "S", "backtest: that site alone", &order.site, NULL}};
     const struct lb_cli_usage usage = {
-        .line = "rules list | rules test ID | rules backtest --rule ID ...",
-        .word_max = 2};
+        "rules list | rules test ID | rules backtest --rule ID [--from TIME] "
+        "[--to TIME] [--site S]",
+        options, sizeof(options) / sizeof(options[0]), 2};
     struct lb_cli_words words;
-    int exit_code;
+    int exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
 
-    if (argc > 1 && strcmp(argv[1], "backtest") == 0) {
-        return backtest_command(cli, argc, argv);
-    }
-    exit_code = lb_cli_parse(cli, argc, argv, &usage, &words);
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (words.count == 1 && strcmp(words.at[0], "list") == 0) {
+    if (is_word(&words, "list", 1)) {
         return list(cli);
     }
-    if (words.count == 2 && strcmp(words.at[0], "test") == 0) {
+    if (is_word(&words, "test", 2)) {
         return test(cli, words.at[1]);
     }
-    (void)fprintf(stderr,
-                  "linkbell rules: say list, test and a rule's id, or backtest "
-                  "--rule ID\n");
+    if (is_word(&words, "backtest", 1) && order.rule != NULL) {
+        return backtest_command(cli, &order);
+    }
+    (void)fprintf(stderr, "linkbell rules: say list, test and a rule's id, or "
+                          "backtest --rule ID\n");
     return LB_CLI_USAGE;
 }

@@ -1,4 +1,4 @@
--- 0013_baselines: what rules of kind spike and drop know of a group's past.
+-- 0014_baselines: what rules of kind spike and drop know of a group's past.
 
 -- The detector's state after the windows that ended before `at`, where the window at
 -- hand begins; `last` is the last window that counted something.  What the window at
