@@ -222,6 +222,29 @@ static bool read_faults(const struct lb_config_faults *faults,
     return true;
 }
 
+/* What reaches files of the machine is the owner's, not a token's: a secret's
+ * file could be any file that the service may read. */
+static bool is_for_file_alone(const cJSON *body, struct object_fault *fault_out)
+{
+    static const char end[] = "_file";
+
+    for (const cJSON *item = body->child; item != NULL; item = item->next) {
+        size_t len = strlen(item->string);
+
+        if (strcmp(item->string, "allow_outside") == 0 ||
+            (len >= strlen(end) &&
+             strcmp(item->string + len - strlen(end), end) == 0)) {
+            (void)snprintf(fault_out->field, sizeof(fault_out->field), "%.90s",
+                           item->string);
+            (void)snprintf(fault_out->text, sizeof(fault_out->text),
+                           "%.90s: is taken in linkbell.yaml alone",
+                           item->string);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool object_draft_check(enum object_kind kind,
                         const cJSON *body,
                         const struct catalog *catalog,
@@ -236,6 +259,9 @@ bool object_draft_check(enum object_kind kind,
     bool is_well = false;
 
     *fault_out = (struct object_fault){"invalid", "", ""};
+    if (kind == OBJECT_DESTINATION && is_for_file_alone(body, fault_out)) {
+        return false;
+    }
     lb_buf_init(&file, FILE_BYTES);
     lb_config_faults_init(&faults);
     write_file(&file, kind, body, catalog);

@@ -149,7 +149,11 @@ class Objects(unittest.TestCase):
                 ("/v1/rules", rule | {"kind": "evnt"}, "invalid", "kind"),
                 ("/v1/rules", rule | {"notify": ["nobody"]}, "invalid", "notify.0"),
                 ("/v1/rules", rule | {"match": {"colour": "red"}}, "invalid", "match.colour"),
-                ("/v1/destinations", {"id": "d", "type": "carrier-pigeon"}, "invalid", "type")):
+                ("/v1/destinations", {"id": "d", "type": "carrier-pigeon"}, "invalid", "type"),
+                ("/v1/destinations", {"id": "d", "type": "slack", "url_file": "/etc/shadow"}, "invalid", "url_file"),
+                ("/v1/destinations", {"id": "d", "type": "csv", "path": "/etc/cron.d/x", "columns": ["id"], "allow_outside": True},
+                 "invalid", "allow_outside"),
+                ("/v1/destinations", {"id": "d", "type": "csv", "path": "/etc/cron.d/x", "columns": ["id"]}, "invalid", "path")):
             with self.subTest(path=path, body=body):
                 self.check(self.bell.post(path, body), 422, code, field)
         self.check(self.bell.post("/v1/sites", b"{", headers={"Content-Type": "application/json"}), 400, "bad_json")
