@@ -157,11 +157,11 @@ static int compare(const void *a, const void *b)
     const struct value *x = a;
     const struct value *y = b;
 
-    if ((x->text == NULL) != (y->text == NULL)) {
-        return x->text == NULL ? 1 : -1;
+    if (x->text == NULL || y->text == NULL) {
+        return (x->text == NULL) - (y->text == NULL);
     }
-    if (x->text == NULL || x->count != y->count) {
-        return x->text == NULL ? 0 : x->count > y->count ? -1 : 1;
+    if (x->count != y->count) {
+        return x->count > y->count ? -1 : 1;
     }
     if (x->dimension != y->dimension) {
         return x->dimension < y->dimension ? -1 : 1;

@@ -67,7 +67,7 @@ enum lb_err engine_new_rehearsal(struct db *db,
 {
     enum lb_err rc = engine_new(db, NULL, config, engine_out, err);
 
-    if (rc == LB_OK) {
+    if (rc == LB_OK && *engine_out != NULL) {
         (*engine_out)->rehearsal = rehearsal;
     }
     return rc;
