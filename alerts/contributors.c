@@ -210,7 +210,7 @@ enum lb_err contributors_write(const struct contributors *what,
 
     rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
     rc = rc == LB_OK ? read_all(what, reader, tally, err) : rc;
-    if (rc == LB_OK) {
+    if (rc == LB_OK && tally != NULL) {
         write_all(what->rule, tally, out);
     }
     log_reader_close(reader);
