@@ -19,6 +19,29 @@
 #define KEPT_BYTES ((size_t)4096) /* of a buffer for the next request */
 #define SPARE_BODY_BYTES ((size_t)1024 * 1024)
 
+static void free_request(struct lb_http_request *request)
+{
+    lb_buf_deinit(&request->text);
+    lb_buf_deinit(&request->body);
+    lb_buf_deinit(&request->extra);
+    lb_buf_deinit(&request->out);
+    free(request);
+}
+
+/* Half of the requests that lay unused since the last look are given back: what
+ * a burst of connections took is not kept for ever. */
+static void shrink_spare(struct lb_http_server *server)
+{
+    for (size_t i = server->spare_least / 2; i > 0; i--) {
+        struct lb_http_request *request = server->spare;
+
+        server->spare = request->next;
+        server->spare_count--;
+        free_request(request);
+    }
+    server->spare_least = server->spare_count;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct lb_http_server *server = timer->data;
@@ -32,6 +55,7 @@ static void on_tick(uv_timer_t *timer)
         conn = next;
     }
     lb_http_server_keep_spare(server);
+    shrink_spare(server);
     if (server->is_draining && now_ms >= server->drain_deadline_at_ms) {
         for (conn = server->conns; conn != NULL; conn = conn->next) {
             lb_http_server_conn_close(conn);
@@ -281,6 +305,9 @@ lb_http_server_take_request(struct lb_http_server *server)
     if (request != NULL) {
         server->spare = request->next;
         server->spare_count--;
+        server->spare_least = server->spare_count < server->spare_least
+                                  ? server->spare_count
+                                  : server->spare_least;
     } else {
         request = calloc(1, sizeof(*request));
         if (request == NULL) {
@@ -382,15 +409,6 @@ static void reset_request(struct lb_http_request *request)
     request->user = NULL;
     request->free_user = NULL;
     memset(request->params, 0, sizeof(request->params));
-}
-
-static void free_request(struct lb_http_request *request)
-{
-    lb_buf_deinit(&request->text);
-    lb_buf_deinit(&request->body);
-    lb_buf_deinit(&request->extra);
-    lb_buf_deinit(&request->out);
-    free(request);
 }
 
 void lb_http_server_give_request(struct lb_http_request *request)

@@ -143,6 +143,7 @@ struct lb_http_server {
     struct lb_http_conn *dirty;
     struct lb_http_request *spare; /* owned; requests to use again */
     size_t spare_count;
+    size_t spare_least; /* that it was since the last tick */
     /* Owned; for large bodies. */
     struct lb_buf spare_bodies[LB_HTTP_SPARE_BODIES];
     atomic_size_t inflight_bytes; /* any thread */
