@@ -116,7 +116,7 @@ static enum lb_err set_pragmas(struct db *db, struct lb_error *err)
         {"PRAGMA synchronous=FULL", ""},
         {"PRAGMA synchronous", "2"},
         {"PRAGMA secure_delete=ON", "1"},
-        {"PRAGMA cache_size=-4096", ""},
+        {"PRAGMA cache_size=-2048", ""},
         {"PRAGMA wal_autocheckpoint=0", "0"},
         {"PRAGMA journal_size_limit=16777216", "16777216"},
     };
