@@ -2,9 +2,9 @@
 #include "aggregate/live.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/tally.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "sql/log_store.h"
@@ -13,7 +13,6 @@
     10000 /* entries read at once; who is further behind goes on               \
              from LIVE_BACK before the end */
 #define EVENT_BYTES ((size_t)64 * 1024)
-#define SEEN_FIRST 1024
 
 void live_add(struct lb_buf *out,
               const char *name,
@@ -133,75 +132,11 @@ enum lb_err live_read_events(struct live *live,
 
 /* --- who is there --------------------------------------------------------- */
 
-struct person {
-    int64_t site; /* 0: free */
-    int64_t day;
-    int64_t visitor;
-};
-
-struct seen {
-    struct person *slots; /* owned */
-    size_t cap;           /* a power of two */
-    size_t count;
-};
-
-static size_t slot_of(const struct seen *seen, const struct person *person)
-{
-    uint64_t hash = (uint64_t)person->visitor * UINT64_C(0x9e3779b97f4a7c15) ^
-                    (uint64_t)person->site * UINT64_C(0xc2b2ae3d27d4eb4f) ^
-                    (uint64_t)person->day;
-    size_t at = (size_t)(hash ^ hash >> 29) & (seen->cap - 1);
-
-    while (seen->slots[at].site != 0 &&
-           memcmp(&seen->slots[at], person, sizeof(*person)) != 0) {
-        at = (at + 1) & (seen->cap - 1);
-    }
-    return at;
-}
-
-static bool grow(struct seen *seen)
-{
-    size_t cap = seen->cap == 0 ? SEEN_FIRST : seen->cap * 2;
-    struct person *old = seen->slots;
-    size_t old_cap = seen->cap;
-
-    seen->slots = calloc(cap, sizeof(struct person));
-    if (seen->slots == NULL) {
-        seen->slots = old;
-        return false;
-    }
-    seen->cap = cap;
-    for (size_t i = 0; i < old_cap; i++) {
-        if (old[i].site != 0) {
-            seen->slots[slot_of(seen, &old[i])] = old[i];
-        }
-    }
-    free(old);
-    return true;
-}
-
-static bool note(struct seen *seen, const struct entry *entry)
-{
-    const struct person person = {entry->site, entry->visitor_day,
-                                  entry->visitor};
-    size_t at;
-
-    if (seen->count * 2 >= seen->cap && !grow(seen)) {
-        return false;
-    }
-    at = slot_of(seen, &person);
-    if (seen->slots[at].site == 0) {
-        seen->slots[at] = person;
-        seen->count++;
-    }
-    return true;
-}
-
-enum lb_err live_read_state(const struct live *live,
-                            struct db *db,
-                            int64_t at_ms,
-                            struct live_state *state_out,
-                            struct lb_error *err)
+static enum lb_err count_people(const struct live *live,
+                                struct db *db,
+                                int64_t at_ms,
+                                struct tally *people,
+                                struct lb_error *err)
 {
     const struct log_range range = {.upto_seq = INT64_MAX,
                                     .from_at_ms = at_ms - LIVE_NOW_MS,
@@ -211,28 +146,42 @@ enum lb_err live_read_state(const struct live *live,
     struct dict_cache *cache = dict_cache_new();
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
-    struct seen seen = {NULL, 0, 0};
     enum lb_err rc = cache == NULL
                          ? lb_err_set(err, LB_ENOMEM, "out of memory")
                          : log_reader_open(db, cache, &range, &reader, err);
 
-    memset(state_out, 0, sizeof(*state_out));
     while (rc == LB_OK &&
            (rc = log_reader_next(reader, &entry, err)) == LB_OK &&
            entry != NULL) {
-        if (entry->traffic != ENTRY_HUMAN) {
-            continue;
-        }
-        state_out->views += entry->type == ENTRY_VIEW;
-        state_out->clicks +=
-            entry->type == ENTRY_CLICK && !entry->is_double_tap;
-        if (entry->visitor != 0 && !note(&seen, entry)) {
+        if (entry->traffic == ENTRY_HUMAN &&
+            tally_add(people, "", 0, entry) != LB_OK) {
             rc = lb_err_set(err, LB_ENOMEM, "out of memory");
         }
     }
-    state_out->visitors_now = (int64_t)seen.count;
     log_reader_close(reader);
     dict_cache_free(cache);
-    free(seen.slots);
+    return rc;
+}
+
+enum lb_err live_read_state(const struct live *live,
+                            struct db *db,
+                            int64_t at_ms,
+                            struct live_state *state_out,
+                            struct lb_error *err)
+{
+    struct tally *people = tally_new(1);
+    const struct tally_group *all;
+    enum lb_err rc = people == NULL
+                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                         : count_people(live, db, at_ms, people, err);
+
+    memset(state_out, 0, sizeof(*state_out));
+    if (rc == LB_OK && tally_count(people) > 0) {
+        tally_finish(people, NULL, NULL, NULL);
+        all = tally_at(people, 0);
+        *state_out = (struct live_state){all->visitors, all->counts.views,
+                                         all->counts.clicks};
+    }
+    tally_free(people);
     return rc;
 }
