@@ -326,14 +326,13 @@ static bool respond_invalid(struct object_work *work,
 }
 
 /* Members of an answer that a client sends back are no settings. */
-static void drop_answered(enum object_kind kind, cJSON *body)
+static void drop_answered(cJSON *body)
 {
     static const char *const answered[] = {
         "created",    "removed", "managed_by",  "muted_until",
         "last_fired", "state",   "reason",      "waiting",
         "held",       "dead",    "last_success"};
 
-    (void)kind;
     for (size_t i = 0; i < sizeof(answered) / sizeof(answered[0]); i++) {
         cJSON_DeleteItemFromObjectCaseSensitive(body, answered[i]);
     }
@@ -349,8 +348,9 @@ static void drop_answered(enum object_kind kind, cJSON *body)
 
 /* The id that the body names, or a new one for a rule or destination.  False:
  * 422 was answered. */
-static bool read_id(struct object_work *work, cJSON *body, bool is_new)
+static bool read_id(struct object_work *work, bool is_new)
 {
+    cJSON *body = work->change.body;
     const char *id = lb_json_text(body, "id");
     char made[OBJECT_ID_BYTES];
     struct object_fault fault = {"invalid", "", ""};
@@ -389,7 +389,7 @@ static bool check_body(struct object_work *work)
            respond_invalid(work, &fault);
 }
 
-static bool read_body(struct object_work *work, bool is_new)
+static bool parse_body(struct object_work *work)
 {
     struct lb_buf *body = lb_http_request_body(work->http);
     struct lb_json_fault fault;
@@ -406,8 +406,8 @@ static bool read_body(struct object_work *work, bool is_new)
         return refuse(work->http, "bad_json",
                       "The body must be one object without repeated keys.");
     }
-    drop_answered(work->kind, work->change.body);
-    return read_id(work, work->change.body, is_new) && check_body(work);
+    drop_answered(work->change.body);
+    return true;
 }
 
 static void handle_create(struct lb_http_request *http, void *ctx)
@@ -419,66 +419,56 @@ static void handle_create(struct lb_http_request *http, void *ctx)
     }
     work->status = 201;
     work->change.is_new = true;
-    if (read_body(work, true)) {
+    if (parse_body(work) && read_id(work, true) && check_body(work)) {
         submit(work);
     } else {
         free_work(work);
     }
 }
 
-/* The body may leave the id out; another one is an error. */
-static bool take_path_id(struct object_work *work)
+static bool refuse_other_id(struct object_work *work)
+{
+    lb_http_respond_error(work->http, 409, "id_mismatch",
+                          "The body names another object than the path.",
+                          "What names an object is not changed: make a new "
+                          "one.");
+    return false;
+}
+
+/* Reads the whole object of the path; its id may be left out, or for a link be
+ * told by site and slug. */
+static bool read_replacement(struct object_work *work)
 {
     const char *id = lb_http_request_param(work->http, "id");
-    struct lb_buf *sent = lb_http_request_body(work->http);
     struct object_ref ref;
-    struct lb_json_fault fault;
     const char *named;
-    cJSON *body = NULL;
-    bool is_same = true;
 
     if (!object_json_find(work->catalog, work->kind, id, &ref)) {
         respond_missing(work->http);
         return false;
     }
-    if (lb_json_parse(lb_buf_text(sent), sent->len, JSON_DEPTH, NULL, &body,
-                      &fault) == LB_OK) {
-        named = lb_json_text(body, "id");
-        is_same = named == NULL || strcmp(named, id) == 0;
-        if (named == NULL && cJSON_IsObject(body) &&
-            work->kind != OBJECT_LINK) {
-            (void)cJSON_AddStringToObject(body, "id", id);
-            lb_buf_clear(sent);
-            lb_json_add_item(sent, body);
-        }
+    if (!parse_body(work)) {
+        return false;
     }
-    cJSON_Delete(body);
-    if (!is_same) {
-        lb_http_respond_error(work->http, 409, "id_mismatch",
-                              "The body names another id than the path.",
-                              "An id is not changed: make a new object.");
+    named = lb_json_text(work->change.body, "id");
+    if (named != NULL && strcmp(named, id) != 0) {
+        return refuse_other_id(work);
     }
-    return is_same;
+    if (named == NULL && work->kind != OBJECT_LINK) {
+        (void)cJSON_AddStringToObject(work->change.body, "id", id);
+    }
+    return read_id(work, false) && check_body(work) &&
+           (strcmp(work->change.id, id) == 0 || refuse_other_id(work));
 }
 
 static void handle_replace(struct lb_http_request *http, void *ctx)
 {
     struct object_work *work = new_work(http, ctx);
-    bool is_read;
 
     if (work == NULL) {
         return;
     }
-    is_read = take_path_id(work) && read_body(work, false);
-    if (is_read &&
-        strcmp(work->change.id, lb_http_request_param(http, "id")) != 0) {
-        lb_http_respond_error(http, 409, "id_mismatch",
-                              "The body names another link than the path.",
-                              "A link's site and slug are not changed: make a "
-                              "new link.");
-        is_read = false;
-    }
-    if (is_read) {
+    if (read_replacement(work)) {
         submit(work);
     } else {
         free_work(work);
