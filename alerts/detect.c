@@ -248,16 +248,6 @@ void detect_step(struct detect *detect,
     detect->rows++;
 }
 
-void detect_look(const struct detect *detect,
-                 int64_t at_ms,
-                 double value,
-                 struct detect_verdict *verdict_out)
-{
-    struct detect copy = *detect;
-
-    detect_step(&copy, at_ms, value, verdict_out);
-}
-
 double detect_limit(double alarms_per_month)
 {
     const double wanted = fmin(fmax(alarms_per_month, 0.001), 100);

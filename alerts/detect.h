@@ -65,12 +65,6 @@ void detect_step(struct detect *detect,
                  double value,
                  struct detect_verdict *verdict_out);
 
-/* The same without learning: for a row that is not complete yet. */
-void detect_look(const struct detect *detect,
-                 int64_t at_ms,
-                 double value,
-                 struct detect_verdict *verdict_out);
-
 /* The score from which on to alarm with so many false alarms a series and
  * month: 0.5 for 1.  alarms_per_month is above 0; from 0.001 to 100 are told
  * apart. */

@@ -151,28 +151,6 @@ static void a_score_does_not_depend_on_unit_and_origin(void **state)
     }
 }
 
-static void looking_learns_nothing_and_says_the_same(void **state)
-{
-    struct detect detect;
-    struct detect before;
-    struct detect_verdict looked;
-    struct detect_verdict verdict;
-    struct series_random random = {10};
-
-    (void)state;
-    detect_init(&detect, LB_MS_PER_HOUR);
-    for (int i = 0; i < 400; i++) {
-        int64_t at_ms = MONDAY_MS + i * LB_MS_PER_HOUR;
-        double value = series_poisson(&random, 2 * series_rhythm(i));
-
-        memcpy(&before, &detect, sizeof(detect));
-        detect_look(&detect, at_ms, value, &looked);
-        assert_memory_equal(&before, &detect, sizeof(detect));
-        detect_step(&detect, at_ms, value, &verdict);
-        assert_memory_equal(&looked.score, &verdict.score, sizeof(double));
-    }
-}
-
 static void small_counts_are_recognised(void **state)
 {
     static const struct {
@@ -352,7 +330,6 @@ int main(void)
         cmocka_unit_test(quiet_series_ring_about_once_a_month_at_most),
         cmocka_unit_test(a_constant_or_exactly_repeated_series_is_silent),
         cmocka_unit_test(a_score_does_not_depend_on_unit_and_origin),
-        cmocka_unit_test(looking_learns_nothing_and_says_the_same),
         cmocka_unit_test(small_counts_are_recognised),
         cmocka_unit_test(spikes_of_leads_are_found_and_little_else),
         cmocka_unit_test(a_limit_goes_with_the_budget),
