@@ -198,8 +198,8 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
         {"GET", "/v1/alerts", check, handle_alerts, api, 0},
         {"GET", "/v1/deliveries", check, handle_deliveries, api, 0},
     };
-    const struct destinations_parts outgoing = {parts->auth, parts->readers,
-                                                parts->writer, parts->config};
+    const struct destinations_parts outgoing = {parts->auth, parts->writer,
+                                                parts->config};
     enum lb_err rc = LB_OK;
 
     *api_out = api;

@@ -28,7 +28,6 @@
 
 struct destinations_api {
     struct auth *auth;
-    struct pool *readers;
     struct writer *writer;
     const struct lb_config *config;
     struct deliver *deliver; /* NULL: nobody sends */
@@ -36,8 +35,7 @@ struct destinations_api {
 
 /* One request on its way. */
 struct work {
-    struct pool_job read; /* first */
-    struct writer_job write;
+    struct writer_job write; /* first */
     struct destinations_api *api;
     struct lb_http_request *http;
     const struct catalog_object *object; /* the request's */
@@ -63,7 +61,7 @@ static void free_work(struct work *work)
 
 static struct work *work_of(struct writer_job *job)
 {
-    return (struct work *)(void *)((char *)job - offsetof(struct work, write));
+    return (struct work *)job; /* the first member */
 }
 
 static void fail(struct work *work, enum lb_err rc, const struct lb_error *err)
@@ -471,7 +469,6 @@ enum lb_err destinations_api_new(struct lb_http_server *server,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     api->auth = parts->auth;
-    api->readers = parts->readers;
     api->writer = parts->writer;
     api->config = parts->config;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;

@@ -13,7 +13,6 @@ struct destinations_api;
 
 struct destinations_parts {
     struct auth *auth;
-    struct pool *readers;
     struct writer *writer;
     const struct lb_config *config; /* for links in a test message */
 };

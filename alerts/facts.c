@@ -64,6 +64,24 @@ static size_t fit(const char *text, size_t max_units, facts_escape_fn escape)
     return at;
 }
 
+const char *facts_escape_html(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\n':
+        return "<br>";
+    default:
+        return NULL;
+    }
+}
+
 void facts_add(struct lb_buf *out,
                const char *text,
                size_t max_units,

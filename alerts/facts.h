@@ -53,6 +53,9 @@ const cJSON *facts_find(const struct facts *facts, const char *path);
 /* The replacement of a character, or NULL where it stands for itself. */
 typedef const char *(*facts_escape_fn)(char c);
 
+/* For HTML; a line end becomes <br>. */
+const char *facts_escape_html(char c);
+
 /* Appends text, escaped, cut with an ellipsis so that no more than max_units
  * UTF-16 code units are appended (services count those or code points, which
  * are fewer). */

@@ -312,24 +312,6 @@ add_part(struct lb_buf *out, const char *type, const struct lb_buf *text)
     }
 }
 
-static const char *html(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\n':
-        return "<br>";
-    default:
-        return NULL;
-    }
-}
-
 static void
 add_text_part(struct lb_buf *out, const struct facts *facts, const char *id)
 {
@@ -356,19 +338,19 @@ add_html_part(struct lb_buf *out, const struct facts *facts, const char *id)
 
     lb_buf_init(&text, TEXT_BYTES);
     lb_buf_add_text(&text, "<!doctype html><html><body><h2>");
-    facts_add(&text, facts->title, VALUE_UNITS, html);
+    facts_add(&text, facts->title, VALUE_UNITS, facts_escape_html);
     lb_buf_add_text(&text, "</h2><p>");
-    facts_add(&text, facts->summary, VALUE_UNITS, html);
+    facts_add(&text, facts->summary, VALUE_UNITS, facts_escape_html);
     lb_buf_add_text(&text, "</p><table>");
     for (size_t i = 0; i < facts->row_count; i++) {
         lb_buf_printf(&text, "<tr><td>%s</td><td>", facts->rows[i].name);
-        facts_add(&text, facts->rows[i].value, VALUE_UNITS, html);
+        facts_add(&text, facts->rows[i].value, VALUE_UNITS, facts_escape_html);
         lb_buf_add_text(&text, "</td></tr>");
     }
     lb_buf_add_text(&text, "</table>");
     if (facts->url != NULL) {
         lb_buf_add_text(&text, "<p><a href=\"");
-        facts_add(&text, facts->url, VALUE_UNITS, html);
+        facts_add(&text, facts->url, VALUE_UNITS, facts_escape_html);
         lb_buf_add_text(&text, "\">Open in linkbell</a></p>");
     }
     lb_buf_printf(&text, "<p><small>%s</small></p></body></html>\r\n", id);

@@ -23,24 +23,6 @@ static const char *const keys[] = {"token_env", "token_file", "properties",
                                    "map",       "note",       "note_on",
                                    "api",       NULL};
 
-static const char *escape(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\n':
-        return "<br>";
-    default:
-        return NULL;
-    }
-}
-
 static void check_map(const struct lb_yaml *destination,
                       const char *key,
                       struct lb_config_faults *faults)
@@ -235,7 +217,7 @@ static void render_note(const struct destination *destination,
     }
     add_path(&request->url, destination, "notes");
     lb_buf_init(&text, 65536);
-    facts_add(&text, facts->summary, NOTE_UNITS, escape);
+    facts_add(&text, facts->summary, NOTE_UNITS, facts_escape_html);
     lb_buf_printf(&text, "<br>%s", message->id);
     lb_buf_add_text(&request->body, "{\"properties\":{\"hs_timestamp\":");
     lb_json_add_plain_string(&request->body,
