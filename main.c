@@ -57,10 +57,10 @@
 #include "sql/doctor_api.h"
 #include "sql/erase_api.h"
 #include "sql/health.h"
+#include "sql/seal.h"
 #include "sql/token.h"
 
-#define GROUP_EVENTS 20000 /* of one transaction */
-#define READER_THREADS 2
+#define READER_THREADS 3 /* one of them may seal */
 #define PARSER_THREADS 1
 #define SOCKET_NAME "linkbell.sock"
 #define PATH_BYTES 4200
@@ -94,6 +94,7 @@ struct service {
     struct rollup_store *rollups;
     struct day_store *day_store;
     struct day_builder *days;
+    struct seal *seal;
     struct engine *engine;
     struct system_alert *system;
     struct learn *learn;
@@ -118,21 +119,11 @@ struct service {
 
 /* --- building ------------------------------------------------------------ */
 
-static struct writer_limits writer_limits_of(const struct lb_config *config)
-{
-    return (struct writer_limits){
-        (size_t)config->queue_events, (size_t)config->queue_bytes, GROUP_EVENTS,
-        config->disk_reserve_bytes, config->max_db_bytes};
-}
-
 static enum lb_err build_store(struct service *service, struct lb_error *err)
 {
     const struct lb_config *config = &service->config;
     struct writer_limits limits = writer_limits_of(config);
-    struct event_store_limits window = {
-        (size_t)config->dedupe_ids, config->dedupe_window_ms,
-        config->double_tap_window_ms, config->utm_values,
-        config->burst_per_minute};
+    struct event_store_limits window = event_store_limits_of(config);
     struct cursor_consumer consumer;
     enum lb_err rc = writer_new(&service->loop, service->data_dir, &limits,
                                 &service->writer, err);
@@ -179,7 +170,7 @@ static enum lb_err build_erase(struct service *service, struct lb_error *err)
 {
     struct erase_hooks hooks = {.dict = service->dict};
     const struct erase_parts parts = {service->readers, service->writer,
-                                      &hooks};
+                                      service->seal, &hooks};
 
     rollup_store_hook(service->rollups, &hooks);
     event_store_hook(service->store, &hooks);
@@ -267,6 +258,11 @@ static enum lb_err build(struct service *service, struct lb_error *err)
                                        service->holder, service->day_store,
                                        &service->days, err)
                      : rc;
+    rc = rc == LB_OK
+             ? seal_new(service->writer, service->readers, service->cursor,
+                        (size_t)service->config.segment_events, &service->seal,
+                        err)
+             : rc;
     rc = rc == LB_OK ? auth_new(service->writer, service->holder,
                                 service->clients, &service->auth, err)
                      : rc;
@@ -311,6 +307,7 @@ static void on_drained(void *ctx)
         deliver_stop(service->deliver);
     }
     day_builder_stop(service->days);
+    seal_stop(service->seal);
     pool_stop(service->readers);
     pool_stop(service->parsers);
     writer_stop(service->writer);
@@ -350,6 +347,7 @@ static void demolish(struct service *service)
     learn_free(service->learn);
     engine_free(service->engine);
     day_builder_free(service->days);
+    seal_free(service->seal);
     day_store_free(service->day_store);
     rollup_store_free(service->rollups);
     event_store_free(service->store);
@@ -666,7 +664,6 @@ static const struct lb_cli_verb verbs[] = {
     {"import", import_command, "load clicks in bulk"},
     {"query", query_command, "ask the numbers"},
     {"export", export_command, "events and stats as files"},
-    {"rules", rules_command, "try a rule on the past"},
     {"detect", detect_command, "score a series of numbers for anomalies"},
     {"token", token_command, "create, list and revoke tokens"},
     {"verify", verify_command, "add the rollups up against the log"},
@@ -677,7 +674,7 @@ static const struct lb_cli_verb verbs[] = {
     {"backup", backup_command, "a consistent copy of the database"},
     {"restore", backup_command_restore, "put a copy back"},
     {"doctor", doctor_verb, "say what is wrong, and what to do"},
-    {"rules", rules_command, "what rings; a sample of it"},
+    {"rules", rules_command, "what rings, and what it would have rung for"},
     {"geo", geo_command, "make a country database, ask it"},
     {"deliveries", deliveries_command,
      "what went out and what did not; send it again"},

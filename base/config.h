@@ -64,6 +64,7 @@ struct lb_config {
     int64_t queue_bytes;
     int64_t inflight_bytes;
     int64_t dedupe_window_ms;
+    int64_t segment_events;
     int64_t dedupe_ids;
     int64_t utm_values;
     int64_t max_db_bytes;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -272,18 +271,8 @@ static bool read_id(struct reading *reading)
     }
     reading->event->entry.text[ENTRY_TEXT_ID] = id;
     reading->event->entry.id_hash =
-        event_id_hash(reading->context->id_key, reading->event->entry.site, id);
+        log_ids_hash(reading->context->id_key, reading->event->entry.site, id);
     return true;
-}
-
-uint64_t event_id_hash(const uint8_t key[16], int64_t site, const char *id)
-{
-    char bytes[sizeof(site) + EVENT_ID_BYTES + 1];
-    size_t len = strnlen(id, EVENT_ID_BYTES);
-
-    memcpy(bytes, &site, sizeof(site));
-    memcpy(bytes + sizeof(site), id, len);
-    return lb_hash_sip(key, bytes, sizeof(site) + len);
 }
 
 static bool read_texts(struct reading *reading)

@@ -25,8 +25,9 @@
 #include "ingest/visitor.h"
 #include "sql/catalog.h"
 #include "sql/entry.h"
+#include "sql/log_ids.h"
 
-#define EVENT_ID_BYTES 64
+#define EVENT_ID_BYTES LOG_ID_BYTES
 #define EVENT_PROPS 30
 #define EVENT_OWN_TEXTS 10
 #define EVENT_LATE_MS (INT64_C(72) * 3600000)
@@ -117,8 +118,5 @@ bool event_keep(struct event *event, struct lb_arena *arena);
 /* Says that an event which another thread read will be used soon: it lies in
  * the caches of that thread's processor. */
 void event_expect(const struct event *event);
-
-/* Keyed hash of site and id. */
-uint64_t event_id_hash(const uint8_t key[16], int64_t site, const char *id);
 
 #endif

@@ -15,6 +15,7 @@
 #include "ingest/engagement_store.h"
 #include "ingest/import_store.h"
 #include "ingest/utm_cap_store.h"
+#include "sql/log_ids.h"
 #include "sql/log_store.h"
 #include "sql/own_key.h"
 
@@ -75,38 +76,39 @@ static void rolled_back(void *ctx)
 /* --- start ------------------------------------------------------------------
  */
 
+struct loading {
+    struct event_store *store;
+    int64_t since_ms; /* what was received from then on is recent */
+};
+
+static enum lb_err load_id(void *ctx, const struct log_id *id)
+{
+    struct event_store *store = ((struct loading *)ctx)->store;
+
+    if (store->recent_seq == INT64_MAX &&
+        id->received_at_ms >= ((struct loading *)ctx)->since_ms) {
+        store->recent_seq = id->seq;
+    }
+    return dedupe_has(store->dedupe, id->hash)
+               ? LB_OK
+               : dedupe_add(store->dedupe, id->hash, id->received_at_ms);
+}
+
 static enum lb_err load_ids(struct event_store *store,
                             struct db *db,
                             const struct event_store_limits *limits,
                             struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_EVENT_LAST_IDS);
-    int64_t since_ms = lb_clock_wall_ms() - DECIDE_WINDOW_MS;
+    struct loading loading = {store, lb_clock_wall_ms() - DECIDE_WINDOW_MS};
     int64_t next_seq = 1;
-    bool has_row = false;
     enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
 
     store->recent_seq = INT64_MAX;
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1,
-                                 next_seq - (int64_t)limits->dedupe_ids);
-    }
-    while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
-           has_row) {
-        uint64_t hash = (uint64_t)sqlite3_column_int64(stmt, 0);
-
-        if (store->recent_seq == INT64_MAX &&
-            sqlite3_column_int64(stmt, 1) >= since_ms) {
-            store->recent_seq = sqlite3_column_int64(stmt, 2);
-        }
-        if (!dedupe_has(store->dedupe, hash) &&
-            dedupe_add(store->dedupe, hash, sqlite3_column_int64(stmt, 1)) !=
-                LB_OK) {
-            (void)sqlite3_reset(stmt);
-            return lb_err_set(err, LB_ENOMEM, "out of memory");
-        }
-    }
-    return rc;
+    return rc == LB_OK
+               ? log_ids_each(db, store->id_key,
+                              next_seq - (int64_t)limits->dedupe_ids - 1,
+                              INT64_MAX, load_id, &loading, err)
+               : rc;
 }
 
 /* The count-th live event of the last half hour. */
@@ -175,6 +177,14 @@ static bool expire_chore(void *ctx, struct db *db)
     }
     return utm_cap_store_expire(store->cap, db,
                                 now_ms / LB_MS_PER_DAY - UTM_CAP_KEPT_DAYS);
+}
+
+struct event_store_limits event_store_limits_of(const struct lb_config *config)
+{
+    return (struct event_store_limits){
+        (size_t)config->dedupe_ids, config->dedupe_window_ms,
+        config->double_tap_window_ms, config->utm_values,
+        config->burst_per_minute};
 }
 
 enum lb_err event_store_new(const struct event_store_parts *parts,

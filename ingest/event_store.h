@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/config.h"
 #include "base/err.h"
 #include "ingest/event.h"
 #include "sql/cursor.h"
@@ -23,6 +24,7 @@ struct event_store_limits {
     int64_t utm_values;       /* distinct ones of a site, key and day */
     int64_t burst_per_minute; /* events of a visitor; 0: off */
 };
+struct event_store_limits event_store_limits_of(const struct lb_config *config);
 
 /* What it is made of; borrowed. */
 struct event_store_parts {
@@ -47,7 +49,7 @@ void event_store_set_burst(struct event_store *store, int64_t per_minute);
 /* Its part in erasing: what is remembered of visitors. */
 void event_store_hook(struct event_store *store, struct erase_hooks *hooks);
 
-/* The key of event_id_hash(), this database's own. */
+/* The key of log_ids_hash(), this database's own. */
 const uint8_t *event_store_id_key(const struct event_store *store);
 
 /* Events to be appended in one go. */

@@ -525,9 +525,10 @@ static void run_look(struct pool_job *job, struct db *db)
         (struct import_session *)((char *)job -
                                   offsetof(struct import_session, look));
 
-    session->look_rc =
-        import_store_read_ids(&session->sessions->ids, db,
-                              &session->is_look_over, &session->look_err);
+    session->look_rc = import_store_read_ids(
+        &session->sessions->ids, db,
+        event_store_id_key(session->sessions->parts.store),
+        &session->is_look_over, &session->look_err);
 }
 
 static void begin(struct import_session *session)

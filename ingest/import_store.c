@@ -1,8 +1,9 @@
 /* import_store.c - the memory of an import. */
 #include "ingest/import_store.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
+
+#include "sql/log_ids.h"
 
 #define PIECE_ENTRIES 262144 /* a fraction of a second's reading */
 
@@ -33,29 +34,24 @@ void import_store_free(struct import_store *store)
     }
 }
 
+static enum lb_err read_id(void *ctx, const struct log_id *id)
+{
+    return id_set_add(ctx, id->hash, false);
+}
+
 enum lb_err import_store_read_ids(struct import_ids *ids,
                                   struct db *db,
+                                  const uint8_t id_key[16],
                                   bool *is_over_out,
                                   struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_IMPORT_IDS);
     int64_t upto_seq = ids->read_seq + PIECE_ENTRIES;
     int64_t next_seq = 1;
-    bool has_row = false;
     enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
 
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, ids->read_seq);
-        (void)sqlite3_bind_int64(stmt, 2, upto_seq);
-    }
-    while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
-           has_row) {
-        if (id_set_add(&ids->known, (uint64_t)sqlite3_column_int64(stmt, 0),
-                       false) != LB_OK) {
-            (void)sqlite3_reset(stmt);
-            rc = lb_err_set(err, LB_ENOMEM, "out of memory");
-        }
-    }
+    rc = rc == LB_OK ? log_ids_each(db, id_key, ids->read_seq, upto_seq,
+                                    read_id, &ids->known, err)
+                     : rc;
     ids->read_seq = upto_seq;
     *is_over_out = upto_seq + 1 >= next_seq;
     return rc;

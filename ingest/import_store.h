@@ -23,6 +23,7 @@ struct import_ids {
  * no more. */
 LB_MUST_CHECK enum lb_err import_store_read_ids(struct import_ids *ids,
                                                 struct db *db,
+                                                const uint8_t id_key[16],
                                                 bool *is_over_out,
                                                 struct lb_error *err);
 

@@ -12,12 +12,12 @@
 #include "base/json.h"
 #include "ingest/relabel.h"
 #include "sql/dict.h"
+#include "sql/log_lookup.h"
 #include "sql/log_store.h"
 
 #define PIECE_SEQS 65536 /* log numbers read in one snapshot */
 #define CHANGES_MAX 4096 /* found in one piece; more end it */
 #define STEP_CHANGES 32  /* of one transaction */
-#define EVENT_BYTES ((size_t)1024 * 1024)
 #define ANSWER_BYTES 4096
 
 struct relabel_api {
@@ -27,6 +27,7 @@ struct relabel_api {
 
 struct change {
     int64_t seq;
+    int64_t site;
     enum entry_traffic traffic;
     const char *reason; /* static; NULL: none */
 };
@@ -37,7 +38,8 @@ struct work {
     struct writer_job write;
     struct relabel_api *api;
     struct lb_http_request *http;
-    struct relabel *relabel; /* owned */
+    struct log_lookup *lookup; /* owned; the writer thread's */
+    struct relabel *relabel;   /* owned */
     struct change changes[CHANGES_MAX];
     size_t change_count;
     size_t next_change;
@@ -68,6 +70,7 @@ static void finish(struct work *work, enum lb_err rc, const char *text)
     }
     work->api->is_busy = false;
     relabel_free(work->relabel);
+    log_lookup_free(work->lookup);
     free(work);
 }
 
@@ -87,6 +90,7 @@ static void judge(struct work *work, const struct entry *entry)
         break;
     case RELABEL_CHANGED:
         change->seq = entry->seq;
+        change->site = entry->site;
         work->change_count++;
         break;
     }
@@ -146,28 +150,26 @@ static struct work *work_of(struct writer_job *job)
 
 static enum lb_err change_event(struct work *work,
                                 struct db *db,
-                                struct dict_cache *cache,
                                 const struct change *change,
                                 struct lb_error *err)
 {
     const struct intake_parts *parts = intake_parts(work->api->intake);
-    struct lb_arena *arena = lb_arena_new(EVENT_BYTES);
-    struct entry *before = NULL;
+    const struct entry *found = NULL;
+    struct entry before;
     struct entry after;
-    enum lb_err rc = arena == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                                   : log_read_event(db, cache, change->seq,
-                                                    arena, &before, err);
+    enum lb_err rc = log_lookup_event(work->lookup, db, change->seq,
+                                      change->site, &found, err);
 
-    if (rc == LB_OK && before != NULL) { /* else it was erased meanwhile */
-        after = *before;
-        after.traffic = change->traffic;
-        rc = dict_intern(parts->dict, db, ENTRY_DICT_REASON, change->reason,
-                         &after.dict[ENTRY_DICT_REASON], err);
-        rc = rc == LB_OK ? log_set_class(db, &after, err) : rc;
-        rc = rc == LB_OK ? parts->reclass(db, before, &after, err) : rc;
+    if (rc != LB_OK || found == NULL) { /* it was erased meanwhile */
+        return rc;
     }
-    lb_arena_free(arena);
-    return rc;
+    before = *found;
+    after = before;
+    after.traffic = change->traffic;
+    rc = dict_intern(parts->dict, db, ENTRY_DICT_REASON, change->reason,
+                     &after.dict[ENTRY_DICT_REASON], err);
+    rc = rc == LB_OK ? log_set_class(db, &after, err) : rc;
+    return rc == LB_OK ? parts->reclass(db, &before, &after, err) : rc;
 }
 
 static size_t step_end(const struct work *work)
@@ -181,14 +183,11 @@ static enum lb_err
 run_write(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct work *work = work_of(job);
-    struct dict_cache *cache = dict_cache_new();
-    enum lb_err rc =
-        cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
+    enum lb_err rc = LB_OK;
 
     for (size_t i = work->next_change; i < step_end(work) && rc == LB_OK; i++) {
-        rc = change_event(work, db, cache, &work->changes[i], err);
+        rc = change_event(work, db, &work->changes[i], err);
     }
-    dict_cache_free(cache);
     return rc;
 }
 
@@ -247,8 +246,13 @@ static void handle(struct lb_http_request *http, void *ctx)
     work = calloc(1, sizeof(*work));
     if (work != NULL) {
         work->relabel = relabel_new();
+        work->lookup = log_lookup_new();
     }
-    if (work == NULL || work->relabel == NULL) {
+    if (work == NULL || work->relabel == NULL || work->lookup == NULL) {
+        if (work != NULL) {
+            relabel_free(work->relabel);
+            log_lookup_free(work->lookup);
+        }
         free(work);
         lb_http_respond_error(http, 503, "overloaded", "Out of memory.", NULL);
         return;

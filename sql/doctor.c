@@ -86,6 +86,29 @@ static void look_at_data(struct doctor *doctor, struct db *db)
     }
 }
 
+static void look_at_log(struct doctor *doctor, struct db *db)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_DOCTOR_LOG);
+    struct lb_error err;
+    bool has_row = false;
+
+    if (db_next(db, stmt, &has_row, &err) == LB_OK && has_row) {
+        int64_t events = sqlite3_column_int64(stmt, 1);
+        double bytes = (double)sqlite3_column_int64(stmt, 2);
+
+        doctor_note(doctor, DOCTOR_OK, "log",
+                    "%" PRId64 " events in %" PRId64
+                    " segments (%.1f bytes an event), %" PRId64 " as rows",
+                    events, (int64_t)sqlite3_column_int64(stmt, 0),
+                    events == 0 ? 0 : bytes / (double)events,
+                    (int64_t)sqlite3_column_int64(stmt, 3));
+        (void)sqlite3_reset(stmt);
+    } else {
+        doctor_note(doctor, DOCTOR_FAIL, "log", "it can't be read: %.300s",
+                    err.text);
+    }
+}
+
 static void look_at_writing(struct doctor *doctor,
                             const struct doctor_facts *facts)
 {
@@ -266,6 +289,7 @@ void doctor_look(struct doctor *doctor,
                  const struct doctor_facts *facts)
 {
     look_at_data(doctor, db);
+    look_at_log(doctor, db);
     look_at_writing(doctor, facts);
     look_at_disk(doctor, db, facts);
     look_at_clock(doctor, db);

@@ -128,6 +128,10 @@ struct entry {
     const char *data; /* of the other kinds: a JSON object, or NULL; borrowed */
 };
 
+/* An event's type, class and flags as one number, as the log stores them. */
+int64_t entry_bits(const struct entry *entry);
+void entry_set_bits(struct entry *entry, int64_t bits);
+
 /* The words of the interface: "view", "human", ...  Static. */
 const char *entry_type_name(enum entry_type type);
 const char *entry_traffic_name(enum entry_traffic traffic);

@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "sql/log_ids.h"
 #include "sql/log_store.h"
 
-#define SITE_STEP 50 /* rows of a table removed at once */
+#define STEP_NS INT64_C(4000000) /* of one transaction */
+#define SITE_STEP 50             /* rows of a table removed at once */
 #define SUMMARY "Erased on request"
 #define EMAIL_BYTES 1024
 
@@ -60,7 +62,9 @@ enum lb_err erase_new(const struct erase_order *order,
     erase->order.before_at_ms = order->before_at_ms;
     erase->catalog = catalog;
     erase->hooks = *hooks;
-    return LB_OK;
+    erase->lookup = log_lookup_new();
+    return erase->lookup == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                                 : LB_OK;
 }
 
 /* Overwrites a text that names somebody before its memory goes back. */
@@ -84,6 +88,7 @@ void erase_free(struct erase *erase)
         free(erase->found);
         free(erase->texts);
         free(erase->is_text_used);
+        log_lookup_free(erase->lookup);
         free(erase);
     }
 }
@@ -189,14 +194,18 @@ static enum lb_err scrub_alerts(struct erase *erase,
     return rc;
 }
 
-static enum lb_err
-keep_id(struct db *db, const struct entry *entry, struct lb_error *err)
+static enum lb_err keep_id(struct erase *erase,
+                           struct db *db,
+                           const struct entry *entry,
+                           struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_KEEP_ID);
+    uint64_t hash = log_ids_hash(erase->hooks.id_key, entry->site,
+                                 entry->text[ENTRY_TEXT_ID]);
 
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, entry->seq);
-        (void)sqlite3_bind_int64(stmt, 2, (int64_t)entry->id_hash);
+        (void)sqlite3_bind_int64(stmt, 2, (int64_t)hash);
         (void)sqlite3_bind_int64(stmt, 3, entry->received_at_ms);
         (void)sqlite3_bind_int64(stmt, 4, lb_clock_wall_ms());
     }
@@ -208,7 +217,7 @@ static enum lb_err remove_rows(struct erase *erase,
                                const struct entry *entry,
                                struct lb_error *err)
 {
-    enum lb_err rc = keep_id(db, entry, err);
+    enum lb_err rc = keep_id(erase, db, entry, err);
 
     for (int i = 0; i < ENTRY_DICT_COUNT && rc == LB_OK; i++) {
         if (entry->dict[i] != 0) {
@@ -219,7 +228,7 @@ static enum lb_err remove_rows(struct erase *erase,
                      : rc;
     if (rc == LB_OK) {
         erase->counts.contacts += sqlite3_changes(db_handle(db));
-        rc = db_run_number(db, SQL_ERASE_EVENT, entry->seq, err);
+        rc = log_erase_event(db, entry->seq, err);
     }
     erase->counts.events += rc == LB_OK ? 1 : 0;
     return rc;
@@ -249,25 +258,22 @@ static enum lb_err remove_event(struct erase *erase,
     return rc == LB_OK ? remove_rows(erase, db, entry, err) : rc;
 }
 
-/* Reads the event at seq and removes it; one that is gone is no fault. */
-static enum lb_err remove_seq(struct erase *erase,
+/* Reads the event and removes it; one that is gone is no fault. */
+static enum lb_err remove_one(struct erase *erase,
                               struct db *db,
-                              struct dict_cache *cache,
-                              int64_t seq,
+                              const struct erase_found *one,
                               struct lb_error *err)
 {
-    struct lb_arena *arena = lb_arena_new((size_t)1024 * 1024);
-    struct entry *entry = NULL;
+    const struct entry *entry = NULL;
     int64_t cursor = 0;
-    enum lb_err rc = arena == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                                   : db_meta_get(db, "cursor", 0, &cursor, err);
+    enum lb_err rc = db_meta_get(db, "cursor", 0, &cursor, err);
 
-    rc = rc == LB_OK ? log_read_event(db, cache, seq, arena, &entry, err) : rc;
-    if (rc == LB_OK && entry != NULL) {
-        rc = remove_event(erase, db, entry, cursor, err);
-    }
-    lb_arena_free(arena);
-    return rc;
+    rc = rc == LB_OK ? log_lookup_event(erase->lookup, db, one->seq, one->site,
+                                        &entry, err)
+                     : rc;
+    return rc == LB_OK && entry != NULL
+               ? remove_event(erase, db, entry, cursor, err)
+               : rc;
 }
 
 /* The visitor's places other than events: map, rule state, groups of alerts. */
@@ -356,33 +362,30 @@ enum lb_err erase_step(struct erase *erase,
                        bool *is_over_out,
                        struct lb_error *err)
 {
-    struct dict_cache *cache = dict_cache_new();
     struct erase before = *erase;
-    enum lb_err rc =
-        cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
+    int64_t until_ns = lb_clock_mono_ns() + STEP_NS;
+    enum lb_err rc = LB_OK;
 
     *is_over_out = false;
     if (erase->done_count < erase->found_count) {
         for (int i = 0; i < ERASE_BATCH && rc == LB_OK &&
-                        erase->done_count < erase->found_count;
+                        erase->done_count < erase->found_count &&
+                        lb_clock_mono_ns() < until_ns;
              i++) {
             const struct erase_found *one = &erase->found[erase->done_count++];
 
             rc = one->is_engagement
                      ? db_run_number(db, SQL_ERASE_ENTRY, one->seq, err)
-                     : remove_seq(erase, db, cache, one->seq, err);
+                     : remove_one(erase, db, one, err);
         }
     } else if (erase->next_visitor < erase->visitor_count) {
-        rc = rc == LB_OK
-                 ? forget_visitor(erase, db,
-                                  &erase->visitors[erase->next_visitor++], err)
-                 : rc;
+        rc = forget_visitor(erase, db, &erase->visitors[erase->next_visitor++],
+                            err);
     } else if (erase_is_whole_site(erase) && erase->next_table != SIZE_MAX) {
-        rc = rc == LB_OK ? forget_site(erase, db, err) : rc;
+        rc = forget_site(erase, db, err);
     } else {
         *is_over_out = true;
     }
-    dict_cache_free(cache);
     if (rc != LB_OK) {
         *erase = before; /* the transaction is undone; what is owned is same */
     }

@@ -15,6 +15,7 @@
 #include "sql/db.h"
 #include "sql/dict.h"
 #include "sql/entry.h"
+#include "sql/log_lookup.h"
 
 #define ERASE_SITES 16         /* that had one id */
 #define ERASE_BATCH 16         /* events of one transaction */
@@ -86,6 +87,7 @@ struct erase {
     const struct catalog *catalog; /* borrowed */
     struct erase_hooks hooks;
     struct erase_counts counts;
+    struct log_lookup *lookup; /* owned; the writer thread's */
     uint64_t email_hash;
     int64_t sites[ERASE_SITES]; /* of --site alone, or of a narrowing */
     size_t site_count;

@@ -15,6 +15,7 @@
 #include "sql/erase_find.h"
 #include "sql/erase_text.h"
 #include "sql/scrub.h"
+#include "sql/seal.h"
 
 #define BODY_BYTES ((size_t)16 * 1024)
 #define SCRUB_TIMEOUT_MS INT64_C(60000) /* for readers that hold the WAL */
@@ -23,6 +24,7 @@ struct erase_api {
     struct auth *auth;
     struct pool *readers;
     struct writer *writer;
+    struct seal *seal;
     struct erase_hooks hooks;
 };
 
@@ -33,6 +35,7 @@ enum phase {
     PHASE_REMOVE,
     PHASE_TEXTS,
     PHASE_DROP,
+    PHASE_SEGMENTS, /* that held it are written anew */
     PHASE_SCRUB,
     PHASE_OVER
 };
@@ -40,6 +43,7 @@ enum phase {
 struct work {
     struct pool_job read; /* first */
     struct writer_job write;
+    struct seal_waiter sealing;
     struct erase_api *api;
     struct lb_http_request *http;
     struct erase *erase; /* owned */
@@ -183,6 +187,21 @@ done_write(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     advance(work);
 }
 
+static void done_segments(struct seal_waiter *waiter,
+                          enum lb_err rc,
+                          const struct lb_error *err)
+{
+    struct work *work = (struct work *)(void *)((char *)waiter -
+                                                offsetof(struct work, sealing));
+
+    if (rc != LB_OK) {
+        fail(work, rc, err);
+        return;
+    }
+    work->phase++;
+    advance(work);
+}
+
 static void advance(struct work *work)
 {
     struct lb_error full = {LB_ELIMIT, "the queue is full"};
@@ -193,6 +212,10 @@ static void advance(struct work *work)
     case PHASE_FILES:
     case PHASE_TEXTS:
         pool_submit(work->api->readers, &work->read);
+        return;
+    case PHASE_SEGMENTS:
+        work->sealing.done = done_segments;
+        seal_wait(work->api->seal, &work->sealing);
         return;
     case PHASE_SCRUB:
         if (work->scrub_until_ms == 0) {
@@ -328,6 +351,7 @@ enum lb_err erase_api_new(struct lb_http_server *server,
     api->auth = auth;
     api->readers = parts->readers;
     api->writer = parts->writer;
+    api->seal = parts->seal;
     api->hooks = *parts->hooks;
     return lb_http_server_add_route(server, &route, err);
 }

@@ -10,11 +10,13 @@
 #include "sql/writer.h"
 
 struct erase_api;
+struct seal;
 
 /* What it is made of; borrowed, the hooks copied. */
 struct erase_parts {
     struct pool *readers;
     struct writer *writer;
+    struct seal *seal;
     const struct erase_hooks *hooks;
 };
 

@@ -280,52 +280,49 @@ static enum lb_err add_found(struct erase *erase,
 }
 
 /* Adds the event that gave the address, and who its visitor is. */
-static enum lb_err
-add_giver(struct erase *erase, struct db *db, int64_t seq, struct lb_error *err)
+static enum lb_err add_giver(struct erase *erase,
+                             struct db *db,
+                             struct log_lookup *lookup,
+                             int64_t seq,
+                             struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_ERASE_EVENT_VISITOR);
-    bool is_there = false;
-    enum lb_err rc;
+    const struct entry *event = NULL;
+    enum lb_err rc = log_lookup_event(lookup, db, seq, 0, &event, err);
 
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, seq);
+    if (rc != LB_OK || event == NULL || !is_site_meant(erase, event->site) ||
+        event->ts_at_ms >= erase->order.before_at_ms) {
+        return rc;
     }
-    rc = db_next(db, stmt, &is_there, err);
-    if (is_there && is_site_meant(erase, sqlite3_column_int64(stmt, 0)) &&
-        sqlite3_column_int64(stmt, 1) < erase->order.before_at_ms) {
-        int64_t site = sqlite3_column_int64(stmt, 0);
-
-        rc = add_found(erase, seq, site, sqlite3_column_int64(stmt, 1), err);
-        if (rc == LB_OK && sqlite3_column_int64(stmt, 3) != 0) {
-            rc = add_visitor(erase, site, sqlite3_column_int64(stmt, 2),
-                             sqlite3_column_int64(stmt, 3), err);
-        }
-    }
-    if (is_there) {
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
+    rc = add_found(erase, seq, event->site, event->ts_at_ms, err);
+    return rc == LB_OK && event->visitor != 0
+               ? add_visitor(erase, event->site, event->visitor_day,
+                             event->visitor, err)
+               : rc;
 }
 
 static enum lb_err
 find_email(struct erase *erase, struct db *db, struct lb_error *err)
 {
     sqlite3_stmt *contacts = db_stmt(db, SQL_ERASE_CONTACTS);
+    struct log_lookup *lookup = log_lookup_new();
     bool has_row = false;
-    enum lb_err rc;
+    enum lb_err rc =
+        lookup == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
 
     erase->email_hash =
         erase_email_hash(erase->hooks.id_key, erase->order.email);
     if (contacts != NULL) {
         (void)sqlite3_bind_int64(contacts, 1, (int64_t)erase->email_hash);
     }
-    while ((rc = db_next(db, contacts, &has_row, err)) == LB_OK && has_row) {
-        rc = add_giver(erase, db, sqlite3_column_int64(contacts, 0), err);
+    while (rc == LB_OK &&
+           (rc = db_next(db, contacts, &has_row, err)) == LB_OK && has_row) {
+        rc = add_giver(erase, db, lookup, sqlite3_column_int64(contacts, 0),
+                       err);
         if (rc != LB_OK) {
             (void)sqlite3_reset(contacts);
-            return rc;
         }
     }
+    log_lookup_free(lookup);
     return rc;
 }
 

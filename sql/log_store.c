@@ -4,16 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIT_TRAFFIC 2
-#define BIT_DOUBLE_TAP 4
-#define BIT_ORPHAN 5
-#define BIT_QR 6
-#define BIT_SILENT 7
-#define BIT_VISIT_START 8
-#define BIT_PASSIVE 9
-#define SITE_BITS                                                              \
-    63 /* sites share bits of a block's set, number modulo this                \
-        */
+#include "sql/sealed.h"
+
 #define JOINED_BYTES 1024
 
 /* Texts of the row's own columns, in the order of the statement from column 18
@@ -28,29 +20,6 @@ static const enum entry_text text_columns[] = {
 #define AMOUNT_COLUMN 17
 #define FIRST_TEXT_COLUMN 18
 #define BOT_ENTRY_COLUMN (FIRST_TEXT_COLUMN + (int)TEXT_COLUMNS)
-
-static int64_t bits_of(const struct entry *entry)
-{
-    return (int64_t)entry->type | (int64_t)entry->traffic << BIT_TRAFFIC |
-           (int64_t)entry->is_double_tap << BIT_DOUBLE_TAP |
-           (int64_t)entry->is_orphan << BIT_ORPHAN |
-           (int64_t)entry->is_qr << BIT_QR |
-           (int64_t)entry->is_silent << BIT_SILENT |
-           (int64_t)entry->is_visit_start << BIT_VISIT_START |
-           (int64_t)entry->is_passive << BIT_PASSIVE;
-}
-
-static void read_bits(int64_t bits, struct entry *entry)
-{
-    entry->type = (enum entry_type)(bits & 3);
-    entry->traffic = (enum entry_traffic)(bits >> BIT_TRAFFIC & 3);
-    entry->is_double_tap = (bits >> BIT_DOUBLE_TAP & 1) != 0;
-    entry->is_orphan = (bits >> BIT_ORPHAN & 1) != 0;
-    entry->is_qr = (bits >> BIT_QR & 1) != 0;
-    entry->is_silent = (bits >> BIT_SILENT & 1) != 0;
-    entry->is_visit_start = (bits >> BIT_VISIT_START & 1) != 0;
-    entry->is_passive = (bits >> BIT_PASSIVE & 1) != 0;
-}
 
 static enum lb_err
 insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
@@ -82,7 +51,7 @@ static void bind_event(sqlite3_stmt *stmt, const struct entry *entry)
     (void)sqlite3_bind_int64(stmt, 2, entry->site);
     (void)sqlite3_bind_int64(stmt, 3, entry->ts_at_ms);
     (void)sqlite3_bind_int64(stmt, 4, entry->received_at_ms);
-    (void)sqlite3_bind_int64(stmt, 5, bits_of(entry));
+    (void)sqlite3_bind_int64(stmt, 5, entry_bits(entry));
     (void)sqlite3_bind_int64(stmt, 6, (int64_t)entry->id_hash);
     if (entry->visitor != 0) {
         (void)sqlite3_bind_int64(stmt, 7, entry->visitor_day);
@@ -109,17 +78,78 @@ static void bind_event(sqlite3_stmt *stmt, const struct entry *entry)
     db_bind_number_or_null(stmt, BOT_ENTRY_COLUMN + 1, entry->bot_entry);
 }
 
+enum lb_err log_sealed_to(struct db *db, int64_t *seq_out, struct lb_error *err)
+{
+    return db_meta_get(db, "sealed_to", 0, seq_out, err);
+}
+
+/* Whoever seals or writes a segment anew sees that the log is another one. */
+static enum lb_err note_change(struct db *db, struct lb_error *err)
+{
+    int64_t changes = 0;
+    enum lb_err rc = log_changes(db, &changes, err);
+
+    return rc == LB_OK ? db_meta_set(db, "log_changes", changes + 1, err) : rc;
+}
+
+enum lb_err
+log_changes(struct db *db, int64_t *changes_out, struct lb_error *err)
+{
+    return db_meta_get(db, "log_changes", 0, changes_out, err);
+}
+
+/* bits NULL: the event is gone. */
+static enum lb_err put_change(struct db *db,
+                              int64_t seq,
+                              const int64_t *bits,
+                              int64_t reason,
+                              struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEGMENT_PUT_CHANGE);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, seq);
+        if (bits != NULL) {
+            (void)sqlite3_bind_int64(stmt, 2, *bits);
+        }
+        db_bind_number_or_null(stmt, 3, reason);
+    }
+    return db_run(db, stmt, err);
+}
+
 enum lb_err
 log_set_class(struct db *db, const struct entry *entry, struct lb_error *err)
 {
-    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_SET_CLASS);
+    int64_t bits = entry_bits(entry);
+    int64_t sealed_to = 0;
+    sqlite3_stmt *stmt;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
 
+    rc = rc == LB_OK ? note_change(db, err) : rc;
+    if (rc != LB_OK || entry->seq <= sealed_to) {
+        return rc != LB_OK ? rc
+                           : put_change(db, entry->seq, &bits,
+                                        entry->dict[ENTRY_DICT_REASON], err);
+    }
+    stmt = db_stmt(db, SQL_LOG_SET_CLASS);
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, entry->seq);
-        (void)sqlite3_bind_int64(stmt, 2, bits_of(entry));
+        (void)sqlite3_bind_int64(stmt, 2, bits);
         db_bind_number_or_null(stmt, 3, entry->dict[ENTRY_DICT_REASON]);
     }
     return db_run(db, stmt, err);
+}
+
+enum lb_err log_erase_event(struct db *db, int64_t seq, struct lb_error *err)
+{
+    int64_t sealed_to = 0;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+
+    rc = rc == LB_OK ? note_change(db, err) : rc;
+    /* Sealed rows stand there, too, until they are deleted. */
+    rc = rc == LB_OK ? db_run_number(db, SQL_ERASE_EVENT, seq, err) : rc;
+    return rc == LB_OK && seq <= sealed_to ? put_change(db, seq, NULL, 0, err)
+                                           : rc;
 }
 
 enum lb_err
@@ -133,21 +163,6 @@ log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? insert_contact(db, entry, err) : rc;
-}
-
-static int64_t site_bit(int64_t site)
-{
-    return (int64_t)(UINT64_C(1) << (site % SITE_BITS));
-}
-
-static int64_t site_set(const int64_t *sites, size_t count)
-{
-    int64_t set = sites == NULL ? INT64_MAX : 0;
-
-    for (size_t i = 0; sites != NULL && i < count; i++) {
-        set |= site_bit(sites[i]);
-    }
-    return set;
 }
 
 static enum lb_err note_block(struct db *db,
@@ -198,7 +213,7 @@ enum lb_err log_note_blocks(struct db *db,
         }
         first_ms = entry->ts_at_ms < first_ms ? entry->ts_at_ms : first_ms;
         last_ms = entry->ts_at_ms > last_ms ? entry->ts_at_ms : last_ms;
-        sites |= site_bit(entry->site);
+        sites |= segment_site_set(&entry->site, 1);
     }
     return rc == LB_OK ? note_block(db, block, first_ms, last_ms, sites, err)
                        : rc;
@@ -216,7 +231,7 @@ enum lb_err log_time_bounds(struct db *db,
 
     *bounds_out = (struct log_bounds){.has_events = false};
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, site_set(sites, site_count));
+        (void)sqlite3_bind_int64(stmt, 1, segment_site_set(sites, site_count));
     }
     rc = db_next(db, stmt, &has_row, err);
     if (has_row) {
@@ -242,10 +257,13 @@ struct log_reader {
     struct run *runs; /* owned */
     size_t run_count;
     size_t next_run;
+    int64_t sealed_to;     /* log numbers up to it lie in segments */
+    struct sealed *sealed; /* owned; NULL: none, or at their end */
     sqlite3_stmt *events;  /* the statement of the run under way; NULL: none */
     sqlite3_stmt *others;  /* NULL: none or at its end */
     sqlite3_stmt *contact; /* on the row of the entry given last; NULL: none */
-    struct entry event;
+    struct entry row;      /* an event that is not sealed */
+    const struct entry *event; /* the row, or a sealed one */
     struct entry other;
     bool has_event; /* event holds one that was not given yet */
     bool has_other;
@@ -264,9 +282,14 @@ static enum lb_err add_run(struct log_reader *reader,
     run.after_seq = run.after_seq < reader->range.after_seq
                         ? reader->range.after_seq
                         : run.after_seq;
+    run.after_seq =
+        run.after_seq < reader->sealed_to ? reader->sealed_to : run.after_seq;
     run.upto_seq = run.upto_seq > reader->range.upto_seq
                        ? reader->range.upto_seq
                        : run.upto_seq;
+    if (run.after_seq >= run.upto_seq) {
+        return LB_OK;
+    }
     if (reader->run_count > 0 &&
         reader->runs[reader->run_count - 1].upto_seq == run.after_seq) {
         reader->runs[reader->run_count - 1].upto_seq = run.upto_seq;
@@ -289,19 +312,20 @@ static enum lb_err add_run(struct log_reader *reader,
 static enum lb_err find_runs(struct log_reader *reader, struct lb_error *err)
 {
     const struct log_range *range = &reader->range;
+    int64_t after_seq = range->after_seq < reader->sealed_to ? reader->sealed_to
+                                                             : range->after_seq;
     sqlite3_stmt *stmt = db_stmt(reader->db, SQL_LOG_BLOCKS);
     bool has_row = false;
     size_t cap = 0;
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1,
-                                 (range->after_seq + 1) >> LOG_BLOCK_SHIFT);
+        (void)sqlite3_bind_int64(stmt, 1, (after_seq + 1) >> LOG_BLOCK_SHIFT);
         (void)sqlite3_bind_int64(stmt, 2, range->upto_seq >> LOG_BLOCK_SHIFT);
         (void)sqlite3_bind_int64(stmt, 3, range->from_at_ms);
         (void)sqlite3_bind_int64(stmt, 4, range->to_at_ms);
-        (void)sqlite3_bind_int64(stmt, 5,
-                                 site_set(range->sites, range->site_count));
+        (void)sqlite3_bind_int64(
+            stmt, 5, segment_site_set(range->sites, range->site_count));
     }
     while ((rc = db_next(reader->db, stmt, &has_row, err)) == LB_OK &&
            has_row) {
@@ -312,6 +336,21 @@ static enum lb_err find_runs(struct log_reader *reader, struct lb_error *err)
         }
     }
     return rc;
+}
+
+static enum lb_err open_sealed(struct log_reader *reader, struct lb_error *err)
+{
+    const struct log_range *range = &reader->range;
+    const struct segment_wish wish = {range->after_seq,  range->upto_seq,
+                                      range->from_at_ms, range->to_at_ms,
+                                      range->sites,      range->site_count};
+
+    return range->after_seq >= reader->sealed_to
+               ? LB_OK
+               : sealed_open(reader->db,
+                             range->has_texts ? reader->cache : NULL, &wish,
+                             range->has_texts ? SEALED_ALL : SEALED_NUMBERS,
+                             &reader->sealed, err);
 }
 
 enum lb_err log_reader_open(struct db *db,
@@ -331,7 +370,9 @@ enum lb_err log_reader_open(struct db *db,
     reader->db = db;
     reader->cache = cache;
     reader->range = *range;
-    rc = find_runs(reader, err);
+    rc = log_sealed_to(db, &reader->sealed_to, err);
+    rc = rc == LB_OK ? open_sealed(reader, err) : rc;
+    rc = rc == LB_OK ? find_runs(reader, err) : rc;
     if (rc == LB_OK && range->has_other_kinds) {
         reader->others = db_stmt(db, SQL_LOG_OTHERS);
         if (reader->others == NULL) {
@@ -357,6 +398,7 @@ void log_reader_close(struct log_reader *reader)
     (void)sqlite3_reset(reader->events);
     (void)sqlite3_reset(reader->others);
     (void)sqlite3_reset(reader->contact);
+    sealed_close(reader->sealed);
     free(reader->runs);
     free(reader);
 }
@@ -366,7 +408,7 @@ static void read_numbers(sqlite3_stmt *stmt, struct entry *entry)
     entry->kind = ENTRY_EVENT;
     entry->seq = sqlite3_column_int64(stmt, 0);
     entry->received_at_ms = sqlite3_column_int64(stmt, 3);
-    read_bits(sqlite3_column_int64(stmt, 4), entry);
+    entry_set_bits(entry, sqlite3_column_int64(stmt, 4));
     entry->id_hash = (uint64_t)sqlite3_column_int64(stmt, 5);
     entry->visitor_day = sqlite3_column_int64(stmt, 6);
     entry->visitor = sqlite3_column_int64(stmt, 7);
@@ -423,6 +465,11 @@ static enum lb_err read_contact(struct log_reader *reader,
     return rc;
 }
 
+static bool may_have_contact(const struct entry *entry)
+{
+    return entry->type == ENTRY_LEAD || entry->type == ENTRY_CONVERSION;
+}
+
 static enum lb_err
 read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
 {
@@ -455,9 +502,7 @@ read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
                               entry->dict[ENTRY_DICT_DEVICE]),
               reader->device, sizeof(reader->device),
               &entry->text[ENTRY_TEXT_DEVICE], 5);
-    return entry->type == ENTRY_LEAD || entry->type == ENTRY_CONVERSION
-               ? read_contact(reader, entry, err)
-               : LB_OK;
+    return may_have_contact(entry) ? read_contact(reader, entry, err) : LB_OK;
 }
 
 static bool
@@ -496,12 +541,33 @@ static enum lb_err open_run(struct log_reader *reader, struct lb_error *err)
     return LB_OK;
 }
 
-/* Steps to the next wanted event of the runs; has_event stays false at the end.
- */
+/* The next event of the segments; sealed is NULL at their end. */
+static enum lb_err fetch_sealed(struct log_reader *reader, struct lb_error *err)
+{
+    struct entry *entry = NULL;
+    enum lb_err rc = sealed_next(reader->sealed, &entry, err);
+
+    if (rc == LB_OK && entry == NULL) {
+        sealed_close(reader->sealed);
+        reader->sealed = NULL;
+        return LB_OK;
+    }
+    reader->event = entry;
+    reader->has_event = rc == LB_OK;
+    return rc == LB_OK && reader->range.has_texts && may_have_contact(entry)
+               ? read_contact(reader, entry, err)
+               : rc;
+}
+
+/* Steps to the next wanted event; has_event stays false at the end. */
 static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
 {
+    struct entry *row = &reader->row;
     enum lb_err rc = LB_OK;
 
+    while (rc == LB_OK && !reader->has_event && reader->sealed != NULL) {
+        rc = fetch_sealed(reader, err);
+    }
     while (rc == LB_OK && !reader->has_event) {
         bool has_row = false;
 
@@ -515,13 +581,12 @@ static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
         } else if (is_wanted(&reader->range,
                              sqlite3_column_int64(reader->events, 1),
                              sqlite3_column_int64(reader->events, 2))) {
-            memset(&reader->event, 0, sizeof(reader->event));
-            reader->event.site = sqlite3_column_int64(reader->events, 1);
-            reader->event.ts_at_ms = sqlite3_column_int64(reader->events, 2);
-            read_numbers(reader->events, &reader->event);
-            rc = reader->range.has_texts
-                     ? read_texts(reader, &reader->event, err)
-                     : LB_OK;
+            memset(row, 0, sizeof(*row));
+            row->site = sqlite3_column_int64(reader->events, 1);
+            row->ts_at_ms = sqlite3_column_int64(reader->events, 2);
+            read_numbers(reader->events, row);
+            rc = reader->range.has_texts ? read_texts(reader, row, err) : LB_OK;
+            reader->event = row;
             reader->has_event = true;
         }
     }
@@ -563,9 +628,9 @@ enum lb_err log_reader_next(struct log_reader *reader,
         return rc;
     }
     if (reader->has_event &&
-        (!reader->has_other || reader->event.seq < reader->other.seq)) {
+        (!reader->has_other || reader->event->seq < reader->other.seq)) {
         reader->has_event = false;
-        *entry_out = &reader->event;
+        *entry_out = reader->event;
     } else if (reader->has_other) {
         reader->has_other = false;
         *entry_out = &reader->other;
@@ -601,31 +666,4 @@ struct entry *log_copy_entry(struct lb_arena *arena, const struct entry *entry)
         is_full = is_full || copy->data == NULL;
     }
     return is_full ? NULL : copy;
-}
-
-enum lb_err log_read_event(struct db *db,
-                           struct dict_cache *cache,
-                           int64_t seq,
-                           struct lb_arena *arena,
-                           struct entry **entry_out,
-                           struct lb_error *err)
-{
-    struct log_range range = {.after_seq = seq - 1,
-                              .upto_seq = seq,
-                              .from_at_ms = INT64_MIN,
-                              .to_at_ms = INT64_MAX,
-                              .has_texts = true};
-    struct log_reader *reader = NULL;
-    const struct entry *entry = NULL;
-    enum lb_err rc = log_reader_open(db, cache, &range, &reader, err);
-
-    *entry_out = NULL;
-    rc = rc == LB_OK ? log_reader_next(reader, &entry, err) : rc;
-    if (rc == LB_OK && entry != NULL) {
-        *entry_out = log_copy_entry(arena, entry);
-        rc = *entry_out == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                                : LB_OK;
-    }
-    log_reader_close(reader);
-    return rc;
 }

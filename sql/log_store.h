@@ -56,14 +56,17 @@ LB_MUST_CHECK enum lb_err log_insert_event(struct db *db,
 LB_MUST_CHECK enum lb_err
 log_set_class(struct db *db, const struct entry *entry, struct lb_error *err);
 
-/* Reads the one event at seq, with its texts, into arena.  *entry_out is NULL
- * when there is none. */
-LB_MUST_CHECK enum lb_err log_read_event(struct db *db,
-                                         struct dict_cache *cache,
-                                         int64_t seq,
-                                         struct lb_arena *arena,
-                                         struct entry **entry_out,
-                                         struct lb_error *err);
+/* Writer thread: removes the event. */
+LB_MUST_CHECK enum lb_err
+log_erase_event(struct db *db, int64_t seq, struct lb_error *err);
+
+/* Up to which log number events lie in segments (segment.h), as rows after
+ * that; and a number that grows with each event that is erased or gets another
+ * class. */
+LB_MUST_CHECK enum lb_err
+log_sealed_to(struct db *db, int64_t *seq_out, struct lb_error *err);
+LB_MUST_CHECK enum lb_err
+log_changes(struct db *db, int64_t *changes_out, struct lb_error *err);
 
 /* Writer thread, once a group: notes times and sites of entries just inserted
  * in their blocks. */

@@ -12,6 +12,7 @@
 
 #define MEMBER_MAX 16
 #define CHORE_MAX 16
+#define GROUP_EVENTS 20000   /* of one transaction */
 #define IDLE_MS 200          /* between looks at disk and chores */
 #define RETRY_DERIVE_MS 1000 /* after deriving failed */
 #define RETRY_COMMIT_MS 1000 /* after a commit failed and no job came since */
@@ -78,6 +79,13 @@ static void make_metrics(struct writer *writer)
     writer->queue_events =
         lb_metrics_get(LB_METRIC_GAUGE, "linkbell_queue_events",
                        "Events accepted and not yet durable.", "");
+}
+
+struct writer_limits writer_limits_of(const struct lb_config *config)
+{
+    return (struct writer_limits){
+        (size_t)config->queue_events, (size_t)config->queue_bytes, GROUP_EVENTS,
+        config->disk_reserve_bytes, config->max_db_bytes};
 }
 
 enum lb_err writer_new(uv_loop_t *loop,

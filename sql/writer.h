@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/config.h"
 #include "base/err.h"
 #include "base/fair_queue.h"
 #include "sql/db.h"
@@ -81,6 +82,8 @@ struct writer_limits {
                                    off */
     int64_t max_db_bytes;       /* size at which events are refused; 0: off */
 };
+
+struct writer_limits writer_limits_of(const struct lb_config *config);
 
 /* Opens the directory as DB_WRITER and makes the thread (started by
  * writer_start()).  Errors as db_open().  loop may be NULL in tests: done is

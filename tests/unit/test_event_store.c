@@ -340,7 +340,9 @@ static enum lb_err read_piece(void *ctx, struct db *db, struct lb_error *err)
 {
     struct reading *reading = ctx;
 
-    return import_store_read_ids(reading->ids, db, &reading->is_over, err);
+    static const uint8_t key[16] = {1};
+
+    return import_store_read_ids(reading->ids, db, key, &reading->is_over, err);
 }
 
 /* An import that knows the ids of the log. */

@@ -1,0 +1,81 @@
+/* log_ids.c - the ids of events in the log. */
+#include "sql/log_ids.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "sql/log_store.h"
+#include "sql/sealed.h"
+
+uint64_t log_ids_hash(const uint8_t key[16], int64_t site, const char *id)
+{
+    char bytes[sizeof(site) + LOG_ID_BYTES];
+    size_t len = strnlen(id, LOG_ID_BYTES);
+
+    memcpy(bytes, &site, sizeof(site));
+    memcpy(bytes + sizeof(site), id, len);
+    return lb_hash_sip(key, bytes, sizeof(site) + len);
+}
+
+static enum lb_err tell(enum lb_err (*each)(void *ctx, const struct log_id *id),
+                        void *ctx,
+                        const struct log_id *id,
+                        struct lb_error *err)
+{
+    enum lb_err rc = each(ctx, id);
+
+    return rc == LB_OK ? rc : lb_err_set(err, rc, "out of memory");
+}
+
+enum lb_err log_ids_each(struct db *db,
+                         const uint8_t key[16],
+                         int64_t after_seq,
+                         int64_t upto_seq,
+                         enum lb_err (*each)(void *ctx,
+                                             const struct log_id *id),
+                         void *ctx,
+                         struct lb_error *err)
+{
+    const struct segment_wish wish = {after_seq, upto_seq, INT64_MIN,
+                                      INT64_MAX, NULL,     0};
+    struct sealed *sealed = NULL;
+    struct entry *entry = NULL;
+    sqlite3_stmt *stmt;
+    int64_t sealed_to = 0;
+    bool has_row = false;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+
+    if (rc == LB_OK && after_seq < sealed_to) {
+        rc = sealed_open(db, NULL, &wish, SEALED_IDS, &sealed, err);
+    }
+    while (rc == LB_OK && sealed != NULL &&
+           (rc = sealed_next(sealed, &entry, err)) == LB_OK && entry != NULL) {
+        const struct log_id id = {
+            log_ids_hash(key, entry->site, entry->text[ENTRY_TEXT_ID]),
+            entry->received_at_ms, entry->seq};
+
+        rc = tell(each, ctx, &id, err);
+    }
+    sealed_close(sealed);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    stmt = db_stmt(db, SQL_LOG_IDS);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, after_seq);
+        (void)sqlite3_bind_int64(stmt, 2, upto_seq);
+        (void)sqlite3_bind_int64(stmt, 3, sealed_to);
+    }
+    while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
+           has_row) {
+        const struct log_id id = {(uint64_t)sqlite3_column_int64(stmt, 0),
+                                  sqlite3_column_int64(stmt, 1),
+                                  sqlite3_column_int64(stmt, 2)};
+
+        rc = tell(each, ctx, &id, err);
+        if (rc != LB_OK) {
+            (void)sqlite3_reset(stmt);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,2 @@
+-- seal_free_pages: no parameters; free pages, all pages; seal.c
+SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count

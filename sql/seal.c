@@ -1,0 +1,501 @@
+/* seal.c - rows into segments, in rounds. */
+#include "sql/seal.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "sql/cursor.h"
+#include "sql/log_store.h"
+#include "sql/segment_build.h"
+#include "sql/segment_store.h"
+
+#define LOOK_MS 200
+#define AGAIN_PART                                                             \
+    16 /* of a segment's events comes before it is tried again                 \
+        */
+#define STEP_BYTES ((size_t)128 * 1024) /* of columns in one transaction */
+#define DELETE_ROWS 1024                /* likewise; under 2 ms */
+#define SHRINK_LOOK_MS LB_MS_PER_S
+#define SHRINK_PART 5     /* free pages past one in so many go back */
+#define SHRINK_PAGES 8192 /* and no fewer than these stay for rows to come */
+
+enum task { TASK_NONE, TASK_SWEEP, TASK_SEAL, TASK_REWRITE };
+
+struct seal {
+    struct writer *writer;
+    struct pool *readers;
+    struct cursor *cursor;
+    size_t segment_events;
+    struct writer_job look_job;
+    struct writer_job put_job;
+    struct writer_job swap_job;
+    struct pool_job build_job;
+    atomic_bool is_busy; /* a round runs */
+    atomic_bool is_stopping;
+    struct seal_waiter *waiting; /* the loop thread's, as the next */
+    bool must_look;              /* it began to wait after this round did */
+    /* The writer thread's. */
+    int64_t deleted_to;    /* no row up to here is left */
+    int64_t next_seal_seq; /* too few events up to here */
+    /* Of a round; handed from thread to thread with it. */
+    enum task task;
+    int64_t after_seq; /* what the segment holds */
+    int64_t upto_seq;
+    int64_t changes;          /* log_changes() as it was read */
+    struct segment_body body; /* owned; while has_body */
+    bool has_body;
+    bool is_short;   /* fewer events than a segment has */
+    bool is_refused; /* something changed since it was read */
+    int64_t number;  /* of the pending segment; 0: not yet, or no events left */
+    int next_column;
+    int64_t began_ns;
+    enum lb_err rc;
+    struct lb_error err;
+    struct lb_metric *events;
+    struct lb_metric *seconds;
+};
+
+static struct seal *seal_of(void *job, size_t offset)
+{
+    return (struct seal *)(void *)((char *)job - offset);
+}
+
+static void begin_round(struct seal *seal);
+
+/* --- look: on the writer thread ------------------------------------------- */
+
+static enum lb_err find_changed(struct seal *seal,
+                                struct db *db,
+                                int64_t seq,
+                                struct lb_error *err)
+{
+    const struct segment_wish wish = {seq - 1,   seq,  INT64_MIN,
+                                      INT64_MAX, NULL, 0};
+    struct segment_info *infos = NULL;
+    size_t count = 0;
+    enum lb_err rc = segment_store_find(db, &wish, &infos, &count, err);
+
+    if (rc == LB_OK && count > 0) {
+        seal->task = TASK_REWRITE;
+        seal->after_seq = infos[0].after_seq;
+        seal->upto_seq = infos[0].upto_seq;
+    } else if (rc ==
+               LB_OK) { /* its segment is gone, and what changed with it */
+        rc = segment_store_swap(db, seq - 1, seq, 0, err);
+    }
+    free(infos);
+    return rc;
+}
+
+static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
+{
+    int64_t cursor = cursor_seq(seal->cursor);
+    int64_t sealed_to = 0;
+    int64_t changed_seq = 0;
+    bool has_dead = false;
+    enum lb_err rc = segment_store_sweep(db, &has_dead, err);
+
+    rc = rc == LB_OK ? log_sealed_to(db, &sealed_to, err) : rc;
+    rc = rc == LB_OK ? segment_store_next_change(db, &changed_seq, err) : rc;
+    if (rc != LB_OK || has_dead) {
+        seal->task = TASK_SWEEP;
+        return rc;
+    }
+    if (changed_seq != 0) {
+        return find_changed(seal, db, changed_seq, err);
+    }
+    if (cursor - sealed_to > (int64_t)seal->segment_events &&
+        cursor > seal->next_seal_seq) {
+        seal->task = TASK_SEAL;
+        seal->after_seq = sealed_to;
+        seal->upto_seq = cursor;
+    }
+    return LB_OK;
+}
+
+static enum lb_err
+run_look(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, look_job));
+
+    seal->task = TASK_NONE;
+    return look(seal, db, err);
+}
+
+/* --- build: on a reader --------------------------------------------------- */
+
+/* Takes the events of the range; a seal ends before the last of them, so that
+ * the newest event is always a row. */
+static enum lb_err
+gather(struct seal *seal, struct db *db, struct segment_builder *builder)
+{
+    struct log_range range = {.after_seq = seal->after_seq,
+                              .upto_seq = seal->upto_seq,
+                              .from_at_ms = INT64_MIN,
+                              .to_at_ms = INT64_MAX,
+                              .has_texts = true};
+    struct dict_cache *cache = dict_cache_new();
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    int64_t taken_seq = seal->after_seq;
+    enum lb_err rc =
+        cache == NULL ? lb_err_set(&seal->err, LB_ENOMEM, "out of memory")
+                      : log_reader_open(db, cache, &range, &reader, &seal->err);
+
+    seal->is_short = seal->task == TASK_SEAL;
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, &seal->err)) == LB_OK &&
+           entry != NULL) {
+        bool is_full = seal->task == TASK_SEAL &&
+                       segment_build_count(builder) == seal->segment_events;
+
+        rc = is_full ? LB_ELIMIT : segment_build_add(builder, entry);
+        if (rc == LB_ELIMIT && seal->task == TASK_SEAL &&
+            segment_build_count(builder) > 0) {
+            seal->is_short = false;
+            seal->upto_seq = taken_seq;
+            rc = LB_OK;
+            break;
+        }
+        if (rc != LB_OK) {
+            (void)lb_err_set(&seal->err, rc, "a segment can't be built");
+        }
+        taken_seq = entry->seq;
+    }
+    log_reader_close(reader);
+    dict_cache_free(cache);
+    return rc;
+}
+
+static void run_build(struct pool_job *job, struct db *db)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, build_job));
+    struct segment_builder *builder = segment_build_new();
+
+    seal->began_ns = lb_clock_mono_ns();
+    seal->rc = builder == NULL
+                   ? lb_err_set(&seal->err, LB_ENOMEM, "out of memory")
+                   : log_changes(db, &seal->changes, &seal->err);
+    seal->rc = seal->rc == LB_OK ? gather(seal, db, builder) : seal->rc;
+    if (seal->rc == LB_OK && !seal->is_short &&
+        segment_build_count(builder) > 0) {
+        seal->has_body = true;
+        seal->rc = segment_build_finish(builder, &seal->body);
+        if (seal->rc != LB_OK) {
+            (void)lb_err_set(&seal->err, seal->rc, "out of memory");
+        }
+    }
+    segment_build_free(builder);
+}
+
+/* --- put and swap: on the writer thread ----------------------------------- */
+
+static enum lb_err
+run_put(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, put_job));
+    int64_t number = seal->number;
+    int column = seal->next_column;
+    size_t bytes = 0;
+    enum lb_err rc = LB_OK;
+
+    if (number == 0) {
+        rc = segment_store_put(db, &seal->body, seal->after_seq, seal->upto_seq,
+                               &number, err);
+    }
+    while (rc == LB_OK && column < SEGMENT_COLUMN_COUNT && bytes < STEP_BYTES) {
+        rc = segment_store_put_column(db, number, column,
+                                      &seal->body.columns[column], err);
+        bytes += seal->body.columns[column++].len;
+    }
+    if (rc == LB_OK) {
+        seal->number = number;
+        seal->next_column = column;
+    }
+    return rc;
+}
+
+static enum lb_err
+run_swap(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, swap_job));
+    int64_t changes = 0;
+    enum lb_err rc = log_changes(db, &changes, err);
+
+    if (rc == LB_OK && changes != seal->changes) {
+        rc = segment_store_give_up(db, err); /* read anew with what changed */
+        seal->is_refused = true;
+        return rc;
+    }
+    rc = rc == LB_OK ? segment_store_swap(db, seal->after_seq, seal->upto_seq,
+                                          seal->number, err)
+                     : rc;
+    return rc == LB_OK && seal->task == TASK_SEAL
+               ? db_meta_set(db, "sealed_to", seal->upto_seq, err)
+               : rc;
+}
+
+/* --- the rounds: on the loop thread --------------------------------------- */
+
+static void end_round(struct seal *seal)
+{
+    if (seal->has_body) {
+        segment_build_deinit(&seal->body);
+    }
+    seal->has_body = false;
+    seal->is_refused = false;
+    seal->number = 0;
+    seal->next_column = 0;
+}
+
+static void tell_waiters(struct seal_waiter *waiting,
+                         enum lb_err rc,
+                         const struct lb_error *err)
+{
+    while (waiting != NULL) {
+        struct seal_waiter *next = waiting->next;
+
+        waiting->done(waiting, rc, err);
+        waiting = next;
+    }
+}
+
+/* Nothing is left to do, or something failed. */
+static void rest(struct seal *seal, enum lb_err rc, const struct lb_error *err)
+{
+    struct seal_waiter *waiting = seal->waiting;
+
+    if (rc == LB_OK && seal->must_look && !atomic_load(&seal->is_stopping)) {
+        begin_round(seal);
+        return;
+    }
+    end_round(seal);
+    seal->waiting = NULL;
+    atomic_store(&seal->is_busy, false);
+    if (rc != LB_OK && !atomic_load(&seal->is_stopping)) {
+        lb_log_limited(LB_LOG_ERROR, "seal_failed", "text=\"%s\"", err->text);
+    }
+    tell_waiters(waiting, atomic_load(&seal->is_stopping) ? LB_ECANCELLED : rc,
+                 err);
+}
+
+static void submit(struct seal *seal, struct writer_job *job)
+{
+    if (writer_submit(seal->writer, job) != LB_OK) {
+        rest(seal, LB_ELIMIT, &job->err);
+    }
+}
+
+static void begin_round(struct seal *seal)
+{
+    end_round(seal);
+    seal->must_look = false;
+    submit(seal, &seal->look_job);
+}
+
+static void
+done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, swap_job));
+
+    if (rc != LB_OK || atomic_load(&seal->is_stopping)) {
+        rest(seal, rc, err);
+        return;
+    }
+    if (seal->has_body && !seal->is_refused) {
+        lb_metrics_add(seal->events, (int64_t)seal->body.row_count);
+        lb_metrics_observe_ns(seal->seconds,
+                              lb_clock_mono_ns() - seal->began_ns);
+    }
+    begin_round(seal);
+}
+
+static void
+done_put(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, put_job));
+
+    if (rc != LB_OK || atomic_load(&seal->is_stopping)) {
+        rest(seal, rc, err);
+    } else if (seal->next_column < SEGMENT_COLUMN_COUNT) {
+        submit(seal, &seal->put_job);
+    } else {
+        submit(seal, &seal->swap_job);
+    }
+}
+
+static void
+done_build(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, build_job));
+
+    if (atomic_load(&seal->is_stopping) || rc != LB_OK || seal->rc != LB_OK) {
+        rest(seal, rc != LB_OK ? rc : seal->rc, rc != LB_OK ? err : &seal->err);
+    } else if (seal->is_short) {
+        seal->next_seal_seq =
+            seal->upto_seq + (int64_t)seal->segment_events / AGAIN_PART;
+        rest(seal, LB_OK, NULL);
+    } else if (seal->has_body) {
+        submit(seal, &seal->put_job);
+    } else {
+        submit(seal, &seal->swap_job); /* no event of it is left */
+    }
+}
+
+static void
+done_look(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, look_job));
+
+    if (rc != LB_OK || seal->task == TASK_NONE ||
+        atomic_load(&seal->is_stopping)) {
+        rest(seal, rc, err);
+    } else if (seal->task == TASK_SWEEP) {
+        submit(seal, &seal->look_job);
+    } else {
+        pool_submit(seal->readers, &seal->build_job);
+    }
+}
+
+void seal_wait(struct seal *seal, struct seal_waiter *waiter)
+{
+    struct lb_error err = {LB_ECANCELLED, "the service ends"};
+
+    if (atomic_load(&seal->is_stopping)) {
+        waiter->done(waiter, LB_ECANCELLED, &err);
+        return;
+    }
+    waiter->next = seal->waiting;
+    seal->waiting = waiter;
+    seal->must_look = true;
+    if (!atomic_exchange(&seal->is_busy, true)) {
+        begin_round(seal);
+    }
+}
+
+/* --- chores: on the writer thread ----------------------------------------- */
+
+static bool look_chore(void *ctx, struct db *db)
+{
+    struct seal *seal = ctx;
+
+    (void)db;
+    if (!atomic_load(&seal->is_stopping) &&
+        !atomic_exchange(&seal->is_busy, true) &&
+        writer_submit(seal->writer, &seal->look_job) != LB_OK) {
+        atomic_store(&seal->is_busy, false);
+    }
+    return false;
+}
+
+static bool delete_chore(void *ctx, struct db *db)
+{
+    struct seal *seal = ctx;
+    struct lb_error err;
+    int64_t sealed_to = 0;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, &err);
+    sqlite3_stmt *stmt;
+
+    if (rc != LB_OK || sealed_to <= seal->deleted_to) {
+        return false;
+    }
+    stmt = db_stmt(db, SQL_SEAL_DELETE);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, sealed_to);
+        (void)sqlite3_bind_int64(stmt, 2, DELETE_ROWS);
+    }
+    rc = db_run(db, stmt, &err);
+    if (rc != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "seal_delete", "text=\"%s\"", err.text);
+        return false;
+    }
+    if (sqlite3_changes(db_handle(db)) < DELETE_ROWS) {
+        seal->deleted_to = sealed_to;
+        return false;
+    }
+    return true;
+}
+
+/* Free pages past a part of the file go back to the file system. */
+static bool shrink_chore(void *ctx, struct db *db)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_FREE_PAGES);
+    struct lb_error err;
+    int64_t free_pages = 0;
+    int64_t pages = 0;
+    bool has_row = false;
+    enum lb_err rc = db_next(db, stmt, &has_row, &err);
+
+    (void)ctx;
+    if (has_row) {
+        free_pages = sqlite3_column_int64(stmt, 0);
+        pages = sqlite3_column_int64(stmt, 1);
+        (void)sqlite3_reset(stmt);
+    }
+    if (rc != LB_OK || free_pages < SHRINK_PAGES ||
+        free_pages * SHRINK_PART < pages) {
+        return false;
+    }
+    stmt = db_stmt(db, SQL_SEAL_SHRINK);
+    while ((rc = db_next(db, stmt, &has_row, &err)) == LB_OK && has_row) {
+        /* each step moves a page */
+    }
+    if (rc != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "shrink", "text=\"%s\"", err.text);
+    }
+    return rc == LB_OK;
+}
+
+enum lb_err seal_new(struct writer *writer,
+                     struct pool *readers,
+                     struct cursor *cursor,
+                     size_t segment_events,
+                     struct seal **seal_out,
+                     struct lb_error *err)
+{
+    struct seal *seal = calloc(1, sizeof(*seal));
+
+    *seal_out = seal;
+    if (seal == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    seal->writer = writer;
+    seal->readers = readers;
+    seal->cursor = cursor;
+    seal->segment_events = segment_events;
+    seal->look_job.run = run_look;
+    seal->look_job.done = done_look;
+    seal->put_job.run = run_put;
+    seal->put_job.done = done_put;
+    seal->swap_job.run = run_swap;
+    seal->swap_job.done = done_swap;
+    seal->build_job.run = run_build;
+    seal->build_job.done = done_build;
+    seal->events =
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_sealed_events_total",
+                       "Events written into segments.", "");
+    seal->seconds = lb_metrics_histogram(
+        "linkbell_seal_seconds", "Time from reading events to their segment.",
+        "", true);
+    writer_add_chore(writer, look_chore, seal, LOOK_MS);
+    writer_add_chore(writer, delete_chore, seal, LOOK_MS);
+    writer_add_chore(writer, shrink_chore, seal, SHRINK_LOOK_MS);
+    return segment_store_give_up(writer_db(writer), err);
+}
+
+void seal_stop(struct seal *seal)
+{
+    atomic_store(&seal->is_stopping, true);
+}
+
+void seal_free(struct seal *seal)
+{
+    if (seal != NULL) {
+        end_round(seal);
+        free(seal);
+    }
+}
