@@ -9,13 +9,14 @@
 #include "base/text.h"
 
 enum node_kind { NODE_CLAUSE, NODE_AND, NODE_OR, NODE_NOT };
-enum verdict { VERDICT_NO, VERDICT_YES, VERDICT_LEFT_OUT };
 
 struct filter {
     enum node_kind kind;
     struct filter *child; /* owned; first operand */
     struct filter *next;  /* owned; next operand of the parent */
+    size_t clauses;       /* of the whole, at its root */
     /* Of a clause. */
+    size_t number;
     struct dimension dimension;
     bool is_negated;
     bool is_contained; /* ~ : part of the text */
@@ -27,7 +28,8 @@ struct parsing {
     const char *text;
     size_t at;
     unsigned depth;
-    size_t clauses;
+    size_t clauses;     /* comparisons and values */
+    size_t comparisons; /* so far */
     bool is_case_kept;
     struct lb_error *err;
 };
@@ -226,6 +228,7 @@ static enum lb_err read_clause(struct parsing *parsing, struct filter *clause)
                           parsing->at + 1, name);
     }
     parsing->at += len;
+    clause->number = parsing->comparisons++;
     rc = read_operator(parsing, clause);
     return rc == LB_OK ? read_values(parsing, clause) : rc;
 }
@@ -312,7 +315,7 @@ enum lb_err filter_parse(const char *text,
                          struct filter **filter_out,
                          struct lb_error *err)
 {
-    struct parsing parsing = {text, 0, 0, 0, is_case_kept, err};
+    struct parsing parsing = {text, 0, 0, 0, 0, is_case_kept, err};
     enum lb_err rc;
 
     *filter_out = NULL;
@@ -330,6 +333,7 @@ enum lb_err filter_parse(const char *text,
         if (text[parsing.at] != '\0') {
             rc = fault(&parsing, "and, or, or the end is expected here");
         }
+        (*filter_out)->clauses = parsing.comparisons;
     }
     if (rc != LB_OK) {
         filter_free(*filter_out);
@@ -348,22 +352,10 @@ struct asking {
     struct lb_buf *scratch;
 };
 
-static enum verdict ask_clause(const struct filter *clause,
-                               const struct asking *asking)
+static bool holds(const struct filter *clause, const char *value)
 {
-    const char *value;
     bool is_found = false;
 
-    if (!asking->is_view_side || !clause->dimension.is_of_click) {
-        value = dimension_value(&clause->dimension, asking->entry, asking->site,
-                                asking->scratch);
-    } else if (asking->slug != NULL &&
-               clause->dimension.kind == DIMENSION_TEXT &&
-               clause->dimension.text == ENTRY_TEXT_LINK) {
-        value = asking->slug;
-    } else {
-        return VERDICT_LEFT_OUT;
-    }
     for (size_t i = 0; i < clause->value_count && !is_found; i++) {
         const char *wanted = clause->values[i];
 
@@ -375,31 +367,50 @@ static enum verdict ask_clause(const struct filter *clause,
             is_found = strcmp(value, wanted) == 0;
         }
     }
-    return is_found != clause->is_negated ? VERDICT_YES : VERDICT_NO;
+    return is_found != clause->is_negated;
 }
 
-static enum verdict ask(const struct filter *node, const struct asking *asking)
+static enum filter_verdict ask_clause(const struct filter *clause,
+                                      const struct asking *asking)
 {
-    enum verdict stop = node->kind == NODE_AND ? VERDICT_NO : VERDICT_YES;
-    enum verdict verdict = VERDICT_LEFT_OUT;
+    const char *value;
+
+    if (!asking->is_view_side || !clause->dimension.is_of_click) {
+        value = dimension_value(&clause->dimension, asking->entry, asking->site,
+                                asking->scratch);
+    } else if (asking->slug != NULL &&
+               clause->dimension.kind == DIMENSION_TEXT &&
+               clause->dimension.text == ENTRY_TEXT_LINK) {
+        value = asking->slug;
+    } else {
+        return FILTER_LEFT_OUT;
+    }
+    return holds(clause, value) ? FILTER_YES : FILTER_NO;
+}
+
+static enum filter_verdict ask(const struct filter *node,
+                               const struct asking *asking)
+{
+    enum filter_verdict stop = node->kind == NODE_AND ? FILTER_NO : FILTER_YES;
+    enum filter_verdict verdict = FILTER_LEFT_OUT;
 
     if (node->kind == NODE_CLAUSE) {
         return ask_clause(node, asking);
     }
     if (node->kind == NODE_NOT) {
         verdict = ask(node->child, asking);
-        return verdict == VERDICT_LEFT_OUT ? verdict
-               : verdict == VERDICT_YES    ? VERDICT_NO
-                                           : VERDICT_YES;
+        return verdict == FILTER_LEFT_OUT ? verdict
+               : verdict == FILTER_YES    ? FILTER_NO
+                                          : FILTER_YES;
     }
     for (const struct filter *child = node->child; child != NULL;
          child = child->next) {
-        enum verdict part = ask(child, asking);
+        enum filter_verdict part = ask(child, asking);
 
         if (part == stop) {
             return stop;
         }
-        verdict = part == VERDICT_LEFT_OUT ? verdict : part;
+        verdict = part == FILTER_LEFT_OUT ? verdict : part;
     }
     return verdict;
 }
@@ -412,7 +423,7 @@ bool filter_matches(const struct filter *filter,
 {
     const struct asking asking = {entry, site, is_view_side, NULL, scratch};
 
-    return filter == NULL || ask(filter, &asking) != VERDICT_NO;
+    return filter == NULL || ask(filter, &asking) != FILTER_NO;
 }
 
 bool filter_matches_link(const struct filter *filter,
@@ -423,7 +434,107 @@ bool filter_matches_link(const struct filter *filter,
 {
     const struct asking asking = {view, site, true, slug, scratch};
 
-    return filter == NULL || ask(filter, &asking) != VERDICT_NO;
+    return filter == NULL || ask(filter, &asking) != FILTER_NO;
+}
+
+/* --- asked of many rows at once ------------------------------------------- */
+
+size_t filter_clause_count(const struct filter *filter)
+{
+    return filter == NULL ? 0 : filter->clauses;
+}
+
+static const struct filter *find_clause(const struct filter *node,
+                                        size_t number)
+{
+    for (; node != NULL; node = node->next) {
+        const struct filter *found = node->kind != NODE_CLAUSE
+                                         ? find_clause(node->child, number)
+                                     : node->number == number ? node
+                                                              : NULL;
+
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+const struct dimension *filter_clause_dimension(const struct filter *filter,
+                                                size_t clause)
+{
+    return &find_clause(filter, clause)->dimension;
+}
+
+bool filter_clause_holds(const struct filter *filter,
+                         size_t clause,
+                         const char *value)
+{
+    return holds(find_clause(filter, clause), value);
+}
+
+bool filter_needs_clause(const struct filter *filter, size_t clause)
+{
+    if (filter->kind == NODE_CLAUSE) {
+        return filter->number == clause;
+    }
+    if (filter->kind != NODE_AND) {
+        return false;
+    }
+    for (const struct filter *child = filter->child; child != NULL;
+         child = child->next) {
+        if (filter_needs_clause(child, clause)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the verdicts of one more operand into those so far. */
+static void
+join(enum node_kind kind, const uint8_t *part, size_t count, uint8_t *verdicts)
+{
+    uint8_t stop = kind == NODE_AND ? FILTER_NO : FILTER_YES;
+
+    for (size_t i = 0; i < count; i++) {
+        if (verdicts[i] != stop && part[i] != FILTER_LEFT_OUT) {
+            verdicts[i] = part[i];
+        }
+    }
+}
+
+void filter_judge(const struct filter *filter,
+                  bool is_view_side,
+                  const uint8_t *const *verdicts,
+                  size_t count,
+                  uint8_t *room,
+                  uint8_t *verdicts_out)
+{
+    static const uint8_t turned[] = {[FILTER_NO] = FILTER_YES,
+                                     [FILTER_YES] = FILTER_NO,
+                                     [FILTER_LEFT_OUT] = FILTER_LEFT_OUT};
+
+    if (filter->kind == NODE_CLAUSE) {
+        if (is_view_side && filter->dimension.is_of_click) {
+            memset(verdicts_out, FILTER_LEFT_OUT, count);
+        } else {
+            memcpy(verdicts_out, verdicts[filter->number], count);
+        }
+        return;
+    }
+    filter_judge(filter->child, is_view_side, verdicts, count, room,
+                 verdicts_out);
+    if (filter->kind == NODE_NOT) {
+        for (size_t i = 0; i < count; i++) {
+            verdicts_out[i] = turned[verdicts_out[i]];
+        }
+        return;
+    }
+    for (const struct filter *child = filter->child->next; child != NULL;
+         child = child->next) {
+        filter_judge(child, is_view_side, verdicts, count, room + count, room);
+        join(filter->kind, room, count, verdicts_out);
+    }
 }
 
 bool filter_is_of_click(const struct filter *filter)

@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "aggregate/dimension.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "sql/entry.h"
@@ -43,6 +45,36 @@ bool filter_matches_link(const struct filter *filter,
                          const char *site,
                          const char *slug,
                          struct lb_buf *scratch);
+
+/* --- asked of many rows at once ------------------------------------------- */
+
+/* What a clause, or a whole filter, says of a row. */
+enum filter_verdict {
+    FILTER_NO = 0,
+    FILTER_YES = 1,
+    FILTER_LEFT_OUT = 2 /* of the click, where the view side is asked */
+};
+
+/* The clauses are numbered from 0 as they stand. */
+size_t filter_clause_count(const struct filter *filter);
+const struct dimension *filter_clause_dimension(const struct filter *filter,
+                                                size_t clause);
+/* Whether the clause holds for a value; NULL: the row has none. */
+bool filter_clause_holds(const struct filter *filter,
+                         size_t clause,
+                         const char *value);
+/* Whether no row can match when the clause holds for none of their values. */
+bool filter_needs_clause(const struct filter *filter, size_t clause);
+
+/* The verdict on each of count rows: verdicts[clause] has them for a clause.
+ * room: FILTER_ROOM times count bytes. */
+#define FILTER_ROOM (2 * FILTER_DEPTH + 2)
+void filter_judge(const struct filter *filter,
+                  bool is_view_side,
+                  const uint8_t *const *verdicts,
+                  size_t count,
+                  uint8_t *room,
+                  uint8_t *verdicts_out);
 
 /* Whether the filter has a clause on link, type, name or qr. */
 bool filter_is_of_click(const struct filter *filter);

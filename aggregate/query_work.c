@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/query_columns.h"
 #include "aggregate/visit_range.h"
 #include "base/clock.h"
 #include "sql/log_store.h"
@@ -21,12 +22,25 @@ static void free_tallies(struct query_work *work)
 
 static bool make_tallies(struct query_work *work)
 {
-    work->rows = tally_new(QUERY_GROUPS);
-    work->views = tally_new(QUERY_GROUPS);
-    work->total = tally_new(1);
-    work->total_views = tally_new(1);
+    work->rows = tally_new_of(QUERY_GROUPS, work->wants);
+    work->views = tally_new_of(QUERY_GROUPS, work->wants);
+    work->total = tally_new_of(1, work->wants);
+    work->total_views = tally_new_of(1, work->wants);
     return work->rows != NULL && work->views != NULL && work->total != NULL &&
            work->total_views != NULL;
+}
+
+/* What the metrics need to know of visitors. */
+static enum tally_wants wants_of(const struct query *query)
+{
+    if (query_has_metric(query, QUERY_CTR_UNIQUE) ||
+        query_has_metric(query, QUERY_VISITS)) {
+        return TALLY_ALL;
+    }
+    return query_has_metric(query, QUERY_VISITORS) ||
+                   query_has_metric(query, QUERY_CLICKERS)
+               ? TALLY_VISITORS
+               : TALLY_COUNTS;
 }
 
 struct query_work *query_work_new(struct query *query,
@@ -43,6 +57,7 @@ struct query_work *query_work_new(struct query *query,
     work->db = db;
     work->result = result;
     work->err = err;
+    work->wants = wants_of(query);
     lb_buf_init(&work->scratch, (size_t)64 * 1024);
     work->cache = dict_cache_new();
     if (work->cache == NULL || !make_tallies(work)) {
@@ -196,7 +211,7 @@ query_work_view_key(void *ctx, const char *key, size_t key_len, char *out)
 /* --- scanning the log
  * ------------------------------------------------------------ */
 
-static void note_period(struct query_work *work, const struct entry *entry)
+void query_work_note_period(struct query_work *work, const struct entry *entry)
 {
     const struct lb_zone *zone = work->query->zone;
 
@@ -258,7 +273,7 @@ static enum lb_err count_entry(struct query_work *work,
         entry->ts_at_ms >= work->to_at_ms) {
         return rc;
     }
-    note_period(work, entry);
+    query_work_note_period(work, entry);
     rc = add_view(work, entry, found);
     if (rc != LB_OK ||
         !filter_matches(query->filter, entry, site, false, &work->scratch)) {
@@ -305,6 +320,76 @@ static enum lb_err widen(struct query_work *work, struct log_range *range)
     return rc;
 }
 
+/* Counts event by event. */
+static enum lb_err read_events(struct query_work *work,
+                               const struct log_range *range)
+{
+    struct log_reader *reader = NULL;
+    const struct entry *entry = NULL;
+    size_t count = 0;
+    enum lb_err rc =
+        log_reader_open(work->db, work->cache, range, &reader, work->err);
+
+    while (rc == LB_OK &&
+           (rc = log_reader_next(reader, &entry, work->err)) == LB_OK &&
+           entry != NULL) {
+        rc = count_entry(work, entry);
+        if (rc == LB_OK && ++count % CHECK_ENTRIES == 0) {
+            rc = query_work_check(work);
+        }
+    }
+    log_reader_close(reader);
+    return rc;
+}
+
+static enum lb_err count_segment(struct query_work *work,
+                                 struct query_columns *columns,
+                                 const struct segment_info *info,
+                                 const struct segment_wish *wish)
+{
+    struct log_range range = {.after_seq = info->after_seq,
+                              .upto_seq = info->upto_seq,
+                              .from_at_ms = wish->from_at_ms,
+                              .to_at_ms = wish->to_at_ms,
+                              .sites = wish->sites,
+                              .site_count = wish->site_count,
+                              .has_texts = true};
+    bool is_counted = false;
+    enum lb_err rc = query_columns_count(columns, info, wish, &is_counted);
+
+    if (rc == LB_OK && !is_counted) {
+        rc = read_events(work, &range);
+    }
+    return rc == LB_OK ? query_work_check(work) : rc;
+}
+
+/* Counts what is sealed column by column; range becomes the rest. */
+static enum lb_err count_sealed(struct query_work *work,
+                                struct log_range *range)
+{
+    struct segment_wish wish = {range->after_seq,  range->upto_seq,
+                                range->from_at_ms, range->to_at_ms,
+                                range->sites,      range->site_count};
+    struct query_columns *columns = query_columns_new(work);
+    struct segment_info *infos = NULL;
+    size_t count = 0;
+    enum lb_err rc = columns == NULL
+                         ? LB_ENOMEM
+                         : log_sealed_to(work->db, &wish.upto_seq, work->err);
+
+    /* Only what is derived is sealed: all of it lies before the cursor. */
+    range->after_seq = wish.upto_seq;
+    rc = rc == LB_OK
+             ? segment_store_find(work->db, &wish, &infos, &count, work->err)
+             : rc;
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        rc = count_segment(work, columns, &infos[i], &wish);
+    }
+    free(infos);
+    query_columns_free(columns);
+    return rc;
+}
+
 enum lb_err query_work_scan(struct query_work *work,
                             const int64_t *sites,
                             size_t site_count,
@@ -317,26 +402,15 @@ enum lb_err query_work_scan(struct query_work *work,
                               .sites = sites,
                               .site_count = site_count,
                               .has_texts = true};
-    struct log_reader *reader = NULL;
-    const struct entry *entry = NULL;
-    size_t count = 0;
-    enum lb_err rc;
+    enum lb_err rc = LB_OK;
 
     work->from_at_ms = from_at_ms;
     work->to_at_ms = to_at_ms;
-    rc = work->visits == NULL ? LB_OK : widen(work, &range);
-
-    rc = rc == LB_OK ? log_reader_open(work->db, work->cache, &range, &reader,
-                                       work->err)
-                     : rc;
-    while (rc == LB_OK &&
-           (rc = log_reader_next(reader, &entry, work->err)) == LB_OK &&
-           entry != NULL) {
-        rc = count_entry(work, entry);
-        if (rc == LB_OK && ++count % CHECK_ENTRIES == 0) {
-            rc = query_work_check(work);
-        }
+    if (work->visits != NULL) { /* these go by each visitor's events in order */
+        rc = widen(work, &range);
+    } else if (work->exposure == NULL ||
+               !query_exposure_is_limited(work->exposure)) {
+        rc = count_sealed(work, &range);
     }
-    log_reader_close(reader);
-    return rc;
+    return rc == LB_OK ? read_events(work, &range) : rc;
 }

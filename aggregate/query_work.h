@@ -26,6 +26,7 @@ struct query_work {
     struct db *db;
     struct query_result *result;
     struct lb_error *err;
+    enum tally_wants wants;    /* of visitors, by the metrics */
     struct tally *rows;        /* owned; by all dimensions */
     struct tally *views;       /* owned; by the dimensions that a view has */
     struct tally *total;       /* owned; one group */
@@ -78,6 +79,9 @@ size_t query_work_put_time(struct query_work *work,
  * ctx is the query. */
 size_t
 query_work_view_key(void *ctx, const char *key, size_t key_len, char *out);
+
+/* Notes whether the entry's visitor period is the local day. */
+void query_work_note_period(struct query_work *work, const struct entry *entry);
 
 /* The key, in view_key, of a view at which a link was there. */
 size_t query_work_link_key(struct query_work *work,

@@ -5,21 +5,28 @@
 
 void rollup_add(struct rollup_counts *counts, const struct entry *entry)
 {
-    counts->events++;
+    rollup_add_many(counts, entry, 1);
+}
+
+void rollup_add_many(struct rollup_counts *counts,
+                     const struct entry *entry,
+                     int64_t count)
+{
+    counts->events += count;
     switch (entry->type) {
     case ENTRY_VIEW:
-        counts->views++;
+        counts->views += count;
         break;
     case ENTRY_CLICK:
-        counts->clicks_raw++;
-        counts->clicks += entry->is_double_tap ? 0 : 1;
-        counts->orphan_clicks += entry->is_orphan ? 1 : 0;
+        counts->clicks_raw += count;
+        counts->clicks += entry->is_double_tap ? 0 : count;
+        counts->orphan_clicks += entry->is_orphan ? count : 0;
         break;
     case ENTRY_LEAD:
-        counts->leads++;
+        counts->leads += count;
         break;
     case ENTRY_CONVERSION:
-        counts->conversions++;
+        counts->conversions += count;
         break;
     }
 }

@@ -20,6 +20,10 @@ struct rollup_counts {
 };
 
 void rollup_add(struct rollup_counts *counts, const struct entry *entry);
+/* count events like entry. */
+void rollup_add_many(struct rollup_counts *counts,
+                     const struct entry *entry,
+                     int64_t count);
 void rollup_merge(struct rollup_counts *counts,
                   const struct rollup_counts *more);
 

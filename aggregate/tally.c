@@ -9,6 +9,9 @@
 
 #define KEYS_BYTES ((size_t)1024 * 1024 * 1024)
 #define VIEW_KEY_BYTES 20480
+#define SET_GROUPS 32 /* past that visitors are kept as records */
+#define SET_WORDS ((size_t)4 * 1024 * 1024) /* likewise: 32 MiB */
+#define SET_VISITOR ((int64_t)1 << 24)      /* likewise, of a greater number */
 
 /* A visitor within a group; numbers are a site's own. */
 struct record {
@@ -22,7 +25,27 @@ struct record {
     int64_t last_click_ms;
 };
 
+/* Visitors of a site's period in a group, as bits by their dense numbers: what
+ * TALLY_VISITORS keeps while there are few groups.  A period's visitors come
+ * one after the other in a column, so their bits lie together. */
+struct set {
+    int64_t site;
+    int64_t day;
+    uint32_t group;
+    bool is_taken;
+    uint32_t words; /* of each of the two */
+    uint64_t *any;  /* owned */
+    uint64_t *clickers;
+};
+
 struct tally {
+    enum tally_wants wants;
+    struct set *sets; /* owned; open addressing; NULL: records instead */
+    size_t set_cap;
+    size_t set_count;
+    size_t set_words; /* of all, both kinds */
+    size_t last_set;
+    bool is_in_sets;
     struct lb_arena *arena;     /* owned; keys */
     struct tally_group *groups; /* owned */
     size_t group_count;
@@ -48,12 +71,19 @@ static uint64_t hash_bytes(const char *bytes, size_t len)
 
 struct tally *tally_new(size_t max_groups)
 {
+    return tally_new_of(max_groups, TALLY_ALL);
+}
+
+struct tally *tally_new_of(size_t max_groups, enum tally_wants wants)
+{
     struct tally *tally = calloc(1, sizeof(*tally));
 
     if (tally == NULL) {
         return NULL;
     }
     tally->max_groups = max_groups;
+    tally->wants = wants;
+    tally->is_in_sets = wants == TALLY_VISITORS;
     tally->arena = lb_arena_new(KEYS_BYTES);
     if (tally->arena == NULL) {
         free(tally);
@@ -62,9 +92,23 @@ struct tally *tally_new(size_t max_groups)
     return tally;
 }
 
+static void free_sets(struct tally *tally)
+{
+    for (size_t i = 0; i < tally->set_cap; i++) {
+        free(tally->sets[i].any);
+        free(tally->sets[i].clickers);
+    }
+    free(tally->sets);
+    tally->sets = NULL;
+    tally->set_cap = 0;
+    tally->set_count = 0;
+    tally->is_in_sets = false;
+}
+
 void tally_free(struct tally *tally)
 {
     if (tally != NULL) {
+        free_sets(tally);
         lb_arena_free(tally->arena);
         free(tally->groups);
         free(tally->slots);
@@ -237,10 +281,25 @@ static enum lb_err count_visit(struct tally *tally,
     return LB_OK;
 }
 
-static enum lb_err count_visitor(struct tally *tally,
-                                 uint32_t group,
-                                 const struct entry *entry,
-                                 const struct tally_visit *visit)
+static void
+add_amount(struct tally_group *group, int64_t hundredths, const char *currency)
+{
+    if (currency == NULL || currency[0] == '\0') {
+        return;
+    }
+    if (group->currency[0] == '\0') {
+        memcpy(group->currency, currency,
+               strnlen(currency, sizeof(group->currency) - 1));
+    } else if (strcmp(group->currency, currency) != 0) {
+        memcpy(group->currency, "*", 2);
+    }
+    group->amount_hundredths += hundredths;
+}
+
+static enum lb_err note_record(struct tally *tally,
+                               uint32_t group,
+                               const struct entry *entry,
+                               struct record **record_out)
 {
     const struct record who = {.site = entry->site,
                                .day = entry->visitor_day,
@@ -248,9 +307,6 @@ static enum lb_err count_visitor(struct tally *tally,
                                .group = group};
     struct record *record;
 
-    if (entry->visitor == 0) {
-        return LB_OK;
-    }
     if (tally->record_count * 4 >= tally->record_cap * 3 &&
         grow_records(tally) != LB_OK) {
         return LB_ENOMEM;
@@ -270,24 +326,229 @@ static enum lb_err count_visitor(struct tally *tally,
         record->has_click = true;
         record->last_click_ms = entry->ts_at_ms;
     }
-    return visit == NULL || visit->number == 0
-               ? LB_OK
+    *record_out = record;
+    return LB_OK;
+}
+
+/* --- visitors as bits ----------------------------------------------------- */
+
+static size_t
+set_home(const struct tally *tally, int64_t site, int64_t day, uint32_t group)
+{
+    uint64_t hash = (uint64_t)day * UINT64_C(0x9e3779b97f4a7c15) ^
+                    (uint64_t)site * UINT64_C(0xff51afd7ed558ccd) ^
+                    (uint64_t)group * UINT64_C(0x165667b19e3779f9);
+
+    return (size_t)(hash ^ hash >> 31) & (tally->set_cap - 1);
+}
+
+static size_t
+find_set(const struct tally *tally, int64_t site, int64_t day, uint32_t group)
+{
+    size_t at = set_home(tally, site, day, group);
+
+    while (tally->sets[at].is_taken &&
+           (tally->sets[at].day != day || tally->sets[at].site != site ||
+            tally->sets[at].group != group)) {
+        at = (at + 1) & (tally->set_cap - 1);
+    }
+    return at;
+}
+
+static enum lb_err grow_sets(struct tally *tally)
+{
+    struct set *old = tally->sets;
+    size_t old_cap = tally->set_cap;
+    size_t cap = old_cap == 0 ? 64 : old_cap * 2;
+    struct set *sets = calloc(cap, sizeof(*sets));
+
+    if (sets == NULL) {
+        return LB_ENOMEM;
+    }
+    tally->sets = sets;
+    tally->set_cap = cap;
+    tally->last_set = 0;
+    for (size_t i = 0; i < old_cap; i++) {
+        if (old[i].is_taken) {
+            sets[find_set(tally, old[i].site, old[i].day, old[i].group)] =
+                old[i];
+        }
+    }
+    free(old);
+    return LB_OK;
+}
+
+static enum lb_err
+grow_words(struct tally *tally, struct set *set, uint32_t word)
+{
+    uint32_t words = word + word / 2 + 8;
+    uint64_t *any = realloc(set->any, words * sizeof(*any));
+    uint64_t *clickers;
+
+    set->any = any == NULL ? set->any : any;
+    clickers = realloc(set->clickers, words * sizeof(*clickers));
+    set->clickers = clickers == NULL ? set->clickers : clickers;
+    if (any == NULL || clickers == NULL) {
+        return LB_ENOMEM;
+    }
+    memset(any + set->words, 0, (words - set->words) * sizeof(*any));
+    memset(clickers + set->words, 0, (words - set->words) * sizeof(*clickers));
+    tally->set_words += (size_t)(words - set->words) * 2;
+    set->words = words;
+    return LB_OK;
+}
+
+static enum lb_err
+note_bit(struct tally *tally, uint32_t group, const struct entry *entry)
+{
+    uint32_t word = (uint32_t)(entry->visitor / 64);
+    uint64_t bit = UINT64_C(1) << (entry->visitor % 64);
+    struct set *set =
+        tally->set_cap == 0 ? NULL : &tally->sets[tally->last_set];
+
+    if (set == NULL || !set->is_taken || set->group != group ||
+        set->day != entry->visitor_day || set->site != entry->site) {
+        if (tally->set_count * 4 >= tally->set_cap * 3 &&
+            grow_sets(tally) != LB_OK) {
+            return LB_ENOMEM;
+        }
+        tally->last_set =
+            find_set(tally, entry->site, entry->visitor_day, group);
+        set = &tally->sets[tally->last_set];
+        if (!set->is_taken) {
+            *set = (struct set){.site = entry->site,
+                                .day = entry->visitor_day,
+                                .group = group,
+                                .is_taken = true};
+            tally->set_count++;
+        }
+    }
+    if (word >= set->words && grow_words(tally, set, word) != LB_OK) {
+        return LB_ENOMEM;
+    }
+    set->any[word] |= bit;
+    if (entry->type == ENTRY_CLICK) {
+        set->clickers[word] |= bit;
+    }
+    return LB_OK;
+}
+
+static enum lb_err set_to_records(struct tally *tally, const struct set *set)
+{
+    struct entry entry = {.site = set->site, .visitor_day = set->day};
+    struct record *record;
+    enum lb_err rc = LB_OK;
+
+    for (uint32_t word = 0; word < set->words && rc == LB_OK; word++) {
+        for (unsigned bit = 0; bit < 64 && rc == LB_OK; bit++) {
+            if ((set->any[word] >> bit & 1) == 0) {
+                continue;
+            }
+            entry.visitor = (int64_t)word * 64 + (int64_t)bit;
+            entry.type = (set->clickers[word] >> bit & 1) != 0 ? ENTRY_CLICK
+                                                               : ENTRY_LEAD;
+            rc = note_record(tally, set->group, &entry, &record);
+        }
+    }
+    return rc;
+}
+
+/* Many groups have few visitors each, or numbers are high: bits would be mostly
+ * empty. */
+static enum lb_err leave_sets(struct tally *tally)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < tally->set_cap && rc == LB_OK; i++) {
+        if (tally->sets[i].is_taken) {
+            rc = set_to_records(tally, &tally->sets[i]);
+        }
+    }
+    free_sets(tally);
+    return rc;
+}
+
+static int64_t count_bits(const uint64_t *words, uint32_t count)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        sum += __builtin_popcountll(words[i]);
+    }
+    return sum;
+}
+
+static void finish_sets(struct tally *tally)
+{
+    for (size_t i = 0; i < tally->set_cap; i++) {
+        const struct set *set = &tally->sets[i];
+
+        if (set->is_taken) {
+            struct tally_group *group = &tally->groups[set->group];
+
+            group->visitors += count_bits(set->any, set->words);
+            group->clickers += count_bits(set->clickers, set->words);
+        }
+    }
+}
+
+/* --- one event ------------------------------------------------------------ */
+
+static enum lb_err count_visitor(struct tally *tally,
+                                 uint32_t group,
+                                 const struct entry *entry,
+                                 const struct tally_visit *visit)
+{
+    struct record *record;
+    enum lb_err rc = LB_OK;
+
+    if (entry->visitor == 0 || tally->wants == TALLY_COUNTS) {
+        return LB_OK;
+    }
+    if (tally->is_in_sets &&
+        (tally->group_count > SET_GROUPS || tally->set_words > SET_WORDS ||
+         entry->visitor >= SET_VISITOR)) {
+        rc = leave_sets(tally);
+    }
+    if (rc != LB_OK || tally->is_in_sets) {
+        return rc != LB_OK ? rc : note_bit(tally, group, entry);
+    }
+    rc = note_record(tally, group, entry, &record);
+    return rc != LB_OK || visit == NULL || visit->number == 0
+               ? rc
                : count_visit(tally, record, entry, visit);
 }
 
-static void
-add_amount(struct tally_group *group, int64_t hundredths, const char *currency)
+enum lb_err tally_add_visitor(struct tally *tally,
+                              uint32_t group,
+                              const struct entry *entry)
 {
-    if (currency == NULL || currency[0] == '\0') {
-        return;
-    }
-    if (group->currency[0] == '\0') {
-        memcpy(group->currency, currency,
-               strnlen(currency, sizeof(group->currency) - 1));
-    } else if (strcmp(group->currency, currency) != 0) {
-        memcpy(group->currency, "*", 2);
-    }
-    group->amount_hundredths += hundredths;
+    return count_visitor(tally, group, entry, NULL);
+}
+
+enum lb_err tally_group_of(struct tally *tally,
+                           const char *key,
+                           size_t key_len,
+                           uint32_t *group_out)
+{
+    return take_group(tally, key, key_len, group_out);
+}
+
+void tally_add_counts(struct tally *tally,
+                      uint32_t group,
+                      const struct rollup_counts *counts,
+                      int64_t clicks_without_visitor)
+{
+    rollup_merge(&tally->groups[group].counts, counts);
+    tally->groups[group].clicks_without_visitor += clicks_without_visitor;
+}
+
+void tally_add_amount(struct tally *tally,
+                      uint32_t group,
+                      int64_t hundredths,
+                      const char *currency)
+{
+    add_amount(&tally->groups[group], hundredths, currency);
 }
 
 enum lb_err tally_add(struct tally *tally,
@@ -348,6 +609,7 @@ void tally_finish(
     size_t (*view_key)(void *ctx, const char *key, size_t key_len, char *out),
     void *ctx)
 {
+    finish_sets(tally);
     for (size_t i = 0; i < tally->record_cap; i++) {
         const struct record *record = &tally->records[i];
         const struct record *seen = record;
@@ -380,6 +642,8 @@ void tally_finish(
 size_t tally_bytes(const struct tally *tally)
 {
     return sizeof(*tally) + lb_arena_bytes(tally->arena) +
+           tally->set_cap * sizeof(*tally->sets) +
+           tally->set_words * sizeof(uint64_t) +
            tally->group_cap * sizeof(*tally->groups) +
            tally->slot_count * sizeof(*tally->slots) +
            tally->record_cap *

@@ -30,7 +30,13 @@ struct tally_group {
 
 struct tally;
 
-struct tally *tally_new(size_t max_groups); /* NULL: out of memory */
+/* What is asked of visitors: nothing; how many there are and how many clicked;
+ * also who clicked after a view, which needs their times, and visits. */
+enum tally_wants { TALLY_COUNTS, TALLY_VISITORS, TALLY_ALL };
+
+struct tally *
+tally_new(size_t max_groups); /* of TALLY_ALL; NULL: out of memory */
+struct tally *tally_new_of(size_t max_groups, enum tally_wants wants);
 void tally_free(struct tally *tally);
 
 /* Counts an entry in the group of key.  LB_ELIMIT past max_groups, LB_ENOMEM.
@@ -54,6 +60,27 @@ LB_MUST_CHECK enum lb_err tally_add_in_visit(struct tally *tally,
                                              size_t key_len,
                                              const struct entry *entry,
                                              const struct tally_visit *visit);
+
+/* --- of many events, for who counts them by column ------------------------ */
+
+/* The number of key's group, made when it is new. */
+LB_MUST_CHECK enum lb_err tally_group_of(struct tally *tally,
+                                         const char *key,
+                                         size_t key_len,
+                                         uint32_t *group_out);
+/* Counts what tally_add() would of each event but its visitor and amount. */
+void tally_add_counts(struct tally *tally,
+                      uint32_t group,
+                      const struct rollup_counts *counts,
+                      int64_t clicks_without_visitor);
+void tally_add_amount(struct tally *tally,
+                      uint32_t group,
+                      int64_t hundredths,
+                      const char *currency);
+/* Of entry only site, visitor, visitor_day, type and ts_at_ms are looked at. */
+LB_MUST_CHECK enum lb_err tally_add_visitor(struct tally *tally,
+                                            uint32_t group,
+                                            const struct entry *entry);
 
 /* Adds sums that were counted elsewhere (rollups) to the group of key. */
 LB_MUST_CHECK enum lb_err tally_merge(struct tally *tally,

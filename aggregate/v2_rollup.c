@@ -102,6 +102,12 @@ static void make_query(struct v2_request *request,
         v2_request_has_metric(request, V2_METRIC_VIEWS_PER_VISIT)) {
         query->metrics[query->metric_count++] = QUERY_VISITS;
     }
+    if (v2_request_has_metric(request, V2_METRIC_VISITOR_CTR)) {
+        query->metrics[query->metric_count++] = QUERY_CTR_UNIQUE;
+    }
+    if (v2_request_has_metric(request, V2_METRIC_VALUE)) {
+        query->metrics[query->metric_count++] = QUERY_VALUE;
+    }
     for (size_t i = 0; i < request->dimension_count; i++) {
         const struct v2_dimension *dimension = &request->dimensions[i];
 

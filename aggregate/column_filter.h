@@ -1,0 +1,53 @@
+/* column_filter.h - a filter asked of a sealed segment: each clause of each
+ * value once, then of the rows by their codes. */
+#ifndef LINKBELL_AGGREGATE_COLUMN_FILTER_H
+#define LINKBELL_AGGREGATE_COLUMN_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aggregate/axis.h"
+#include "aggregate/column_block.h"
+#include "aggregate/filter.h"
+#include "base/err.h"
+
+struct column_filter {
+    const struct filter *filter; /* borrowed; NULL: all match */
+    struct axis *clauses;        /* owned */
+    uint8_t **holds;    /* owned; by clause and code; in the segment's memory */
+    uint8_t **verdicts; /* owned, each too; by clause and row of the block */
+    size_t clause_count;
+    uint8_t *room;   /* owned */
+    uint8_t *passes; /* owned; by row of the block: an enum filter_verdict */
+};
+
+/* False: out of memory; column_filter_deinit() in any case. */
+bool column_filter_init(struct column_filter *column_filter,
+                        const struct filter *filter);
+void column_filter_deinit(struct column_filter *column_filter);
+
+/* Asks of the segment's values.  *is_empty_out: no row of it can match, unless
+ * clauses are left out (the view side). */
+LB_MUST_CHECK enum lb_err
+column_filter_open(struct column_filter *column_filter,
+                   struct segment *segment,
+                   const struct axis_context *context,
+                   bool *is_empty_out,
+                   struct lb_error *err);
+
+/* The clauses' verdicts on rows of the block, of the directory's site. */
+LB_MUST_CHECK enum lb_err column_filter_ask(struct column_filter *column_filter,
+                                            struct column_block *block,
+                                            size_t number,
+                                            size_t site,
+                                            size_t first,
+                                            size_t end,
+                                            struct lb_error *err);
+/* Then the whole filter's, into passes. */
+void column_filter_judge(struct column_filter *column_filter,
+                         bool is_view_side,
+                         size_t first,
+                         size_t end);
+
+#endif

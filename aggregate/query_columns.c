@@ -1,0 +1,644 @@
+/* query_columns.c - counting from sealed segments column by column.
+ *
+ * Block by block: the filter's clauses give a verdict for each row by its code,
+ * the rows that pass are listed, and each grouping adds them to cells, one for
+ * each group and kind of event.  At the segment's end cells become counts. */
+#include "aggregate/query_columns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate/axis.h"
+#include "aggregate/column_block.h"
+#include "aggregate/column_filter.h"
+#include "aggregate/grouping.h"
+
+#define GROUPINGS 4
+#define BLOCK SEGMENT_PACK_BLOCK
+
+struct query_columns {
+    struct query_work *work;
+    struct axis_context context;
+    struct segment_packer *packer; /* owned */
+    struct axis dimensions[QUERY_DIMENSIONS];
+    struct column_filter filter;
+    struct grouping groupings[GROUPINGS];
+    size_t grouping_count;
+    bool has_visitors; /* somebody wants them */
+    bool has_amounts;
+    bool needs_times;
+    /* Of the open segment. */
+    struct segment *segment;
+    const struct segment_wish *wish;
+    struct column_block block;
+    const struct segment_column *bits;
+    const struct segment_column *days;
+    uint8_t *is_traffic;     /* by code of bits; in the segment's memory */
+    uint8_t *types;          /* likewise */
+    int64_t first_bucket_ms; /* time buckets are numbered from here */
+    size_t bucket_count;
+    /* Of a run of rows: those that pass, and what they are. */
+    uint16_t *rows;  /* owned; places in the block */
+    uint16_t *kinds; /* owned; by place in rows */
+    uint16_t *times; /* owned; bucket by place in the block */
+    struct entry entry;
+};
+
+/* --- making --------------------------------------------------------------- */
+
+static void add_grouping(struct query_columns *columns,
+                         struct tally *tally,
+                         bool has_dimensions,
+                         bool is_view_side)
+{
+    struct grouping *grouping = &columns->groupings[columns->grouping_count++];
+
+    grouping->tally = tally;
+    grouping->has_dimensions = has_dimensions;
+    grouping->is_view_side = is_view_side;
+}
+
+struct query_columns *query_columns_new(struct query_work *work)
+{
+    struct query_columns *columns = calloc(1, sizeof(*columns));
+    const struct query *query = work->query;
+
+    if (columns == NULL) {
+        return NULL;
+    }
+    columns->work = work;
+    columns->context = (struct axis_context){work->db, work->cache,
+                                             query->catalog, &work->scratch};
+    columns->packer = segment_pack_new();
+    columns->rows = malloc(BLOCK * sizeof(*columns->rows));
+    columns->kinds = malloc(BLOCK * sizeof(*columns->kinds));
+    columns->times = malloc(BLOCK * sizeof(*columns->times));
+    if (!column_filter_init(&columns->filter, query->filter) ||
+        columns->packer == NULL || columns->rows == NULL ||
+        columns->kinds == NULL || columns->times == NULL) {
+        query_columns_free(columns);
+        return NULL;
+    }
+    add_grouping(columns, work->total, false, false);
+    if (query->dimension_count > 0) {
+        add_grouping(columns, work->rows, true, false);
+    }
+    if (work->is_split) {
+        add_grouping(columns, work->total_views, false, true);
+        add_grouping(columns, work->views, true, true);
+    }
+    columns->has_visitors = work->wants != TALLY_COUNTS;
+    columns->has_amounts = query_has_metric(query, QUERY_VALUE);
+    columns->needs_times = work->wants == TALLY_ALL ||
+                           (columns->has_visitors && query->filter == NULL);
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        axis_init(&columns->dimensions[i], &query->dimensions[i]);
+        columns->needs_times =
+            columns->needs_times || columns->dimensions[i].column == AXIS_TIME;
+    }
+    return columns;
+}
+
+void query_columns_free(struct query_columns *columns)
+{
+    if (columns == NULL) {
+        return;
+    }
+    segment_pack_free(columns->packer);
+    column_filter_deinit(&columns->filter);
+    free(columns->rows);
+    free(columns->kinds);
+    free(columns->times);
+    for (size_t i = 0; i < GROUPINGS; i++) {
+        grouping_deinit(&columns->groupings[i]);
+    }
+    column_block_deinit(&columns->block);
+    free(columns);
+}
+
+static enum lb_err no_memory(struct query_columns *columns)
+{
+    return lb_err_set(columns->work->err, LB_ENOMEM, "out of memory");
+}
+
+static enum lb_err
+read_codes(struct query_columns *columns, int column, size_t block)
+{
+    return column_block_codes(&columns->block, column, block,
+                              columns->work->err);
+}
+
+static enum lb_err
+read_numbers(struct query_columns *columns, int column, size_t block)
+{
+    return column_block_numbers(&columns->block, column, block,
+                                columns->work->err);
+}
+
+/* --- the segment ---------------------------------------------------------- */
+
+/* What each value of the bits says; kinds are counted by it. */
+static enum lb_err open_bits(struct query_columns *columns)
+{
+    struct lb_error *err = columns->work->err;
+    enum lb_err rc = segment_store_column(columns->segment, SEGMENT_BITS,
+                                          &columns->bits, err);
+
+    rc = rc == LB_OK
+             ? segment_store_column(columns->segment, SEGMENT_VISITOR_DAY,
+                                    &columns->days, err)
+             : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    columns->is_traffic =
+        segment_store_alloc(columns->segment, columns->bits->value_count);
+    columns->types =
+        segment_store_alloc(columns->segment, columns->bits->value_count);
+    if (columns->is_traffic == NULL || columns->types == NULL) {
+        return no_memory(columns);
+    }
+    for (size_t code = 0; code < columns->bits->value_count; code++) {
+        entry_set_bits(&columns->entry, columns->bits->numbers[code]);
+        columns->is_traffic[code] =
+            (columns->work->query->traffic & 1u << columns->entry.traffic) != 0;
+        columns->types[code] = (uint8_t)columns->entry.type;
+    }
+    return LB_OK;
+}
+
+static size_t values_of(const struct query_columns *columns, size_t index)
+{
+    const struct axis *axis = &columns->dimensions[index];
+
+    return axis->column == AXIS_TIME ? columns->bucket_count : axis->count;
+}
+
+/* Makes room for all combinations; false when they are too many. */
+static bool open_grouping(struct query_columns *columns,
+                          struct grouping *grouping)
+{
+    const struct query *query = columns->work->query;
+    size_t space = 1;
+
+    for (size_t i = 0; i < query->dimension_count && grouping->has_dimensions;
+         i++) {
+        bool is_left_out =
+            grouping->is_view_side && query->dimensions[i].is_of_click;
+
+        grouping->strides[i] = is_left_out ? 0 : space;
+        if (!is_left_out && values_of(columns, i) > 0) {
+            space *= values_of(columns, i);
+        }
+        if (space > GROUPING_SPACE_MAX) {
+            return false;
+        }
+    }
+    return grouping_open(grouping, space, columns->bits->value_count * 2);
+}
+
+/* Buckets of the finest grain that is asked for, over the segment's times. */
+static bool open_times(struct query_columns *columns)
+{
+    const struct segment_info *info = segment_store_info(columns->segment);
+    const struct query *query = columns->work->query;
+    int64_t span_ms;
+
+    columns->bucket_count = 0;
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        if (query->dimensions[i].kind == DIMENSION_TIME) {
+            columns->first_bucket_ms = lb_zone_bucket_start_ms(
+                query->zone, (enum lb_zone_grain)query->dimensions[i].grain,
+                info->first_at_ms);
+            span_ms = info->last_at_ms - columns->first_bucket_ms;
+            if (columns->bucket_count > 0 || span_ms < 0 ||
+                span_ms / ROLLUP_BUCKET_MS >= UINT16_MAX) {
+                return false;
+            }
+            columns->bucket_count = (size_t)(span_ms / ROLLUP_BUCKET_MS) + 1;
+        }
+    }
+    return true;
+}
+
+static enum lb_err open_segment(struct query_columns *columns,
+                                bool *is_empty_out,
+                                bool *is_possible_out)
+{
+    const struct query *query = columns->work->query;
+    enum lb_err rc = open_bits(columns);
+
+    rc = rc == LB_OK ? column_filter_open(&columns->filter, columns->segment,
+                                          &columns->context, is_empty_out,
+                                          columns->work->err)
+                     : rc;
+    *is_empty_out = *is_empty_out && !columns->work->is_split;
+    *is_possible_out = open_times(columns);
+    for (size_t i = 0;
+         i < query->dimension_count && rc == LB_OK && !*is_empty_out; i++) {
+        rc = axis_open(&columns->dimensions[i], columns->segment,
+                       &columns->context, columns->work->err);
+    }
+    for (size_t i = 0; i < columns->grouping_count && rc == LB_OK &&
+                       *is_possible_out && !*is_empty_out;
+         i++) {
+        *is_possible_out = open_grouping(columns, &columns->groupings[i]);
+    }
+    return rc;
+}
+
+/* --- groups --------------------------------------------------------------- */
+
+static size_t code_of(const struct query_columns *columns,
+                      size_t index,
+                      size_t site,
+                      uint16_t row)
+{
+    int column = columns->dimensions[index].column;
+
+    return column == AXIS_SITE   ? site
+           : column == AXIS_TIME ? columns->times[row]
+                                 : columns->block.codes[column][row];
+}
+
+/* The tally's group of a row's values. */
+static enum lb_err find_group(struct query_columns *columns,
+                              const struct grouping *grouping,
+                              size_t site,
+                              uint16_t row,
+                              uint32_t *group_out)
+{
+    struct query_work *work = columns->work;
+    const struct query *query = work->query;
+    char *key = grouping->is_view_side ? work->view_key : work->key;
+    size_t used = 0;
+
+    for (size_t i = 0; i < query->dimension_count && grouping->has_dimensions;
+         i++) {
+        const struct dimension *dimension = &query->dimensions[i];
+
+        if (grouping->is_view_side && dimension->is_of_click) {
+            used += query_work_put_value(key + used, NULL);
+        } else if (dimension->kind == DIMENSION_TIME) {
+            used += query_work_put_time(work, key + used,
+                                        columns->block.numbers[SEGMENT_TS][row],
+                                        dimension->grain);
+        } else {
+            used += query_work_put_value(
+                key + used,
+                columns->dimensions[i].values[code_of(columns, i, site, row)]);
+        }
+    }
+    return tally_group_of(grouping->tally, key, used, group_out);
+}
+
+/* --- rows ----------------------------------------------------------------- */
+
+static enum lb_err note_visitor(struct query_columns *columns,
+                                struct grouping *grouping,
+                                uint32_t group,
+                                uint16_t row)
+{
+    struct entry *entry = &columns->entry;
+    uint16_t code = columns->block.codes[SEGMENT_BITS][row];
+
+    entry->visitor = columns->block.numbers[SEGMENT_VISITOR][row];
+    entry->visitor_day =
+        columns->days->numbers[columns->block.codes[SEGMENT_VISITOR_DAY][row]];
+    entry->type = (enum entry_type)columns->types[code];
+    entry->ts_at_ms =
+        columns->needs_times ? columns->block.numbers[SEGMENT_TS][row] : 0;
+    return tally_add_visitor(grouping->tally, group, entry);
+}
+
+static enum lb_err note_amount(struct query_columns *columns,
+                               struct grouping *grouping,
+                               uint32_t group,
+                               uint16_t row)
+{
+    const struct segment_column *amounts;
+    const struct segment_column *currencies;
+    struct lb_error *err = columns->work->err;
+    enum lb_err rc =
+        segment_store_column(columns->segment, SEGMENT_AMOUNT, &amounts, err);
+
+    rc = rc == LB_OK ? segment_store_column(columns->segment, SEGMENT_CURRENCY,
+                                            &currencies, err)
+                     : rc;
+    if (rc == LB_OK) {
+        int64_t amount =
+            amounts->numbers[columns->block.codes[SEGMENT_AMOUNT][row]];
+
+        if (amount != SEGMENT_NONE) {
+            tally_add_amount(
+                grouping->tally, group, amount,
+                currencies->texts[columns->block.codes[SEGMENT_CURRENCY][row]]);
+        }
+    }
+    return rc;
+}
+
+static bool is_skipped(const struct query_columns *columns,
+                       const struct grouping *grouping,
+                       uint8_t type)
+{
+    /* A view has no row by what belongs to a click; the views that stand beside
+     * rows are all that a view side counts. */
+    return grouping->is_view_side
+               ? type != ENTRY_VIEW
+               : grouping->has_dimensions && type == ENTRY_VIEW &&
+                     columns->work->has_click_dimension;
+}
+
+static enum lb_err add_rows(struct query_columns *columns,
+                            struct grouping *grouping,
+                            size_t site,
+                            size_t count)
+{
+    const struct query *query = columns->work->query;
+    size_t dimension_count =
+        grouping->has_dimensions ? query->dimension_count : 0;
+    const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        uint16_t row = columns->rows[i];
+        size_t place = 0;
+        uint32_t local;
+
+        if (is_skipped(columns, grouping, columns->types[bits[row]])) {
+            continue;
+        }
+        for (size_t j = 0; j < dimension_count; j++) {
+            place += grouping->strides[j] * code_of(columns, j, site, row);
+        }
+        if (grouping->local[place] == 0) {
+            uint32_t group = 0;
+
+            rc = find_group(columns, grouping, site, row, &group);
+            rc = rc == LB_OK ? grouping_add(grouping, place, group) : rc;
+            if (rc != LB_OK) {
+                return rc;
+            }
+        }
+        local = grouping->local[place] - 1;
+        grouping->cells[local * grouping->kind_count + columns->kinds[i]]++;
+        if (columns->has_visitors) {
+            rc = note_visitor(columns, grouping, grouping->groups[local], row);
+        }
+        if (columns->has_amounts && rc == LB_OK) {
+            rc = note_amount(columns, grouping, grouping->groups[local], row);
+        }
+    }
+    return rc;
+}
+
+/* Lists the rows of first to end that pass. */
+static size_t list_rows(struct query_columns *columns, size_t first, size_t end)
+{
+    const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
+    const uint16_t *days = columns->block.codes[SEGMENT_VISITOR_DAY];
+    const int64_t *day_numbers = columns->days->numbers;
+    const uint8_t *passes = columns->filter.passes;
+    size_t count = 0;
+
+    for (size_t row = first; row < end; row++) {
+        columns->rows[count] = (uint16_t)row;
+        count +=
+            (columns->is_traffic[bits[row]] != 0) & (passes[row] != FILTER_NO)
+                ? 1
+                : 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint16_t row = columns->rows[i];
+
+        columns->kinds[i] =
+            (uint16_t)(bits[row] * 2 + (day_numbers[days[row]] == 0 ? 1 : 0));
+    }
+    return count;
+}
+
+/* Whether visitors' periods are other than the days of the query's zone. */
+static void note_periods(struct query_columns *columns, size_t count)
+{
+    struct query_work *work = columns->work;
+
+    for (size_t i = 0; i < count; i++) {
+        uint16_t row = columns->rows[i];
+
+        columns->entry.ts_at_ms = columns->block.numbers[SEGMENT_TS][row];
+        columns->entry.visitor = columns->block.numbers[SEGMENT_VISITOR][row];
+        columns->entry.visitor_day =
+            columns->days
+                ->numbers[columns->block.codes[SEGMENT_VISITOR_DAY][row]];
+        query_work_note_period(work, &columns->entry);
+    }
+}
+
+static void
+number_times(struct query_columns *columns, size_t first, size_t end)
+{
+    const struct query *query = columns->work->query;
+    int grain = -1;
+    int64_t from_ms = 0;
+    int64_t to_ms = 0;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        grain = query->dimensions[i].kind == DIMENSION_TIME
+                    ? query->dimensions[i].grain
+                    : grain;
+    }
+    for (size_t row = first; row < end && grain >= 0; row++) {
+        int64_t at_ms = columns->block.numbers[SEGMENT_TS][row];
+
+        if (at_ms < from_ms || at_ms >= to_ms) {
+            from_ms = lb_zone_bucket_start_ms(query->zone,
+                                              (enum lb_zone_grain)grain, at_ms);
+            to_ms = lb_zone_bucket_next_ms(query->zone,
+                                           (enum lb_zone_grain)grain, at_ms);
+        }
+        columns->times[row] =
+            (uint16_t)((from_ms - columns->first_bucket_ms) / ROLLUP_BUCKET_MS);
+    }
+}
+
+static enum lb_err read_grouped(struct query_columns *columns, size_t block)
+{
+    const struct query *query = columns->work->query;
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < query->dimension_count && rc == LB_OK; i++) {
+        if (columns->dimensions[i].column >= 0) {
+            rc = read_codes(columns, columns->dimensions[i].column, block);
+        }
+    }
+    if (rc == LB_OK && columns->has_visitors) {
+        rc = read_numbers(columns, SEGMENT_VISITOR, block);
+    }
+    if (rc == LB_OK && columns->needs_times) {
+        rc = read_numbers(columns, SEGMENT_TS, block);
+    }
+    if (rc == LB_OK && columns->has_amounts) {
+        rc = read_codes(columns, SEGMENT_AMOUNT, block);
+        rc = rc == LB_OK ? read_codes(columns, SEGMENT_CURRENCY, block) : rc;
+    }
+    return rc;
+}
+
+/* One side of the rows: of clicks and all, or of views. */
+static enum lb_err count_side(struct query_columns *columns,
+                              bool is_view_side,
+                              size_t site,
+                              size_t block,
+                              size_t first,
+                              size_t end)
+{
+    const struct filter *filter = columns->work->query->filter;
+    size_t count;
+    enum lb_err rc = LB_OK;
+
+    column_filter_judge(&columns->filter, is_view_side, first, end);
+    count = list_rows(columns, first, end);
+    if (count == 0) {
+        return LB_OK;
+    }
+    rc = read_grouped(columns, block);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    number_times(columns, first, end);
+    if (columns->has_visitors && filter == NULL && !is_view_side) {
+        note_periods(columns, count);
+    }
+    for (size_t i = 0; i < columns->grouping_count && rc == LB_OK; i++) {
+        if (columns->groupings[i].is_view_side == is_view_side) {
+            rc = add_rows(columns, &columns->groupings[i], site, count);
+        }
+    }
+    return rc;
+}
+
+/* Narrows rows of the block to the wished times. */
+static enum lb_err narrow(struct query_columns *columns,
+                          const struct segment_site *site,
+                          size_t block,
+                          size_t *first,
+                          size_t *end)
+{
+    const struct segment_wish *wish = columns->wish;
+    const int64_t *ts;
+    enum lb_err rc;
+
+    if (site->first_at_ms >= wish->from_at_ms &&
+        site->last_at_ms < wish->to_at_ms) {
+        return LB_OK;
+    }
+    rc = read_numbers(columns, SEGMENT_TS, block);
+    ts = columns->block.numbers[SEGMENT_TS];
+    while (rc == LB_OK && *first < *end && ts[*first] < wish->from_at_ms) {
+        (*first)++;
+    }
+    while (rc == LB_OK && *first < *end && ts[*end - 1] >= wish->to_at_ms) {
+        (*end)--;
+    }
+    return rc;
+}
+
+/* The rows of a site in one block. */
+static enum lb_err count_run(struct query_columns *columns,
+                             size_t site,
+                             size_t block,
+                             size_t first,
+                             size_t end)
+{
+    const struct segment_directory *directory =
+        segment_store_directory(columns->segment);
+    enum lb_err rc =
+        narrow(columns, &directory->sites[site], block, &first, &end);
+
+    if (rc != LB_OK || first >= end) {
+        return rc;
+    }
+    columns->entry.site = directory->sites[site].site;
+    rc = read_codes(columns, SEGMENT_BITS, block);
+    rc = rc == LB_OK ? read_codes(columns, SEGMENT_VISITOR_DAY, block) : rc;
+    rc = rc == LB_OK
+             ? column_filter_ask(&columns->filter, &columns->block, block, site,
+                                 first, end, columns->work->err)
+             : rc;
+    rc = rc == LB_OK ? count_side(columns, false, site, block, first, end) : rc;
+    return rc == LB_OK && columns->work->is_split
+               ? count_side(columns, true, site, block, first, end)
+               : rc;
+}
+
+static bool is_wished(const struct segment_wish *wish,
+                      const struct segment_site *site)
+{
+    bool is_among = wish->sites == NULL;
+
+    for (size_t i = 0; i < wish->site_count && !is_among; i++) {
+        is_among = wish->sites[i] == site->site;
+    }
+    return is_among && site->last_at_ms >= wish->from_at_ms &&
+           site->first_at_ms < wish->to_at_ms;
+}
+
+static enum lb_err count_rows(struct query_columns *columns)
+{
+    const struct segment_directory *directory =
+        segment_store_directory(columns->segment);
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < directory->site_count && rc == LB_OK; i++) {
+        const struct segment_site *site = &directory->sites[i];
+        size_t row = site->first_row;
+        size_t end = row + site->row_count;
+
+        if (!is_wished(columns->wish, site)) {
+            continue;
+        }
+        while (row < end && rc == LB_OK) {
+            size_t block = row / BLOCK;
+            size_t upto = (block + 1) * BLOCK < end ? (block + 1) * BLOCK : end;
+
+            rc = count_run(columns, i, block, row - block * BLOCK,
+                           upto - block * BLOCK);
+            row = upto;
+        }
+    }
+    return rc;
+}
+
+enum lb_err query_columns_count(struct query_columns *columns,
+                                const struct segment_info *info,
+                                const struct segment_wish *wish,
+                                bool *is_counted_out)
+{
+    bool is_empty = false;
+    bool is_possible = false;
+    size_t change_count = 0;
+    enum lb_err rc =
+        segment_store_open(columns->work->db, info, columns->packer,
+                           &columns->segment, columns->work->err);
+
+    *is_counted_out = false;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    columns->wish = wish;
+    column_block_open(&columns->block, columns->segment);
+    (void)segment_store_changes(columns->segment, &change_count);
+    rc = change_count == 0 ? open_segment(columns, &is_empty, &is_possible)
+                           : LB_OK;
+    *is_counted_out = is_possible || (is_empty && change_count == 0);
+    if (rc == LB_OK && *is_counted_out && !is_empty) {
+        rc = count_rows(columns);
+        for (size_t i = 0; i < columns->grouping_count && rc == LB_OK; i++) {
+            grouping_fold(&columns->groupings[i], columns->bits);
+        }
+    }
+    segment_store_close(columns->segment);
+    columns->segment = NULL;
+    return rc;
+}
