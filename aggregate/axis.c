@@ -7,54 +7,23 @@
 
 #define PARTS_MAX 5
 
-/* Where a text of an entry stands: a column, and which part of it. */
-struct where {
-    int column;
-    int part;
-    int parts; /* 1: it stands alone */
+/* Which part of a joined text it is; 0 of 1: it stands alone. */
+struct part {
+    int number;
+    int count;
 };
 
-static struct where of_dict(enum entry_dict dict, int part, int parts)
+static struct part part_of(enum entry_text text)
 {
-    return (struct where){SEGMENT_DICT + (int)dict, part, parts};
-}
+    int column = segment_column_of(text);
 
-static struct where find_text(enum entry_text text)
-{
-    switch ((int)text) {
-    case ENTRY_TEXT_LINK:
-        return of_dict(ENTRY_DICT_LINK, 0, 1);
-    case ENTRY_TEXT_SOURCE:
-        return of_dict(ENTRY_DICT_SOURCE, 0, 1);
-    case ENTRY_TEXT_CHANNEL:
-        return of_dict(ENTRY_DICT_CHANNEL, 0, 1);
-    case ENTRY_TEXT_UTM_SOURCE:
-        return of_dict(ENTRY_DICT_UTM_SOURCE, 0, 1);
-    case ENTRY_TEXT_UTM_MEDIUM:
-        return of_dict(ENTRY_DICT_UTM_MEDIUM, 0, 1);
-    case ENTRY_TEXT_UTM_CAMPAIGN:
-        return of_dict(ENTRY_DICT_UTM_CAMPAIGN, 0, 1);
-    case ENTRY_TEXT_REASON:
-        return of_dict(ENTRY_DICT_REASON, 0, 1);
-    case ENTRY_TEXT_COUNTRY:
-    case ENTRY_TEXT_REGION:
-    case ENTRY_TEXT_CITY:
-        return of_dict(ENTRY_DICT_PLACE, (int)text - ENTRY_TEXT_COUNTRY, 3);
-    case ENTRY_TEXT_DEVICE:
-    case ENTRY_TEXT_BROWSER:
-    case ENTRY_TEXT_BROWSER_VERSION:
-    case ENTRY_TEXT_OS:
-    case ENTRY_TEXT_OS_VERSION:
-        return of_dict(ENTRY_DICT_DEVICE, (int)text - ENTRY_TEXT_DEVICE, 5);
-    default:
-        break;
+    if (column == SEGMENT_DICT + ENTRY_DICT_PLACE) {
+        return (struct part){(int)text - ENTRY_TEXT_COUNTRY, 3};
     }
-    for (int column = SEGMENT_FIRST_TEXT; column < SEGMENT_ID; column++) {
-        if (segment_text_of(column) == text) {
-            return (struct where){column, 0, 1};
-        }
+    if (column == SEGMENT_DICT + ENTRY_DICT_DEVICE) {
+        return (struct part){(int)text - ENTRY_TEXT_DEVICE, 5};
     }
-    return (struct where){SEGMENT_ID, 0, 1}; /* no dimension is an id */
+    return (struct part){0, 1};
 }
 
 void axis_init(struct axis *axis, const struct dimension *dimension)
@@ -63,7 +32,7 @@ void axis_init(struct axis *axis, const struct dimension *dimension)
     axis->dimension = dimension;
     switch (dimension->kind) {
     case DIMENSION_TEXT:
-        axis->column = find_text(dimension->text).column;
+        axis->column = segment_column_of(dimension->text);
         break;
     case DIMENSION_TYPE:
     case DIMENSION_TRAFFIC:
@@ -105,21 +74,21 @@ static enum lb_err read_word(const struct axis *axis,
                              const struct axis_context *context,
                              const char **value_out)
 {
-    struct where where = find_text(axis->dimension->text);
+    struct part part = part_of(axis->dimension->text);
     const char *text = dict_cache_text(context->cache, context->db, number);
     const char *parts[PARTS_MAX];
     char *joined;
 
     *value_out = text;
-    if (where.parts == 1 || text == NULL) {
+    if (part.count == 1 || text == NULL) {
         return LB_OK;
     }
     joined = segment_store_alloc(segment, strlen(text) + 1);
     if (joined == NULL) {
         return LB_ENOMEM;
     }
-    log_split(text, joined, strlen(text) + 1, parts, (size_t)where.parts);
-    *value_out = parts[where.part];
+    log_split(text, joined, strlen(text) + 1, parts, (size_t)part.count);
+    *value_out = parts[part.number];
     return LB_OK;
 }
 

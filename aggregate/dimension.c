@@ -180,3 +180,12 @@ const char *dimension_value(const struct dimension *dimension,
     }
     return NULL;
 }
+
+uint32_t dimension_texts(const struct dimension *dimension)
+{
+    return dimension->kind == DIMENSION_TEXT
+               ? UINT32_C(1) << (unsigned)dimension->text
+           : dimension->kind == DIMENSION_PROP
+               ? UINT32_C(1) << (unsigned)ENTRY_TEXT_PROPS
+               : 0;
+}

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "sql/entry.h"
@@ -39,6 +40,9 @@ const char *dimension_value(const struct dimension *dimension,
                             const struct entry *entry,
                             const char *site,
                             struct lb_buf *scratch);
+
+/* The texts of an entry that its values are made of, as bits. */
+uint32_t dimension_texts(const struct dimension *dimension);
 
 /* Value of a property in an event's props (NULL: none) as text, in scratch;
  * NULL when it has none. */

@@ -320,6 +320,20 @@ static enum lb_err widen(struct query_work *work, struct log_range *range)
     return rc;
 }
 
+/* The texts that the question looks at, as bits. */
+static uint32_t texts_of(const struct query *query)
+{
+    uint32_t texts = UINT32_C(1) << (unsigned)ENTRY_TEXT_CURRENCY;
+
+    for (size_t i = 0; i < query->dimension_count; i++) {
+        texts |= dimension_texts(&query->dimensions[i]);
+    }
+    for (size_t i = 0; i < filter_clause_count(query->filter); i++) {
+        texts |= dimension_texts(filter_clause_dimension(query->filter, i));
+    }
+    return texts;
+}
+
 /* Counts event by event. */
 static enum lb_err read_events(struct query_work *work,
                                const struct log_range *range)
@@ -353,7 +367,8 @@ static enum lb_err count_segment(struct query_work *work,
                               .to_at_ms = wish->to_at_ms,
                               .sites = wish->sites,
                               .site_count = wish->site_count,
-                              .has_texts = true};
+                              .has_texts = true,
+                              .texts = texts_of(work->query)};
     bool is_counted = false;
     enum lb_err rc = query_columns_count(columns, info, wish, &is_counted);
 
@@ -401,7 +416,8 @@ enum lb_err query_work_scan(struct query_work *work,
                               .to_at_ms = to_at_ms,
                               .sites = sites,
                               .site_count = site_count,
-                              .has_texts = true};
+                              .has_texts = true,
+                              .texts = texts_of(work->query)};
     enum lb_err rc = LB_OK;
 
     work->from_at_ms = from_at_ms;

@@ -338,6 +338,22 @@ static enum lb_err find_runs(struct log_reader *reader, struct lb_error *err)
     return rc;
 }
 
+/* The columns of segments that hold what the range asks for. */
+static uint32_t columns_of(const struct log_range *range)
+{
+    uint32_t columns = SEALED_NUMBERS;
+
+    if (!range->has_texts || range->texts == 0) {
+        return range->has_texts ? SEALED_ALL : SEALED_NUMBERS;
+    }
+    for (int text = 0; text < ENTRY_TEXT_COUNT; text++) {
+        if ((range->texts >> text & 1) != 0) {
+            columns |= UINT32_C(1) << segment_column_of((enum entry_text)text);
+        }
+    }
+    return columns;
+}
+
 static enum lb_err open_sealed(struct log_reader *reader, struct lb_error *err)
 {
     const struct log_range *range = &reader->range;
@@ -349,8 +365,7 @@ static enum lb_err open_sealed(struct log_reader *reader, struct lb_error *err)
                ? LB_OK
                : sealed_open(reader->db,
                              range->has_texts ? reader->cache : NULL, &wish,
-                             range->has_texts ? SEALED_ALL : SEALED_NUMBERS,
-                             &reader->sealed, err);
+                             columns_of(range), &reader->sealed, err);
 }
 
 enum lb_err log_reader_open(struct db *db,
@@ -465,9 +480,20 @@ static enum lb_err read_contact(struct log_reader *reader,
     return rc;
 }
 
-static bool may_have_contact(const struct entry *entry)
+static bool may_have_contact(const struct log_reader *reader,
+                             const struct entry *entry)
 {
-    return entry->type == ENTRY_LEAD || entry->type == ENTRY_CONVERSION;
+    return reader->range.texts == 0 &&
+           (entry->type == ENTRY_LEAD || entry->type == ENTRY_CONVERSION);
+}
+
+/* Whether any of count texts from first on is wanted. */
+static bool
+is_asked(const struct log_reader *reader, enum entry_text first, unsigned count)
+{
+    uint32_t bits = ((UINT32_C(1) << count) - 1) << (unsigned)first;
+
+    return reader->range.texts == 0 || (reader->range.texts & bits) != 0;
 }
 
 static enum lb_err
@@ -487,22 +513,31 @@ read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
     entry->bot_entry =
         (uint32_t)sqlite3_column_int64(reader->events, BOT_ENTRY_COLUMN);
     for (size_t i = 0; i < TEXT_COLUMNS; i++) {
-        entry->text[text_columns[i]] = (const char *)sqlite3_column_text(
-            reader->events, FIRST_TEXT_COLUMN + (int)i);
+        if (is_asked(reader, text_columns[i], 1)) {
+            entry->text[text_columns[i]] = (const char *)sqlite3_column_text(
+                reader->events, FIRST_TEXT_COLUMN + (int)i);
+        }
     }
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-        entry->text[plain[i].text] = dict_cache_text(
-            reader->cache, reader->db, entry->dict[plain[i].dict]);
+        if (is_asked(reader, plain[i].text, 1)) {
+            entry->text[plain[i].text] = dict_cache_text(
+                reader->cache, reader->db, entry->dict[plain[i].dict]);
+        }
     }
-    log_split(dict_cache_text(reader->cache, reader->db,
-                              entry->dict[ENTRY_DICT_PLACE]),
-              reader->place, sizeof(reader->place),
-              &entry->text[ENTRY_TEXT_COUNTRY], 3);
-    log_split(dict_cache_text(reader->cache, reader->db,
-                              entry->dict[ENTRY_DICT_DEVICE]),
-              reader->device, sizeof(reader->device),
-              &entry->text[ENTRY_TEXT_DEVICE], 5);
-    return may_have_contact(entry) ? read_contact(reader, entry, err) : LB_OK;
+    if (is_asked(reader, ENTRY_TEXT_COUNTRY, 3)) {
+        log_split(dict_cache_text(reader->cache, reader->db,
+                                  entry->dict[ENTRY_DICT_PLACE]),
+                  reader->place, sizeof(reader->place),
+                  &entry->text[ENTRY_TEXT_COUNTRY], 3);
+    }
+    if (is_asked(reader, ENTRY_TEXT_DEVICE, 5)) {
+        log_split(dict_cache_text(reader->cache, reader->db,
+                                  entry->dict[ENTRY_DICT_DEVICE]),
+                  reader->device, sizeof(reader->device),
+                  &entry->text[ENTRY_TEXT_DEVICE], 5);
+    }
+    return may_have_contact(reader, entry) ? read_contact(reader, entry, err)
+                                           : LB_OK;
 }
 
 static bool
@@ -554,7 +589,8 @@ static enum lb_err fetch_sealed(struct log_reader *reader, struct lb_error *err)
     }
     reader->event = entry;
     reader->has_event = rc == LB_OK;
-    return rc == LB_OK && reader->range.has_texts && may_have_contact(entry)
+    return rc == LB_OK && reader->range.has_texts &&
+                   may_have_contact(reader, entry)
                ? read_contact(reader, entry, err)
                : rc;
 }

@@ -25,6 +25,8 @@ struct log_range {
     size_t site_count;
     bool has_other_kinds; /* also entries that are no events */
     bool has_texts; /* false: numbers only (text[], contact[] stay NULL) */
+    /* Bits of enum entry_text that are enough, without contacts; 0: all. */
+    uint32_t texts;
 };
 
 struct log_reader; /* a place in the log */

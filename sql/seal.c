@@ -17,7 +17,7 @@
 #define AGAIN_PART                                                             \
     16 /* of a segment's events comes before it is tried again                 \
         */
-#define STEP_BYTES ((size_t)128 * 1024) /* of columns in one transaction */
+#define STEP_BYTES ((size_t)512 * 1024) /* of columns in one transaction */
 #define DELETE_ROWS 1024                /* likewise; under 2 ms */
 #define SHRINK_LOOK_MS LB_MS_PER_S
 #define SHRINK_PART 5     /* free pages past one in so many go back */
@@ -32,7 +32,6 @@ struct seal {
     size_t segment_events;
     struct writer_job look_job;
     struct writer_job put_job;
-    struct writer_job swap_job;
     struct pool_job build_job;
     atomic_bool is_busy; /* a round runs */
     atomic_bool is_stopping;
@@ -194,10 +193,10 @@ static void run_build(struct pool_job *job, struct db *db)
 
 /* --- put and swap: on the writer thread ----------------------------------- */
 
+/* Some columns, after the first of them the segment itself. */
 static enum lb_err
-run_put(struct writer_job *job, struct db *db, struct lb_error *err)
+put_columns(struct seal *seal, struct db *db, struct lb_error *err)
 {
-    struct seal *seal = seal_of(job, offsetof(struct seal, put_job));
     int64_t number = seal->number;
     int column = seal->next_column;
     size_t bytes = 0;
@@ -219,17 +218,14 @@ run_put(struct writer_job *job, struct db *db, struct lb_error *err)
     return rc;
 }
 
-static enum lb_err
-run_swap(struct writer_job *job, struct db *db, struct lb_error *err)
+static enum lb_err swap(struct seal *seal, struct db *db, struct lb_error *err)
 {
-    struct seal *seal = seal_of(job, offsetof(struct seal, swap_job));
     int64_t changes = 0;
     enum lb_err rc = log_changes(db, &changes, err);
 
     if (rc == LB_OK && changes != seal->changes) {
-        rc = segment_store_give_up(db, err); /* read anew with what changed */
-        seal->is_refused = true;
-        return rc;
+        seal->is_refused = true; /* read anew, with what changed */
+        return segment_store_give_up(db, err);
     }
     rc = rc == LB_OK ? segment_store_swap(db, seal->after_seq, seal->upto_seq,
                                           seal->number, err)
@@ -237,6 +233,23 @@ run_swap(struct writer_job *job, struct db *db, struct lb_error *err)
     return rc == LB_OK && seal->task == TASK_SEAL
                ? db_meta_set(db, "sealed_to", seal->upto_seq, err)
                : rc;
+}
+
+static bool is_put(const struct seal *seal)
+{
+    return !seal->has_body || seal->next_column == SEGMENT_COLUMN_COUNT;
+}
+
+static enum lb_err
+run_put(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct seal *seal = seal_of(job, offsetof(struct seal, put_job));
+    enum lb_err rc = LB_OK;
+
+    if (!is_put(seal)) {
+        rc = put_columns(seal, db, err);
+    }
+    return rc == LB_OK && is_put(seal) ? swap(seal, db, err) : rc;
 }
 
 /* --- the rounds: on the loop thread --------------------------------------- */
@@ -298,12 +311,16 @@ static void begin_round(struct seal *seal)
 }
 
 static void
-done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+done_put(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
-    struct seal *seal = seal_of(job, offsetof(struct seal, swap_job));
+    struct seal *seal = seal_of(job, offsetof(struct seal, put_job));
 
     if (rc != LB_OK || atomic_load(&seal->is_stopping)) {
         rest(seal, rc, err);
+        return;
+    }
+    if (!is_put(seal)) {
+        submit(seal, &seal->put_job);
         return;
     }
     if (seal->has_body && !seal->is_refused) {
@@ -312,20 +329,6 @@ done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
                               lb_clock_mono_ns() - seal->began_ns);
     }
     begin_round(seal);
-}
-
-static void
-done_put(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
-{
-    struct seal *seal = seal_of(job, offsetof(struct seal, put_job));
-
-    if (rc != LB_OK || atomic_load(&seal->is_stopping)) {
-        rest(seal, rc, err);
-    } else if (seal->next_column < SEGMENT_COLUMN_COUNT) {
-        submit(seal, &seal->put_job);
-    } else {
-        submit(seal, &seal->swap_job);
-    }
 }
 
 static void
@@ -339,10 +342,8 @@ done_build(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
         seal->next_seal_seq =
             seal->upto_seq + (int64_t)seal->segment_events / AGAIN_PART;
         rest(seal, LB_OK, NULL);
-    } else if (seal->has_body) {
-        submit(seal, &seal->put_job);
     } else {
-        submit(seal, &seal->swap_job); /* no event of it is left */
+        submit(seal, &seal->put_job); /* without a body: no event is left */
     }
 }
 
@@ -471,8 +472,6 @@ enum lb_err seal_new(struct writer *writer,
     seal->look_job.done = done_look;
     seal->put_job.run = run_put;
     seal->put_job.done = done_put;
-    seal->swap_job.run = run_swap;
-    seal->swap_job.done = done_swap;
     seal->build_job.run = run_build;
     seal->build_job.done = done_build;
     seal->events =

@@ -2,9 +2,10 @@
  * segments anew in which events were erased or got another class.
  *
  * One round: look (writer thread), build (a reader, from its own snapshot), put
- * (writer, the columns as pending, some at a time), swap (writer: refused when
- * an event was erased or changed since it was read).  Between groups the writer
- * deletes sealed rows and gives free pages back, a piece at a time. */
+ * (writer, the columns as pending, some at a time), and with the last of them
+ * swap: refused when an event was erased or changed since it was read.  Between
+ * groups the writer deletes sealed rows and gives free pages back, a piece at a
+ * time. */
 #ifndef LINKBELL_SQL_SEAL_H
 #define LINKBELL_SQL_SEAL_H
 

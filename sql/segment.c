@@ -18,6 +18,34 @@ enum entry_text segment_text_of(int column)
     return texts_of_columns[column - SEGMENT_FIRST_TEXT];
 }
 
+int segment_column_of(enum entry_text text)
+{
+    static const enum entry_dict dicts[] = {
+        [ENTRY_TEXT_LINK] = ENTRY_DICT_LINK,
+        [ENTRY_TEXT_SOURCE] = ENTRY_DICT_SOURCE,
+        [ENTRY_TEXT_CHANNEL] = ENTRY_DICT_CHANNEL,
+        [ENTRY_TEXT_UTM_SOURCE] = ENTRY_DICT_UTM_SOURCE,
+        [ENTRY_TEXT_UTM_MEDIUM] = ENTRY_DICT_UTM_MEDIUM,
+        [ENTRY_TEXT_UTM_CAMPAIGN] = ENTRY_DICT_UTM_CAMPAIGN,
+        [ENTRY_TEXT_COUNTRY] = ENTRY_DICT_PLACE,
+        [ENTRY_TEXT_REGION] = ENTRY_DICT_PLACE,
+        [ENTRY_TEXT_CITY] = ENTRY_DICT_PLACE,
+        [ENTRY_TEXT_DEVICE] = ENTRY_DICT_DEVICE,
+        [ENTRY_TEXT_BROWSER] = ENTRY_DICT_DEVICE,
+        [ENTRY_TEXT_BROWSER_VERSION] = ENTRY_DICT_DEVICE,
+        [ENTRY_TEXT_OS] = ENTRY_DICT_DEVICE,
+        [ENTRY_TEXT_OS_VERSION] = ENTRY_DICT_DEVICE,
+        [ENTRY_TEXT_REASON] = ENTRY_DICT_REASON,
+        [ENTRY_TEXT_COUNT] = ENTRY_DICT_LINK};
+
+    for (int column = SEGMENT_FIRST_TEXT; column <= SEGMENT_ID; column++) {
+        if (segment_text_of(column) == text) {
+            return column;
+        }
+    }
+    return SEGMENT_DICT + (int)dicts[text];
+}
+
 int64_t segment_site_set(const int64_t *sites, size_t count)
 {
     uint64_t set = sites == NULL ? INT64_MAX : 0;

@@ -64,8 +64,10 @@ enum segment_column_name {
 #define SEGMENT_FIRST_CODED SEGMENT_BITS
 #define SEGMENT_FIRST_TEXT SEGMENT_CURRENCY
 
-/* Which text of an entry a column of texts holds. */
+/* Which text of an entry a column of texts holds; and in which column a text
+ * lies, as such or as a number of the dictionary. */
 enum entry_text segment_text_of(int column);
+int segment_column_of(enum entry_text text);
 
 struct segment_site {
     int64_t site;
