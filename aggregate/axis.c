@@ -1,11 +1,19 @@
-/* axis.c - a dimension's values in a sealed segment. */
+/* axis.c - a dimension's values in a sealed segment.
+ *
+ * Values of the dictionary, and of what an event is, are few and come again in
+ * each segment: they are kept by number.  Free texts are the segment's own. */
 #include "aggregate/axis.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "sql/log_store.h"
 
 #define PARTS_MAX 5
+#define ARENA_BYTES ((size_t)256 * 1024 * 1024)
+#define JOINED_BYTES 1100
+#define FIRST_BUCKETS 64
 
 /* Which part of a joined text it is; 0 of 1: it stands alone. */
 struct part {
@@ -26,40 +34,39 @@ static struct part part_of(enum entry_text text)
     return (struct part){0, 1};
 }
 
-void axis_init(struct axis *axis, const struct dimension *dimension)
+static int column_of(const struct dimension *dimension)
 {
-    memset(axis, 0, sizeof(*axis));
-    axis->dimension = dimension;
     switch (dimension->kind) {
     case DIMENSION_TEXT:
-        axis->column = segment_column_of(dimension->text);
-        break;
+        return segment_column_of(dimension->text);
     case DIMENSION_TYPE:
     case DIMENSION_TRAFFIC:
     case DIMENSION_QR:
-        axis->column = SEGMENT_BITS;
-        break;
+        return SEGMENT_BITS;
     case DIMENSION_PROP:
-        axis->column = SEGMENT_PROPS;
-        break;
+        return SEGMENT_PROPS;
     case DIMENSION_SITE:
-        axis->column = AXIS_SITE;
-        break;
+        return AXIS_SITE;
     case DIMENSION_TIME:
-        axis->column = AXIS_TIME;
         break;
     }
+    return AXIS_TIME;
 }
 
-static char *keep(struct segment *segment, const char *text)
+bool axis_init(struct axis *axis, const struct dimension *dimension)
 {
-    size_t bytes = strlen(text) + 1;
-    char *copy = segment_store_alloc(segment, bytes);
+    memset(axis, 0, sizeof(*axis));
+    axis->dimension = dimension;
+    axis->column = column_of(dimension);
+    axis->arena = lb_arena_new(ARENA_BYTES);
+    return axis->arena != NULL;
+}
 
-    if (copy != NULL) {
-        memcpy(copy, text, bytes);
-    }
-    return copy;
+void axis_deinit(struct axis *axis)
+{
+    lb_arena_free(axis->arena);
+    free(axis->buckets);
+    free(axis->known);
 }
 
 static enum lb_err no_memory(struct lb_error *err)
@@ -67,64 +74,173 @@ static enum lb_err no_memory(struct lb_error *err)
     return lb_err_set(err, LB_ENOMEM, "out of memory");
 }
 
-/* A text of the dictionary, or the part of one that is joined. */
-static enum lb_err read_word(const struct axis *axis,
-                             int64_t number,
-                             struct segment *segment,
-                             const struct axis_context *context,
-                             const char **value_out)
-{
-    struct part part = part_of(axis->dimension->text);
-    const char *text = dict_cache_text(context->cache, context->db, number);
-    const char *parts[PARTS_MAX];
-    char *joined;
+/* --- values that are kept ------------------------------------------------- */
 
-    *value_out = text;
-    if (part.count == 1 || text == NULL) {
-        return LB_OK;
-    }
-    joined = segment_store_alloc(segment, strlen(text) + 1);
-    if (joined == NULL) {
-        return LB_ENOMEM;
-    }
-    log_split(text, joined, strlen(text) + 1, parts, (size_t)part.count);
-    *value_out = parts[part.number];
-    return LB_OK;
+static uint64_t hash_text(const char *text)
+{
+    static const uint8_t key[LB_HASH_KEY_BYTES] = {3};
+
+    return text == NULL ? 0 : lb_hash_sip_fast(key, text, strlen(text));
 }
 
-/* The value of the column's code: what dimension_value() says of an entry. */
-static enum lb_err read_value(const struct axis *axis,
-                              const struct segment_column *column,
-                              size_t code,
-                              struct segment *segment,
-                              const struct axis_context *context,
-                              const char **value_out)
+static bool grow_buckets(struct axis *axis)
 {
-    struct entry entry;
-    const char *value;
+    size_t count =
+        axis->bucket_count == 0 ? FIRST_BUCKETS : axis->bucket_count * 2;
+    struct axis_value **buckets = calloc(count, sizeof(struct axis_value *));
 
-    if (axis->dimension->kind == DIMENSION_TEXT) {
-        if (axis->column < SEGMENT_FIRST_TEXT) {
-            return read_word(axis, column->numbers[code], segment, context,
-                             value_out);
-        }
-        *value_out = column->texts[code];
-        return LB_OK;
+    if (buckets == NULL) {
+        return false;
     }
-    memset(&entry, 0, sizeof(entry));
+    for (size_t i = 0; i < axis->bucket_count; i++) {
+        struct axis_value *value = axis->buckets[i];
+
+        while (value != NULL) {
+            struct axis_value *next = value->next;
+            size_t at = (size_t)hash_text(value->text) & (count - 1);
+
+            value->next = buckets[at];
+            buckets[at] = value;
+            value = next;
+        }
+    }
+    free(axis->buckets);
+    axis->buckets = buckets;
+    axis->bucket_count = count;
+    return true;
+}
+
+static bool is_text(const struct axis_value *value, const char *text)
+{
+    return text == NULL || value->text == NULL ? text == value->text
+                                               : strcmp(value->text, text) == 0;
+}
+
+/* The value of text; NULL: out of memory. */
+static struct axis_value *keep(struct axis *axis, const char *text)
+{
+    struct axis_value *value;
+    size_t at;
+
+    if (axis->value_count >= axis->bucket_count && !grow_buckets(axis)) {
+        return NULL;
+    }
+    at = (size_t)hash_text(text) & (axis->bucket_count - 1);
+    for (value = axis->buckets[at]; value != NULL; value = value->next) {
+        if (is_text(value, text)) {
+            return value;
+        }
+    }
+    value = lb_arena_calloc(axis->arena, sizeof(*value));
+    if (value == NULL) {
+        return NULL;
+    }
+    if (text != NULL) {
+        value->text = lb_arena_text(axis->arena, text, strlen(text));
+        if (value->text == NULL) {
+            return NULL;
+        }
+    }
+    value->next = axis->buckets[at];
+    axis->buckets[at] = value;
+    axis->value_count++;
+    return value;
+}
+
+static bool make_known(struct axis *axis, int64_t number)
+{
+    size_t cap = (size_t)number + (size_t)number / 2 + 64;
+    struct axis_value **known;
+
+    if ((size_t)number < axis->known_cap) {
+        return true;
+    }
+    known = realloc(axis->known, cap * sizeof(struct axis_value *));
+    if (known == NULL) {
+        return false;
+    }
+    memset(known + axis->known_cap, 0,
+           (cap - axis->known_cap) * sizeof(struct axis_value *));
+    axis->known = known;
+    axis->known_cap = cap;
+    return true;
+}
+
+/* The value of a number of the dictionary, or of an event's bits. */
+static struct axis_value *keep_number(struct axis *axis,
+                                      int64_t number,
+                                      const struct axis_context *context)
+{
+    const char *parts[PARTS_MAX];
+    char joined[JOINED_BYTES];
+    const char *text;
+
+    if (number < 0 || !make_known(axis, number)) {
+        return NULL;
+    }
+    if (axis->known[number] != NULL) {
+        return axis->known[number];
+    }
     if (axis->column == SEGMENT_BITS) {
-        entry_set_bits(&entry, column->numbers[code]);
+        struct entry entry;
+
+        memset(&entry, 0, sizeof(entry));
+        entry_set_bits(&entry, number);
+        text = dimension_value(axis->dimension, &entry, NULL, context->scratch);
     } else {
-        entry.text[ENTRY_TEXT_PROPS] = column->texts[code];
-    }
-    value = dimension_value(axis->dimension, &entry, NULL, context->scratch);
-    if (value != NULL && axis->dimension->kind == DIMENSION_PROP) {
-        value = keep(segment, value);
-        if (value == NULL) {
-            return LB_ENOMEM;
+        struct part part = part_of(axis->dimension->text);
+
+        text = dict_cache_text(context->cache, context->db, number);
+        if (part.count > 1) {
+            log_split(text, joined, sizeof(joined), parts, (size_t)part.count);
+            text = parts[part.number];
         }
     }
-    *value_out = value;
+    axis->known[number] = keep(axis, text);
+    return axis->known[number];
+}
+
+/* --- the segment ---------------------------------------------------------- */
+
+static enum lb_err open_kept(struct axis *axis,
+                             const struct segment_column *column,
+                             struct segment *segment,
+                             const struct axis_context *context,
+                             struct lb_error *err)
+{
+    int64_t number = segment_store_info(segment)->number;
+    const char **values =
+        segment_store_alloc(segment, axis->code_count * sizeof(*values));
+    struct axis_value **kept =
+        segment_store_alloc(segment, axis->code_count * sizeof(*kept));
+    uint16_t *places =
+        segment_store_alloc(segment, axis->code_count * sizeof(*places));
+
+    if (values == NULL || kept == NULL || places == NULL) {
+        return no_memory(err);
+    }
+    for (size_t code = 0; code < axis->code_count; code++) {
+        struct axis_value *value =
+            axis->column == SEGMENT_PROPS
+                ? keep(axis,
+                       dimension_prop(axis->dimension->name + 5,
+                                      column->texts[code], context->scratch))
+                : keep_number(axis, column->numbers[code], context);
+
+        if (value == NULL) {
+            return no_memory(err);
+        }
+        if (value->segment != number) {
+            value->segment = number;
+            value->place = (uint16_t)axis->count;
+            values[axis->count] = value->text;
+            kept[axis->count++] = value;
+        }
+        places[code] = value->place;
+    }
+    axis->values = values;
+    axis->kept = kept;
+    axis->places = places;
     return LB_OK;
 }
 
@@ -135,19 +251,21 @@ static enum lb_err open_sites(struct axis *axis,
 {
     const struct segment_directory *directory =
         segment_store_directory(segment);
+    const char **values = segment_store_alloc(
+        segment, (directory->site_count + 1) * sizeof(*values));
 
-    axis->count = directory->site_count;
-    axis->values =
-        segment_store_alloc(segment, (axis->count + 1) * sizeof(*axis->values));
-    if (axis->values == NULL) {
+    if (values == NULL) {
         return no_memory(err);
     }
-    for (size_t i = 0; i < axis->count; i++) {
+    for (size_t i = 0; i < directory->site_count; i++) {
         const struct catalog_site *site =
             catalog_site_by_number(context->catalog, directory->sites[i].site);
 
-        axis->values[i] = site == NULL ? NULL : site->id;
+        values[i] = site == NULL ? NULL : site->id;
     }
+    axis->code_count = directory->site_count;
+    axis->count = directory->site_count;
+    axis->values = values;
     return LB_OK;
 }
 
@@ -159,6 +277,9 @@ enum lb_err axis_open(struct axis *axis,
     const struct segment_column *column;
     enum lb_err rc;
 
+    axis->places = NULL;
+    axis->kept = NULL;
+    axis->count = 0;
     if (axis->column == AXIS_TIME) {
         return LB_OK;
     }
@@ -169,15 +290,11 @@ enum lb_err axis_open(struct axis *axis,
     if (rc != LB_OK) {
         return rc;
     }
+    axis->code_count = column->value_count;
+    if (axis->column < SEGMENT_FIRST_TEXT || axis->column == SEGMENT_PROPS) {
+        return open_kept(axis, column, segment, context, err);
+    }
     axis->count = column->value_count;
-    axis->values =
-        segment_store_alloc(segment, (axis->count + 1) * sizeof(*axis->values));
-    if (axis->values == NULL) {
-        return no_memory(err);
-    }
-    for (size_t code = 0; code < axis->count && rc == LB_OK; code++) {
-        rc = read_value(axis, column, code, segment, context,
-                        &axis->values[code]);
-    }
-    return rc == LB_OK ? rc : no_memory(err);
+    axis->values = column->texts;
+    return LB_OK;
 }

@@ -4,9 +4,12 @@
 #ifndef LINKBELL_AGGREGATE_AXIS_H
 #define LINKBELL_AGGREGATE_AXIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "aggregate/dimension.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "sql/catalog.h"
@@ -16,12 +19,31 @@
 #define AXIS_SITE (-1) /* no column: the segment's sites by their place */
 #define AXIS_TIME (-2) /* no column: made of ts */
 
+/* A value that several codes, or segments, may have in common. */
+struct axis_value {
+    const char *text;        /* NULL: has none */
+    struct axis_value *next; /* of the same hash */
+    int64_t segment;         /* in which it was seen last */
+    uint16_t place;          /* among the values there */
+    uint8_t verdict;         /* for who asks each once; 0: not asked so far */
+};
+
 struct axis {
     const struct dimension *dimension; /* borrowed */
     int column;
     /* Of the open segment, good until it is closed; not of AXIS_TIME. */
-    size_t count;
-    const char **values; /* NULL: has none */
+    size_t code_count;
+    size_t count; /* distinct values */
+    const char *const *values;
+    const uint16_t *places; /* of a code's value among them; NULL: the code */
+    struct axis_value *const *kept; /* the same values; NULL: none are */
+    /* Of all segments; owned. */
+    struct lb_arena *arena;
+    struct axis_value **buckets;
+    size_t bucket_count;
+    size_t value_count;
+    struct axis_value **known; /* by number of the dictionary */
+    size_t known_cap;
 };
 
 /* Where values are looked up; all borrowed. */
@@ -32,7 +54,9 @@ struct axis_context {
     struct lb_buf *scratch;
 };
 
-void axis_init(struct axis *axis, const struct dimension *dimension);
+/* False: out of memory; axis_deinit() in any case. */
+bool axis_init(struct axis *axis, const struct dimension *dimension);
+void axis_deinit(struct axis *axis);
 
 /* Reads the values of the segment. */
 LB_MUST_CHECK enum lb_err axis_open(struct axis *axis,

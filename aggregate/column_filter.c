@@ -23,11 +23,13 @@ bool column_filter_init(struct column_filter *column_filter,
                column_filter->verdicts != NULL && column_filter->room != NULL &&
                column_filter->passes != NULL;
     for (size_t i = 0; i < count && is_whole; i++) {
-        axis_init(&column_filter->clauses[i],
-                  filter_clause_dimension(filter, i));
+        is_whole = axis_init(&column_filter->clauses[i],
+                             filter_clause_dimension(filter, i));
         column_filter->verdicts[i] = malloc(BLOCK);
-        is_whole = column_filter->verdicts[i] != NULL;
+        is_whole = is_whole && column_filter->verdicts[i] != NULL;
         column_filter->clause_count = i + 1;
+        column_filter->is_plain = (i == 0 || column_filter->is_plain) &&
+                                  filter_needs_clause(filter, i);
     }
     return is_whole;
 }
@@ -35,6 +37,7 @@ bool column_filter_init(struct column_filter *column_filter,
 void column_filter_deinit(struct column_filter *column_filter)
 {
     for (size_t i = 0; i < column_filter->clause_count; i++) {
+        axis_deinit(&column_filter->clauses[i]);
         free(column_filter->verdicts[i]);
     }
     free(column_filter->clauses);
@@ -42,6 +45,58 @@ void column_filter_deinit(struct column_filter *column_filter)
     free(column_filter->verdicts);
     free(column_filter->room);
     free(column_filter->passes);
+}
+
+/* Whether the clause holds for a value of its axis; asked once where it is
+ * kept. */
+static uint8_t judge_value(const struct column_filter *column_filter,
+                           size_t clause,
+                           size_t place)
+{
+    const struct axis *axis = &column_filter->clauses[clause];
+    struct axis_value *kept = axis->kept == NULL ? NULL : axis->kept[place];
+
+    if (kept != NULL && kept->verdict != 0) {
+        return (uint8_t)(kept->verdict - 1);
+    }
+    if (filter_clause_holds(column_filter->filter, clause,
+                            axis->values[place])) {
+        if (kept != NULL) {
+            kept->verdict = FILTER_YES + 1;
+        }
+        return FILTER_YES;
+    }
+    if (kept != NULL) {
+        kept->verdict = FILTER_NO + 1;
+    }
+    return FILTER_NO;
+}
+
+static enum lb_err open_clause(struct column_filter *column_filter,
+                               size_t clause,
+                               struct segment *segment,
+                               bool *holds_any_out,
+                               struct lb_error *err)
+{
+    const struct axis *axis = &column_filter->clauses[clause];
+    uint8_t *holds = segment_store_alloc(segment, axis->code_count + 1);
+    uint8_t *by_place = axis->places == NULL
+                            ? holds
+                            : segment_store_alloc(segment, axis->count + 1);
+
+    if (holds == NULL || by_place == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    for (size_t place = 0; place < axis->count; place++) {
+        by_place[place] = judge_value(column_filter, clause, place);
+        *holds_any_out = *holds_any_out || by_place[place] == FILTER_YES;
+    }
+    for (size_t code = 0; code < axis->code_count && axis->places != NULL;
+         code++) {
+        holds[code] = by_place[axis->places[code]];
+    }
+    column_filter->holds[clause] = holds;
+    return LB_OK;
 }
 
 enum lb_err column_filter_open(struct column_filter *column_filter,
@@ -52,26 +107,16 @@ enum lb_err column_filter_open(struct column_filter *column_filter,
 {
     *is_empty_out = false;
     for (size_t i = 0; i < column_filter->clause_count; i++) {
-        struct axis *axis = &column_filter->clauses[i];
-        enum lb_err rc = axis_open(axis, segment, context, err);
         bool holds_any = false;
-        uint8_t *holds;
+        enum lb_err rc =
+            axis_open(&column_filter->clauses[i], segment, context, err);
 
+        rc = rc == LB_OK
+                 ? open_clause(column_filter, i, segment, &holds_any, err)
+                 : rc;
         if (rc != LB_OK) {
             return rc;
         }
-        holds = segment_store_alloc(segment, axis->count + 1);
-        if (holds == NULL) {
-            return lb_err_set(err, LB_ENOMEM, "out of memory");
-        }
-        for (size_t code = 0; code < axis->count; code++) {
-            bool does_hold = filter_clause_holds(column_filter->filter, i,
-                                                 axis->values[code]);
-
-            holds[code] = does_hold ? FILTER_YES : FILTER_NO;
-            holds_any = holds_any || does_hold;
-        }
-        column_filter->holds[i] = holds;
         *is_empty_out =
             *is_empty_out ||
             (!holds_any && filter_needs_clause(column_filter->filter, i));
@@ -79,13 +124,46 @@ enum lb_err column_filter_open(struct column_filter *column_filter,
     return LB_OK;
 }
 
-enum lb_err column_filter_ask(struct column_filter *column_filter,
-                              struct column_block *block,
-                              size_t number,
-                              size_t site,
-                              size_t first,
-                              size_t end,
-                              struct lb_error *err)
+/* Clause after clause of the rows that are left. */
+static enum lb_err keep_plainly(struct column_filter *column_filter,
+                                struct column_block *block,
+                                const struct column_run *run,
+                                uint16_t *rows,
+                                size_t *count,
+                                struct lb_error *err)
+{
+    for (size_t i = 0; i<column_filter->clause_count && * count> 0; i++) {
+        int column = column_filter->clauses[i].column;
+        const uint8_t *holds = column_filter->holds[i];
+        const uint16_t *codes;
+        size_t left = 0;
+        enum lb_err rc;
+
+        if (column == AXIS_SITE) {
+            *count = holds[run->site] == FILTER_YES ? *count : 0;
+            continue;
+        }
+        rc = column_block_codes(block, column, run->block, err);
+        if (rc != LB_OK) {
+            return rc;
+        }
+        codes = block->codes[column];
+        for (size_t j = 0; j < *count; j++) {
+            uint16_t row = rows[j];
+
+            rows[left] = row;
+            left += holds[codes[row]];
+        }
+        *count = left;
+    }
+    return LB_OK;
+}
+
+/* The clauses' verdicts on all rows of the run. */
+static enum lb_err ask_clauses(struct column_filter *column_filter,
+                               struct column_block *block,
+                               const struct column_run *run,
+                               struct lb_error *err)
 {
     for (size_t i = 0; i < column_filter->clause_count; i++) {
         int column = column_filter->clauses[i].column;
@@ -95,35 +173,56 @@ enum lb_err column_filter_ask(struct column_filter *column_filter,
         enum lb_err rc;
 
         if (column == AXIS_SITE) {
-            memset(verdicts + first, holds[site], end - first);
+            memset(verdicts + run->first, holds[run->site],
+                   run->end - run->first);
             continue;
         }
-        rc = column_block_codes(block, column, number, err);
+        rc = column_block_codes(block, column, run->block, err);
         if (rc != LB_OK) {
             return rc;
         }
         codes = block->codes[column];
-        for (size_t row = first; row < end; row++) {
+        for (size_t row = run->first; row < run->end; row++) {
             verdicts[row] = holds[codes[row]];
         }
     }
     return LB_OK;
 }
 
-void column_filter_judge(struct column_filter *column_filter,
-                         bool is_view_side,
-                         size_t first,
-                         size_t end)
+enum lb_err column_filter_keep(struct column_filter *column_filter,
+                               struct column_block *block,
+                               const struct column_run *run,
+                               bool is_view_side,
+                               uint16_t *rows,
+                               size_t *count,
+                               struct lb_error *err)
 {
     const uint8_t *verdicts[FILTER_CLAUSES];
+    size_t left = 0;
+    enum lb_err rc;
 
-    if (column_filter->filter == NULL) {
-        memset(column_filter->passes + first, FILTER_YES, end - first);
-        return;
+    if (column_filter->filter == NULL || *count == 0) {
+        return LB_OK;
+    }
+    if (column_filter->is_plain && !is_view_side) {
+        return keep_plainly(column_filter, block, run, rows, count, err);
+    }
+    rc = ask_clauses(column_filter, block, run, err);
+    if (rc != LB_OK) {
+        return rc;
     }
     for (size_t i = 0; i < column_filter->clause_count; i++) {
-        verdicts[i] = column_filter->verdicts[i] + first;
+        verdicts[i] = column_filter->verdicts[i] + run->first;
     }
-    filter_judge(column_filter->filter, is_view_side, verdicts, end - first,
-                 column_filter->room, column_filter->passes + first);
+    filter_judge(column_filter->filter, is_view_side, verdicts,
+                 run->end - run->first, column_filter->room,
+                 column_filter->passes + run->first);
+    for (size_t i = 0; i < *count; i++) {
+        uint16_t row = rows[i];
+
+        rows[left] = row;
+        left += column_filter->passes[row] != FILTER_NO ? 1 : 0;
+    }
+    *count = left;
+    return LB_OK;
 }

@@ -14,6 +14,7 @@
 
 struct column_filter {
     const struct filter *filter; /* borrowed; NULL: all match */
+    bool is_plain;               /* clauses that must hold, each of them */
     struct axis *clauses;        /* owned */
     uint8_t **holds;    /* owned; by clause and code; in the segment's memory */
     uint8_t **verdicts; /* owned, each too; by clause and row of the block */
@@ -36,18 +37,24 @@ column_filter_open(struct column_filter *column_filter,
                    bool *is_empty_out,
                    struct lb_error *err);
 
-/* The clauses' verdicts on rows of the block, of the directory's site. */
-LB_MUST_CHECK enum lb_err column_filter_ask(struct column_filter *column_filter,
-                                            struct column_block *block,
-                                            size_t number,
-                                            size_t site,
-                                            size_t first,
-                                            size_t end,
-                                            struct lb_error *err);
-/* Then the whole filter's, into passes. */
-void column_filter_judge(struct column_filter *column_filter,
-                         bool is_view_side,
-                         size_t first,
-                         size_t end);
+/* Rows of the block, of one site. */
+struct column_run {
+    size_t block;
+    size_t site; /* its place in the directory */
+    size_t first;
+    size_t end;
+};
+
+/* Keeps those of rows (places in the block, ascending, all within the run) that
+ * match; returns how many in *count.  Columns are unpacked as far as rows are
+ * left that need them. */
+LB_MUST_CHECK enum lb_err
+column_filter_keep(struct column_filter *column_filter,
+                   struct column_block *block,
+                   const struct column_run *run,
+                   bool is_view_side,
+                   uint16_t *rows,
+                   size_t *count,
+                   struct lb_error *err);
 
 #endif

@@ -21,6 +21,7 @@ struct query_columns {
     struct axis_context context;
     struct segment_packer *packer; /* owned */
     struct axis dimensions[QUERY_DIMENSIONS];
+    size_t axis_count; /* of these */
     struct column_filter filter;
     struct grouping groupings[GROUPINGS];
     size_t grouping_count;
@@ -62,6 +63,7 @@ struct query_columns *query_columns_new(struct query_work *work)
 {
     struct query_columns *columns = calloc(1, sizeof(*columns));
     const struct query *query = work->query;
+    bool is_whole;
 
     if (columns == NULL) {
         return NULL;
@@ -73,12 +75,9 @@ struct query_columns *query_columns_new(struct query_work *work)
     columns->rows = malloc(BLOCK * sizeof(*columns->rows));
     columns->kinds = malloc(BLOCK * sizeof(*columns->kinds));
     columns->times = malloc(BLOCK * sizeof(*columns->times));
-    if (!column_filter_init(&columns->filter, query->filter) ||
-        columns->packer == NULL || columns->rows == NULL ||
-        columns->kinds == NULL || columns->times == NULL) {
-        query_columns_free(columns);
-        return NULL;
-    }
+    is_whole = column_filter_init(&columns->filter, query->filter) &&
+               columns->packer != NULL && columns->rows != NULL &&
+               columns->kinds != NULL && columns->times != NULL;
     add_grouping(columns, work->total, false, false);
     if (query->dimension_count > 0) {
         add_grouping(columns, work->rows, true, false);
@@ -92,9 +91,15 @@ struct query_columns *query_columns_new(struct query_work *work)
     columns->needs_times = work->wants == TALLY_ALL ||
                            (columns->has_visitors && query->filter == NULL);
     for (size_t i = 0; i < query->dimension_count; i++) {
-        axis_init(&columns->dimensions[i], &query->dimensions[i]);
+        is_whole = axis_init(&columns->dimensions[i], &query->dimensions[i]) &&
+                   is_whole;
+        columns->axis_count = i + 1;
         columns->needs_times =
             columns->needs_times || columns->dimensions[i].column == AXIS_TIME;
+    }
+    if (!is_whole) {
+        query_columns_free(columns);
+        return NULL;
     }
     return columns;
 }
@@ -106,6 +111,9 @@ void query_columns_free(struct query_columns *columns)
     }
     segment_pack_free(columns->packer);
     column_filter_deinit(&columns->filter);
+    for (size_t i = 0; i < columns->axis_count; i++) {
+        axis_deinit(&columns->dimensions[i]);
+    }
     free(columns->rows);
     free(columns->kinds);
     free(columns->times);
@@ -249,16 +257,19 @@ static enum lb_err open_segment(struct query_columns *columns,
 
 /* --- groups --------------------------------------------------------------- */
 
-static size_t code_of(const struct query_columns *columns,
-                      size_t index,
-                      size_t site,
-                      uint16_t row)
+static size_t place_of(const struct query_columns *columns,
+                       size_t index,
+                       size_t site,
+                       uint16_t row)
 {
-    int column = columns->dimensions[index].column;
+    const struct axis *axis = &columns->dimensions[index];
+    uint16_t code;
 
-    return column == AXIS_SITE   ? site
-           : column == AXIS_TIME ? columns->times[row]
-                                 : columns->block.codes[column][row];
+    if (axis->column < 0) {
+        return axis->column == AXIS_SITE ? site : columns->times[row];
+    }
+    code = columns->block.codes[axis->column][row];
+    return axis->places == NULL ? code : axis->places[code];
 }
 
 /* The tally's group of a row's values. */
@@ -286,7 +297,7 @@ static enum lb_err find_group(struct query_columns *columns,
         } else {
             used += query_work_put_value(
                 key + used,
-                columns->dimensions[i].values[code_of(columns, i, site, row)]);
+                columns->dimensions[i].values[place_of(columns, i, site, row)]);
         }
     }
     return tally_group_of(grouping->tally, key, used, group_out);
@@ -370,7 +381,7 @@ static enum lb_err add_rows(struct query_columns *columns,
             continue;
         }
         for (size_t j = 0; j < dimension_count; j++) {
-            place += grouping->strides[j] * code_of(columns, j, site, row);
+            place += grouping->strides[j] * place_of(columns, j, site, row);
         }
         if (grouping->local[place] == 0) {
             uint32_t group = 0;
@@ -393,29 +404,32 @@ static enum lb_err add_rows(struct query_columns *columns,
     return rc;
 }
 
-/* Lists the rows of first to end that pass. */
-static size_t list_rows(struct query_columns *columns, size_t first, size_t end)
+/* Lists the rows of the run that are of the classes asked for. */
+static size_t list_rows(struct query_columns *columns,
+                        const struct column_run *run)
+{
+    const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
+    size_t count = 0;
+
+    for (size_t row = run->first; row < run->end; row++) {
+        columns->rows[count] = (uint16_t)row;
+        count += columns->is_traffic[bits[row]];
+    }
+    return count;
+}
+
+static void list_kinds(struct query_columns *columns, size_t count)
 {
     const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
     const uint16_t *days = columns->block.codes[SEGMENT_VISITOR_DAY];
     const int64_t *day_numbers = columns->days->numbers;
-    const uint8_t *passes = columns->filter.passes;
-    size_t count = 0;
 
-    for (size_t row = first; row < end; row++) {
-        columns->rows[count] = (uint16_t)row;
-        count +=
-            (columns->is_traffic[bits[row]] != 0) & (passes[row] != FILTER_NO)
-                ? 1
-                : 0;
-    }
     for (size_t i = 0; i < count; i++) {
         uint16_t row = columns->rows[i];
 
         columns->kinds[i] =
             (uint16_t)(bits[row] * 2 + (day_numbers[days[row]] == 0 ? 1 : 0));
     }
-    return count;
 }
 
 /* Whether visitors' periods are other than the days of the query's zone. */
@@ -435,8 +449,8 @@ static void note_periods(struct query_columns *columns, size_t count)
     }
 }
 
-static void
-number_times(struct query_columns *columns, size_t first, size_t end)
+/* Numbers the buckets of the rows' times. */
+static void number_times(struct query_columns *columns, size_t count)
 {
     const struct query *query = columns->work->query;
     int grain = -1;
@@ -448,7 +462,8 @@ number_times(struct query_columns *columns, size_t first, size_t end)
                     ? query->dimensions[i].grain
                     : grain;
     }
-    for (size_t row = first; row < end && grain >= 0; row++) {
+    for (size_t i = 0; i < count && grain >= 0; i++) {
+        uint16_t row = columns->rows[i];
         int64_t at_ms = columns->block.numbers[SEGMENT_TS][row];
 
         if (at_ms < from_ms || at_ms >= to_ms) {
@@ -465,7 +480,7 @@ number_times(struct query_columns *columns, size_t first, size_t end)
 static enum lb_err read_grouped(struct query_columns *columns, size_t block)
 {
     const struct query *query = columns->work->query;
-    enum lb_err rc = LB_OK;
+    enum lb_err rc = read_codes(columns, SEGMENT_VISITOR_DAY, block);
 
     for (size_t i = 0; i < query->dimension_count && rc == LB_OK; i++) {
         if (columns->dimensions[i].column >= 0) {
@@ -488,31 +503,29 @@ static enum lb_err read_grouped(struct query_columns *columns, size_t block)
 /* One side of the rows: of clicks and all, or of views. */
 static enum lb_err count_side(struct query_columns *columns,
                               bool is_view_side,
-                              size_t site,
-                              size_t block,
-                              size_t first,
-                              size_t end)
+                              const struct column_run *run)
 {
-    const struct filter *filter = columns->work->query->filter;
-    size_t count;
-    enum lb_err rc = LB_OK;
+    bool has_filter = columns->work->query->filter != NULL;
+    size_t count = list_rows(columns, run);
+    enum lb_err rc =
+        column_filter_keep(&columns->filter, &columns->block, run, is_view_side,
+                           columns->rows, &count, columns->work->err);
 
-    column_filter_judge(&columns->filter, is_view_side, first, end);
-    count = list_rows(columns, first, end);
-    if (count == 0) {
-        return LB_OK;
+    if (rc != LB_OK || count == 0) {
+        return rc;
     }
-    rc = read_grouped(columns, block);
+    rc = read_grouped(columns, run->block);
     if (rc != LB_OK) {
         return rc;
     }
-    number_times(columns, first, end);
-    if (columns->has_visitors && filter == NULL && !is_view_side) {
+    list_kinds(columns, count);
+    number_times(columns, count);
+    if (columns->has_visitors && !has_filter && !is_view_side) {
         note_periods(columns, count);
     }
     for (size_t i = 0; i < columns->grouping_count && rc == LB_OK; i++) {
         if (columns->groupings[i].is_view_side == is_view_side) {
-            rc = add_rows(columns, &columns->groupings[i], site, count);
+            rc = add_rows(columns, &columns->groupings[i], run->site, count);
         }
     }
     return rc;
@@ -546,29 +559,21 @@ static enum lb_err narrow(struct query_columns *columns,
 
 /* The rows of a site in one block. */
 static enum lb_err count_run(struct query_columns *columns,
-                             size_t site,
-                             size_t block,
-                             size_t first,
-                             size_t end)
+                             struct column_run *run)
 {
     const struct segment_directory *directory =
         segment_store_directory(columns->segment);
-    enum lb_err rc =
-        narrow(columns, &directory->sites[site], block, &first, &end);
+    enum lb_err rc = narrow(columns, &directory->sites[run->site], run->block,
+                            &run->first, &run->end);
 
-    if (rc != LB_OK || first >= end) {
+    if (rc != LB_OK || run->first >= run->end) {
         return rc;
     }
-    columns->entry.site = directory->sites[site].site;
-    rc = read_codes(columns, SEGMENT_BITS, block);
-    rc = rc == LB_OK ? read_codes(columns, SEGMENT_VISITOR_DAY, block) : rc;
-    rc = rc == LB_OK
-             ? column_filter_ask(&columns->filter, &columns->block, block, site,
-                                 first, end, columns->work->err)
-             : rc;
-    rc = rc == LB_OK ? count_side(columns, false, site, block, first, end) : rc;
+    columns->entry.site = directory->sites[run->site].site;
+    rc = read_codes(columns, SEGMENT_BITS, run->block);
+    rc = rc == LB_OK ? count_side(columns, false, run) : rc;
     return rc == LB_OK && columns->work->is_split
-               ? count_side(columns, true, site, block, first, end)
+               ? count_side(columns, true, run)
                : rc;
 }
 
@@ -602,8 +607,10 @@ static enum lb_err count_rows(struct query_columns *columns)
             size_t block = row / BLOCK;
             size_t upto = (block + 1) * BLOCK < end ? (block + 1) * BLOCK : end;
 
-            rc = count_run(columns, i, block, row - block * BLOCK,
-                           upto - block * BLOCK);
+            struct column_run run = {block, i, row - block * BLOCK,
+                                     upto - block * BLOCK};
+
+            rc = count_run(columns, &run);
             row = upto;
         }
     }

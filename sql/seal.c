@@ -14,6 +14,9 @@
 #include "sql/segment_store.h"
 
 #define LOOK_MS 200
+/* Rows are slow to read: a part of a segment's events is sealed already, and
+ * segments that small are written anew as one later. */
+#define SMALL_PART 8
 #define AGAIN_PART                                                             \
     16 /* of a segment's events comes before it is tried again                 \
         */
@@ -23,7 +26,7 @@
 #define SHRINK_PART 5     /* free pages past one in so many go back */
 #define SHRINK_PAGES 8192 /* and no fewer than these stay for rows to come */
 
-enum task { TASK_NONE, TASK_SWEEP, TASK_SEAL, TASK_REWRITE };
+enum task { TASK_NONE, TASK_SWEEP, TASK_SEAL, TASK_REWRITE, TASK_MERGE };
 
 struct seal {
     struct writer *writer;
@@ -36,10 +39,12 @@ struct seal {
     atomic_bool is_busy; /* a round runs */
     atomic_bool is_stopping;
     struct seal_waiter *waiting; /* the loop thread's, as the next */
+    bool has_failed;             /* something may be left that is pending */
     bool must_look;              /* it began to wait after this round did */
     /* The writer thread's. */
     int64_t deleted_to;    /* no row up to here is left */
     int64_t next_seal_seq; /* too few events up to here */
+    bool is_unmergeable;   /* small segments stay as they are, until a start */
     /* Of a round; handed from thread to thread with it. */
     enum task task;
     int64_t after_seq; /* what the segment holds */
@@ -96,7 +101,10 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
     int64_t sealed_to = 0;
     int64_t changed_seq = 0;
     bool has_dead = false;
-    enum lb_err rc = segment_store_sweep(db, &has_dead, err);
+    enum lb_err rc = seal->has_failed ? segment_store_give_up(db, err) : LB_OK;
+
+    seal->has_failed = rc != LB_OK;
+    rc = rc == LB_OK ? segment_store_sweep(db, &has_dead, err) : rc;
 
     rc = rc == LB_OK ? log_sealed_to(db, &sealed_to, err) : rc;
     rc = rc == LB_OK ? segment_store_next_change(db, &changed_seq, err) : rc;
@@ -107,13 +115,21 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
     if (changed_seq != 0) {
         return find_changed(seal, db, changed_seq, err);
     }
-    if (cursor - sealed_to > (int64_t)seal->segment_events &&
+    if (cursor - sealed_to > (int64_t)seal->segment_events / SMALL_PART &&
         cursor > seal->next_seal_seq) {
         seal->task = TASK_SEAL;
         seal->after_seq = sealed_to;
         seal->upto_seq = cursor;
+        return LB_OK;
     }
-    return LB_OK;
+    if (!seal->is_unmergeable) {
+        rc = segment_store_find_small(db, (int64_t)seal->segment_events,
+                                      &seal->after_seq, &seal->upto_seq, err);
+        seal->task = rc == LB_OK && seal->after_seq < seal->upto_seq
+                         ? TASK_MERGE
+                         : TASK_NONE;
+    }
+    return rc;
 }
 
 static enum lb_err
@@ -127,8 +143,7 @@ run_look(struct writer_job *job, struct db *db, struct lb_error *err)
 
 /* --- build: on a reader --------------------------------------------------- */
 
-/* Takes the events of the range; a seal ends before the last of them, so that
- * the newest event is always a row. */
+/* Takes the events of the range, to seal as many as there is room for. */
 static enum lb_err
 gather(struct seal *seal, struct db *db, struct segment_builder *builder)
 {
@@ -141,29 +156,31 @@ gather(struct seal *seal, struct db *db, struct segment_builder *builder)
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
     int64_t taken_seq = seal->after_seq;
+    bool is_full = false;
     enum lb_err rc =
         cache == NULL ? lb_err_set(&seal->err, LB_ENOMEM, "out of memory")
                       : log_reader_open(db, cache, &range, &reader, &seal->err);
 
-    seal->is_short = seal->task == TASK_SEAL;
-    while (rc == LB_OK &&
+    while (rc == LB_OK && !is_full &&
            (rc = log_reader_next(reader, &entry, &seal->err)) == LB_OK &&
            entry != NULL) {
-        bool is_full = seal->task == TASK_SEAL &&
-                       segment_build_count(builder) == seal->segment_events;
-
-        rc = is_full ? LB_ELIMIT : segment_build_add(builder, entry);
-        if (rc == LB_ELIMIT && seal->task == TASK_SEAL &&
-            segment_build_count(builder) > 0) {
-            seal->is_short = false;
-            seal->upto_seq = taken_seq;
-            rc = LB_OK;
-            break;
-        }
-        if (rc != LB_OK) {
-            (void)lb_err_set(&seal->err, rc, "a segment can't be built");
-        }
-        taken_seq = entry->seq;
+        rc = segment_build_count(builder) == seal->segment_events &&
+                     seal->task == TASK_SEAL
+                 ? LB_ELIMIT
+                 : segment_build_add(builder, entry);
+        is_full = rc == LB_ELIMIT;
+        taken_seq = is_full ? taken_seq : entry->seq;
+        rc = is_full ? LB_OK : rc;
+    }
+    if (rc == LB_ENOMEM) {
+        (void)lb_err_set(&seal->err, rc, "out of memory");
+    }
+    if (seal->task == TASK_SEAL) {
+        seal->upto_seq = is_full ? taken_seq : seal->upto_seq;
+        seal->is_short = !is_full && segment_build_count(builder) <
+                                         seal->segment_events / SMALL_PART;
+    } else { /* their texts are more than one can hold */
+        seal->is_short = is_full;
     }
     log_reader_close(reader);
     dict_cache_free(cache);
@@ -289,6 +306,7 @@ static void rest(struct seal *seal, enum lb_err rc, const struct lb_error *err)
     end_round(seal);
     seal->waiting = NULL;
     atomic_store(&seal->is_busy, false);
+    seal->has_failed = seal->has_failed || rc != LB_OK;
     if (rc != LB_OK && !atomic_load(&seal->is_stopping)) {
         lb_log_limited(LB_LOG_ERROR, "seal_failed", "text=\"%s\"", err->text);
     }
@@ -338,6 +356,9 @@ done_build(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 
     if (atomic_load(&seal->is_stopping) || rc != LB_OK || seal->rc != LB_OK) {
         rest(seal, rc != LB_OK ? rc : seal->rc, rc != LB_OK ? err : &seal->err);
+    } else if (seal->is_short && seal->task != TASK_SEAL) {
+        seal->is_unmergeable = true;
+        rest(seal, LB_OK, NULL);
     } else if (seal->is_short) {
         seal->next_seal_seq =
             seal->upto_seq + (int64_t)seal->segment_events / AGAIN_PART;

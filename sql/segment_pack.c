@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #define LEVEL 3
+#define MATCH_BYTES 7
 #define HEADER_BYTES 9
 #define WIDTH_MASK 15
 
@@ -56,6 +57,11 @@ enum lb_err segment_pack_bytes(struct segment_packer *packer,
         (void)ZSTD_CCtx_setParameter(packer->pack, ZSTD_c_compressionLevel,
                                      LEVEL);
         (void)ZSTD_CCtx_setParameter(packer->pack, ZSTD_c_checksumFlag, 1);
+        /* Codes follow each other at random: matches shorter than this cost
+         * more, to store and to read, than their bytes one by one. */
+        (void)ZSTD_CCtx_setParameter(packer->pack, ZSTD_c_strategy, ZSTD_fast);
+        (void)ZSTD_CCtx_setParameter(packer->pack, ZSTD_c_minMatch,
+                                     MATCH_BYTES);
     }
     if (bound > packer->packed_cap) {
         char *packed = realloc(packer->packed, bound);

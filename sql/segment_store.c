@@ -435,3 +435,44 @@ segment_store_next_change(struct db *db, int64_t *seq_out, struct lb_error *err)
     }
     return rc;
 }
+
+enum lb_err segment_store_find_small(struct db *db,
+                                     int64_t events,
+                                     int64_t *after_seq_out,
+                                     int64_t *upto_seq_out,
+                                     struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEGMENT_SMALL);
+    int64_t after_seq = 0;
+    int64_t upto_seq = -1;
+    int64_t rows = 0;
+    int count = 0;
+    bool has_row = false;
+    enum lb_err rc;
+
+    *after_seq_out = 0;
+    *upto_seq_out = 0;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, events / 2);
+    }
+    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
+        int64_t more = sqlite3_column_int64(stmt, 2);
+
+        if (sqlite3_column_int64(stmt, 0) == upto_seq && count > 1 &&
+            rows + more > events) {
+            *after_seq_out = after_seq;
+            *upto_seq_out = upto_seq;
+            (void)sqlite3_reset(stmt);
+            break;
+        }
+        if (sqlite3_column_int64(stmt, 0) != upto_seq || rows + more > events) {
+            after_seq = sqlite3_column_int64(stmt, 0);
+            rows = 0;
+            count = 0;
+        }
+        upto_seq = sqlite3_column_int64(stmt, 1);
+        rows += more;
+        count++;
+    }
+    return rc;
+}

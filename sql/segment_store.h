@@ -117,6 +117,14 @@ LB_MUST_CHECK enum lb_err segment_store_give_up(struct db *db,
 /* Removes a piece of what is dead; *has_more_out: there is more. */
 LB_MUST_CHECK enum lb_err
 segment_store_sweep(struct db *db, bool *has_more_out, struct lb_error *err);
+/* Segments that follow each other, of at most half of events each, which
+ * together have so many that one more would not fit into a segment of events:
+ * the range of log numbers that they hold, empty when there are none. */
+LB_MUST_CHECK enum lb_err segment_store_find_small(struct db *db,
+                                                   int64_t events,
+                                                   int64_t *after_seq_out,
+                                                   int64_t *upto_seq_out,
+                                                   struct lb_error *err);
 /* The log number of the first change, 0: there is none. */
 LB_MUST_CHECK enum lb_err segment_store_next_change(struct db *db,
                                                     int64_t *seq_out,

@@ -1,0 +1,224 @@
+"""bench_columns.py - questions that rollups can't answer, beside DuckDB and plain SQLite
+rows on the same events; and how many bytes an event takes.
+
+    python3 tests/bench/bench_columns.py [--events 10000000] [--duckdb DIR]
+
+Makes up events of 20 sites over 365 days, each with an id of its client (8 characters),
+imports them, waits until they are sealed and the days counted, and asks.  DuckDB runs from
+Node (DIR is where `npm install @duckdb/node-api` was run; without it that column is left
+out) with one thread, as an answer of ours has; SQLite has the events as rows in one table
+with an index over site and time.  Times are medians of whole requests over HTTP, or of the
+statement, from idle and warm."""
+import argparse
+import csv
+import json
+import pathlib
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
+from harness import BINARY, Linkbell, rfc3339, wait_for  # noqa: E402
+
+SITES = 20
+DAYS = 365
+CONFIG = """
+server: { listen: 127.0.0.1:0 }
+limits: { query_timeout: 60s }
+sites:
+%s
+""" % "\n".join(f"  - {{ id: site-{n}.bio, timezone: UTC }}" for n in range(1, SITES + 1))
+COLUMNS = ["ts", "id", "type", "site", "link", "page", "referrer", "utm_source", "utm_medium", "utm_campaign",
+           "country", "region", "city", "user_agent", "visitor"]
+AGENTS = ["Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
+          "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Mobile Safari/537.36",
+          "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
+          "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15",
+          "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"]
+DEVICES = ["Mobile", "Mobile", "desktop", "desktop", "desktop"]
+QUESTIONS = [
+    # name, words of ours, SQL of theirs
+    ("a year by source, one site (rollups)", "site=site-1.bio&by=source&metrics=views",
+     "SELECT referrer, utm_source, count(*) FROM e WHERE site = 'site-1.bio' AND type = 'view' GROUP BY 1, 2"),
+    ("by country, two filters, one site", "site=site-1.bio&by=country&metrics=views,clicks_raw&filter=page == /p1 and device == Mobile",
+     "SELECT country, count(*) FILTER (WHERE type = 'view'), count(*) FILTER (WHERE type = 'click') FROM e "
+     "WHERE site = 'site-1.bio' AND page = '/p1' AND device = 'Mobile' GROUP BY 1"),
+    ("by country, two filters, all sites", "site=*&by=country&metrics=views,clicks_raw&filter=page == /p1 and device == Mobile",
+     "SELECT country, count(*) FILTER (WHERE type = 'view'), count(*) FILTER (WHERE type = 'click') FROM e "
+     "WHERE page = '/p1' AND device = 'Mobile' GROUP BY 1"),
+    ("by page, one filter, all sites", "site=*&by=page&metrics=views&filter=country == FR",
+     "SELECT page, count(*) FROM e WHERE type = 'view' AND country = 'FR' GROUP BY 1"),
+    ("visitors under a filter, all sites", "site=*&metrics=visitors&filter=device == Mobile",
+     "SELECT count(*) FROM (SELECT DISTINCT site, ts // 86400000, visitor FROM e WHERE device = 'Mobile')"),
+]
+
+
+def pareto(rng, shape, limit):
+    return int(rng.paretovariate(shape) - 1) % limit
+
+
+def write_events(path, plain, count):
+    """NDJSON for linkbell, CSV for the others: the same events."""
+    rng = random.Random(7)
+    end = time.time() - 86400
+    begin = int((end - DAYS * 86400) * 1000)
+    step = DAYS * 86400000 / count
+    cities = [(c, f"{c}-{r}", f"{c}{r}{t}") for c in ("FR", "US", "DE", "GB", "BR", "IN", "ES", "IT", "NL", "PL")
+              for r in range(12) for t in range(10)]
+    rng.shuffle(cities)
+    parts = []
+    for _ in range(65536):
+        kind = rng.choices(["view", "click", "lead"], [70, 28, 2])[0]
+        campaign = rng.random() < 0.5
+        utm = (rng.choice(["newsletter", "ig", "x", "tiktok"]), rng.choice(["social", "email", "cpc"]),
+               f"c{pareto(rng, 0.9, 40)}") if campaign else ("", "", "")
+        place = cities[pareto(rng, 0.7, len(cities))]
+        agent = rng.choices(range(5), [35, 25, 20, 12, 8])[0]
+        referrer = rng.choice(["", "", "https://l.instagram.com/", "https://t.co/a", "https://www.google.com/",
+                               f"https://news{pareto(rng, 0.8, 200)}.example/"])
+        parts.append((kind, f"link-{pareto(rng, 1, 12)}" if kind == "click" else "", f"/p{pareto(rng, 0.8, 300)}",
+                      referrer, utm, place, agent))
+    with open(path, "w") as out, open(plain, "w", newline="") as table:
+        writer = csv.writer(table)
+        for number in range(count):
+            kind, link, page, referrer, utm, place, agent = parts[rng.getrandbits(16)]
+            ts = begin + int(number * step + rng.random() * 20 * step)
+            site = f"site-{1 + pareto(rng, 0.9, SITES)}.bio"
+            visitor = f"v{pareto(rng, 0.3, 4000)}"
+            name = f"{rng.getrandbits(40):08x}"[:8] + f"{number % 4096:03x}"
+            query = f"?utm_source={utm[0]}&utm_medium={utm[1]}&utm_campaign={utm[2]}" if utm[0] else ""
+            out.write(f'{{"ts":{ts},"id":"{name}","type":"{kind}","site":"{site}"' + (f',"link":"{link}"' if link else "") +
+                      f',"url":"https://{site}{page}{query}","referrer":"{referrer}","country":"{place[0]}","region":"{place[1]}",'
+                      f'"city":"{place[2]}","user_agent":"{AGENTS[agent]}","visitor":"{visitor}"}}\n')
+            writer.writerow((ts, name, kind, site, link, page, referrer, *utm, *place, DEVICES[agent], visitor))
+
+
+def log(bell, sql):
+    with sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro", uri=True) as db:
+        return db.execute(sql).fetchone()
+
+
+def median(times):
+    return sorted(times)[len(times) // 2]
+
+
+def ask_ours(bell, rounds=9):
+    first, last = rfc3339(time.time() - 366 * 86400)[:10], rfc3339(time.time() - 86400)[:10]
+    connection = bell.connect(timeout=120)
+    found = []
+    for name, words, _ in QUESTIONS:
+        words = "&".join(f"{k}={urllib.parse.quote(v)}" for k, v in (w.split("=", 1) for w in words.split("&")))
+        times = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            answer = bell.get(f"/v1/stats?{words}&from={first}&to={last}&tz=UTC", connection=connection)
+            times.append((time.perf_counter() - began) * 1000)
+            assert answer.status == 200, answer
+        found.append((median(times), answer.json))
+    return found
+
+
+def ask_duckdb(folder, plain, rounds=5):
+    script = """
+    const { DuckDBInstance } = require('@duckdb/node-api'); const fs = require('fs');
+    (async () => {
+      const file = process.argv[1], questions = JSON.parse(process.argv[2]), rounds = +process.argv[3];
+      const at = file + '.duckdb', instance = await DuckDBInstance.create(at, { threads: '1' }), db = await instance.connect();
+      await db.run(`CREATE TABLE e AS SELECT * FROM read_csv('${file}', header = false, columns = {
+        'ts': 'BIGINT', 'id': 'VARCHAR', 'type': 'VARCHAR', 'site': 'VARCHAR', 'link': 'VARCHAR', 'page': 'VARCHAR', 'referrer': 'VARCHAR',
+        'utm_source': 'VARCHAR', 'utm_medium': 'VARCHAR', 'utm_campaign': 'VARCHAR', 'country': 'VARCHAR', 'region': 'VARCHAR',
+        'city': 'VARCHAR', 'device': 'VARCHAR', 'visitor': 'VARCHAR' }) ORDER BY site, ts`);
+      await db.run('CHECKPOINT');
+      const out = [];
+      for (const sql of questions) {
+        const times = []; let rows;
+        for (let i = 0; i < rounds; i++) { const t = performance.now(); rows = (await db.runAndReadAll(sql)).getRowsJson(); times.push(performance.now() - t); }
+        times.sort((a, b) => a - b); out.push([times[times.length >> 1], rows]);
+      }
+      console.log(JSON.stringify({ bytes: fs.statSync(at).size, answers: out }));
+    })();
+    """
+    done = subprocess.run(["node", "-e", script, str(plain), json.dumps([q[2] for q in QUESTIONS]), str(rounds)],
+                          cwd=folder, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def ask_sqlite(plain, rounds=1):
+    """Rows with an index, from the command line's importer."""
+    names = ["ts INTEGER", *COLUMNS[1:13], "device", "visitor"]
+    path = str(plain) + ".sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute(f"CREATE TABLE e ({', '.join(names)})")
+        with open(plain, newline="") as table:
+            db.executemany(f"INSERT INTO e VALUES ({', '.join('?' * len(names))})", csv.reader(table))
+        db.execute("CREATE INDEX e_site ON e (site, ts)")
+        db.commit()
+        times = []
+        for _, _, sql in QUESTIONS:
+            began = time.perf_counter()
+            db.execute(sql.replace("//", "/")).fetchall()
+            times.append((time.perf_counter() - began) * 1000)
+    return times, pathlib.Path(path).stat().st_size
+
+
+def agree(ours, theirs):
+    """That both count the same, where both count alike: by country, and visitors."""
+    for at in (1, 2):
+        mine = {row["country"]: (row["views"], row["clicks_raw"]) for row in ours[at][1]["rows"]}
+        other = {row[0]: (int(row[1]), int(row[2])) for row in theirs["answers"][at][1]}
+        assert mine == other, (mine, other)
+    assert ours[4][1]["totals"]["visitors"] == int(theirs["answers"][4][1][0][0]), (ours[4][1], theirs["answers"][4][1])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--duckdb", help="where @duckdb/node-api is installed")
+    parser.add_argument("--no-sqlite", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, Linkbell(CONFIG) as bell:
+        lines, plain = pathlib.Path(folder) / "events", pathlib.Path(folder) / "plain.csv"
+        write_events(lines, plain, options.events)
+        bell.run("apply", str(bell.config))
+        began = time.monotonic()
+        subprocess.run([BINARY, "import", "--data-dir", str(bell.data), "--format", "ndjson", "--quiet", str(lines)],
+                       env=bell.env, check=True, stdout=subprocess.DEVNULL)
+        loaded = time.monotonic() - began
+        lines.unlink()
+        print(f"import of {options.events} events: {loaded:.1f} s, {options.events / loaded:.0f} events/s", flush=True)
+        bell.ready()
+        wait_for(lambda: log(bell, "SELECT count(*) FROM events")[0] <= 66000, "sealing", 3600)
+        print(f"sealed after {time.monotonic() - began:.1f} s: {options.events / (time.monotonic() - began):.0f} events/s", flush=True)
+        wait_for(lambda: log(bell, "SELECT count(*) FILTER (WHERE generation = built_generation) >= count(*) - 20 FROM day_state")[0],
+                 "the days", 3600)
+        print(f"and counted after {time.monotonic() - began:.1f} s: {options.events / (time.monotonic() - began):.0f} events/s", flush=True)
+        wait_for(lambda: log(bell, "SELECT freelist_count < 10000 OR freelist_count * 5 < page_count "
+                                   "FROM pragma_freelist_count, pragma_page_count")[0], "shrinking", 600)
+        rows, body, ids = log(bell, "SELECT (SELECT sum(row_count) FROM segments WHERE state = 1), sum(length(body)), "
+                                    "sum(length(body)) FILTER (WHERE key % 64 = 26) FROM segment_columns")
+        size, free = (bell.data / "linkbell.db").stat().st_size, log(bell, "SELECT freelist_count * 4096 FROM pragma_freelist_count")[0]
+        hot = log(bell, "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = 'events'")[0] if False else (options.events - rows) * 120
+        print(f"bytes an event: file {size / options.events:.1f}, without free pages and the rows that wait "
+              f"{(size - free - hot) / rows:.1f}, of that ids {ids / rows:.1f}; columns without ids {(body - ids) / rows:.2f}", flush=True)
+        ours = ask_ours(bell)
+        bell.stop()
+        theirs = ask_duckdb(options.duckdb, plain) if options.duckdb else None
+        if theirs:
+            agree(ours, theirs)
+            print(f"DuckDB: {theirs['bytes'] / options.events:.1f} bytes an event")
+        rows_ms, rows_bytes = ([None] * len(QUESTIONS), 0) if options.no_sqlite else ask_sqlite(plain)
+        if rows_bytes:
+            print(f"SQLite rows: {rows_bytes / options.events:.1f} bytes an event")
+        for at, (name, _, _) in enumerate(QUESTIONS):
+            other = f", DuckDB {theirs['answers'][at][0]:.0f} ms ({theirs['answers'][at][0] / ours[at][0]:.1f} times)" if theirs else ""
+            plain_rows = f", SQLite rows {rows_ms[at]:.0f} ms" if rows_ms[at] else ""
+            print(f"{name}: {ours[at][0]:.1f} ms{other}{plain_rows}")
+
+
+if __name__ == "__main__":
+    main()
