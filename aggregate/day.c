@@ -69,6 +69,20 @@ bool day_dimension_find(const struct dimension *dimension,
     return false;
 }
 
+uint32_t day_texts(void)
+{
+    uint32_t texts = UINT32_C(1) << (unsigned)ENTRY_TEXT_CURRENCY;
+
+    for (int i = DAY_TOTAL + 1; i < DAY_DIMENSION_COUNT; i++) {
+        struct dimension dimension;
+
+        if (dimension_find(names[i], false, &dimension)) {
+            texts |= dimension_texts(&dimension);
+        }
+    }
+    return texts;
+}
+
 /* --- counting ------------------------------------------------------------- */
 
 struct day *day_new(int64_t local_day, unsigned mask)

@@ -53,6 +53,9 @@ enum day_dimension {
 
 /* The interface's name; "total" for DAY_TOTAL. */
 const char *day_dimension_name(enum day_dimension dimension);
+/* The texts of entries that days look at, as bits (log_store.h). */
+uint32_t day_texts(void);
+
 /* Whether days are kept by this dimension. */
 bool day_dimension_find(const struct dimension *dimension,
                         enum day_dimension *dimension_out);

@@ -204,6 +204,12 @@ static void run_count(struct pool_job *job, struct db *db)
 
     builder->rc = day_count_run(builder->count, db, PIECE_MS, &builder->is_over,
                                 &builder->err);
+    if (builder->rc == LB_OK && builder->is_over) {
+        builder->rc = day_count_pack(builder->count);
+    }
+    if (builder->rc == LB_ENOMEM) {
+        (void)lb_err_set(&builder->err, LB_ENOMEM, "out of memory");
+    }
 }
 
 static void submit(struct day_builder *builder, struct writer_job *job)

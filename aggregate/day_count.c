@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "aggregate/day_pack.h"
 #include "base/clock.h"
 #include "sql/dict.h"
 #include "sql/log_store.h"
@@ -96,15 +97,24 @@ bool day_count_add(struct day_count *count,
     return true;
 }
 
-size_t day_count_size(const struct day_count *count)
-{
-    return count->target_count;
-}
-
 const struct lb_buf *day_count_bodies(const struct day_count *count,
                                       size_t index)
 {
     return count->targets[index].bodies;
+}
+
+enum lb_err day_count_pack(struct day_count *count)
+{
+    struct day_pack *pack = day_pack_new();
+    enum lb_err rc = pack == NULL ? LB_ENOMEM : LB_OK;
+
+    for (size_t i = 0; i < count->target_count && rc == LB_OK; i++) {
+        for (int j = 0; j < DAY_DIMENSION_COUNT && rc == LB_OK; j++) {
+            rc = day_pack_body(pack, &count->targets[i].bodies[j]);
+        }
+    }
+    day_pack_free(pack);
+    return rc;
 }
 
 /* --- one pass over the log ------------------------------------------------ */
@@ -227,7 +237,8 @@ static struct log_range range_of(const struct day_count *count)
                               .to_at_ms = INT64_MIN,
                               .sites = count->sites,
                               .site_count = count->site_count,
-                              .has_texts = true};
+                              .has_texts = true,
+                              .texts = day_texts()};
 
     for (size_t i = 0; i < count->target_count; i++) {
         const struct target *target = &count->targets[i];

@@ -25,12 +25,14 @@ struct day_count;
 struct day_count *day_count_new(void);
 void day_count_free(struct day_count *count); /* NULL is fine */
 
+/* Once it is over: the bodies as they are stored. */
+LB_MUST_CHECK enum lb_err day_count_pack(struct day_count *count);
+
 /* Adds a day; false when DAY_COUNT_TARGETS are there. */
 bool day_count_add(struct day_count *count,
                    int64_t site,
                    int64_t local_day,
                    const struct lb_zone *zone);
-size_t day_count_size(const struct day_count *count);
 
 /* Reads on, up to the cursor of the first call's snapshot, for about piece_ms.
  */

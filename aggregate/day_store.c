@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/day_pack.h"
 #include "aggregate/rollup.h"
 
 #define DIRTY_SLOTS 16384 /* a power of two; half of them in use at most */
@@ -468,8 +469,10 @@ enum lb_err day_store_read(struct db *db,
                            struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_DAY_READ);
+    struct day_pack *pack = day_pack_new();
     bool has_row = false;
-    enum lb_err rc;
+    enum lb_err rc =
+        pack == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
 
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, range->site);
@@ -477,20 +480,25 @@ enum lb_err day_store_read(struct db *db,
         (void)sqlite3_bind_int64(stmt, 3, range->first_day);
         (void)sqlite3_bind_int64(stmt, 4, range->last_day);
     }
-    while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        const struct day_store_day day = {
+    while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
+           has_row) {
+        struct day_store_day day = {
             .day = sqlite3_column_int64(stmt, 0),
             .is_built = sqlite3_column_int(stmt, 1) != 0,
-            .body = sqlite3_column_blob(stmt, 2),
-            .body_bytes = (size_t)sqlite3_column_bytes(stmt, 2),
             .total = sqlite3_column_blob(stmt, 3),
             .total_bytes = (size_t)sqlite3_column_bytes(stmt, 3)};
 
-        rc = each(ctx, &day);
+        /* One that is damaged stays as it is stored: who reads it sees that. */
+        if (day_pack_read(pack, sqlite3_column_blob(stmt, 2),
+                          (size_t)sqlite3_column_bytes(stmt, 2), &day.body,
+                          &day.body_bytes) == LB_ENOMEM) {
+            rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+        }
+        rc = rc == LB_OK ? each(ctx, &day) : rc;
         if (rc != LB_OK) {
             (void)sqlite3_reset(stmt);
-            break;
         }
     }
+    day_pack_free(pack);
     return rc;
 }
