@@ -57,6 +57,7 @@
 #include "sql/doctor_api.h"
 #include "sql/erase_api.h"
 #include "sql/health.h"
+#include "sql/retention.h"
 #include "sql/seal.h"
 #include "sql/token.h"
 
@@ -95,6 +96,7 @@ struct service {
     struct day_store *day_store;
     struct day_builder *days;
     struct seal *seal;
+    struct retention *retention;
     struct engine *engine;
     struct system_alert *system;
     struct learn *learn;
@@ -263,6 +265,10 @@ static enum lb_err build(struct service *service, struct lb_error *err)
                         (size_t)service->config.segment_events, &service->seal,
                         err)
              : rc;
+    rc = rc == LB_OK
+             ? retention_new(service->writer, service->cursor, service->holder,
+                             &service->config, &service->retention, err)
+             : rc;
     rc = rc == LB_OK ? auth_new(service->writer, service->holder,
                                 service->clients, &service->auth, err)
                      : rc;
@@ -348,6 +354,7 @@ static void demolish(struct service *service)
     engine_free(service->engine);
     day_builder_free(service->days);
     seal_free(service->seal);
+    retention_free(service->retention);
     day_store_free(service->day_store);
     rollup_store_free(service->rollups);
     event_store_free(service->store);
@@ -405,6 +412,7 @@ static void reload(struct service *service)
     geo_watch_reload(service->geo, &service->config.geo_database);
     answers_set_config(service->answers, &service->config);
     system_alert_set_config(service->system, &service->config);
+    retention_set_config(service->retention, &service->config);
     deliver_set_config(service->deliver, &service->config);
     if (root == NULL || apply_submit(service->writer, &service->target, root,
                                      on_reloaded, service, &err) != LB_OK) {

@@ -74,7 +74,7 @@ static bool choose(void *ctx, const struct day_store_stale *stale)
     const struct catalog_site *site =
         catalog_site_by_number(builder->catalog, stale->site);
 
-    if (site == NULL ||
+    if (site == NULL || stale->day < day_store_first_open(site) ||
         lb_zone_day_start_ms(site->zone, stale->day + 1) > builder->now_ms ||
         (!builder->is_forced && stale->built_at_ms != 0 &&
          stale->built_at_ms + AGAIN_MS > builder->now_ms &&

@@ -271,12 +271,23 @@ static enum lb_err next_bucket(struct db *db,
     return ask_number(db, stmt, bucket_out, has_any_out, err);
 }
 
+int64_t day_store_first_open(const struct catalog_site *site)
+{
+    return site->horizon_at_ms == INT64_MIN
+               ? INT64_MIN
+               : lb_zone_local_day(site->zone, site->horizon_at_ms - 1) + 1;
+}
+
 static enum lb_err list_days(struct db *db,
                              const struct catalog_site *site,
                              int64_t generation,
                              struct lb_error *err)
 {
-    int64_t bucket = INT64_MIN;
+    int64_t first = day_store_first_open(site);
+    int64_t bucket =
+        first == INT64_MIN
+            ? INT64_MIN
+            : rollup_bucket(lb_zone_day_start_ms(site->zone, first));
     bool has_any = true;
     enum lb_err rc = LB_OK;
 
@@ -301,6 +312,7 @@ enum lb_err day_store_relist(struct day_store *store,
                              const struct catalog_site *site,
                              struct lb_error *err)
 {
+    const int64_t from[] = {site->number, day_store_first_open(site)};
     sqlite3_stmt *stmt = db_stmt(db, SQL_DAY_MAX_GENERATION);
     int64_t generation = 0;
     bool has_row = false;
@@ -310,12 +322,11 @@ enum lb_err day_store_relist(struct day_store *store,
         (void)sqlite3_bind_int64(stmt, 1, site->number);
     }
     rc = ask_number(db, stmt, &generation, &has_row, err);
-    rc = rc == LB_OK
-             ? db_run_number(db, SQL_DAY_FORGET_STATES, site->number, err)
-             : rc;
-    rc = rc == LB_OK
-             ? db_run_number(db, SQL_DAY_FORGET_BODIES, site->number, err)
-             : rc;
+    /* Days whose events have aged out stay as they are. */
+    rc =
+        rc == LB_OK ? run_numbers(db, SQL_DAY_FORGET_STATES, from, 2, err) : rc;
+    rc =
+        rc == LB_OK ? run_numbers(db, SQL_DAY_FORGET_BODIES, from, 2, err) : rc;
     /* A build under way knows a smaller generation and is refused. */
     rc = rc == LB_OK ? list_days(db, site, generation + 1, err) : rc;
     stmt = rc == LB_OK ? db_stmt(db, SQL_DAY_SET_ZONE) : NULL;

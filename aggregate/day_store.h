@@ -42,6 +42,10 @@ LB_MUST_CHECK enum lb_err day_store_list_stale(
 /* From now on an event of that day grows its generation. */
 void day_store_watch(struct day_store *store, int64_t site, int64_t day);
 
+/* The first of the site's days whose events are all in the log; those before
+ * are frozen: counted, and never anew.  INT64_MIN: none is frozen. */
+int64_t day_store_first_open(const struct catalog_site *site);
+
 /* Whether the site's days stand under its zone; else day_store_relist() drops
  * what is there and lists the days anew, from the totals.  In a transaction. */
 LB_MUST_CHECK enum lb_err day_store_is_listed(struct db *db,

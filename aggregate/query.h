@@ -98,6 +98,8 @@ struct query_result {
     int64_t data_from_ms; /* start of the first bucket held; 0: no data */
     int64_t seq;          /* the snapshot's cursor */
     int64_t clicks_without_visitor;
+    /* Events before it were needed and have aged out; 0: none were. */
+    int64_t aged_before_ms;
 };
 
 /* LB_ELIMIT: more than QUERY_GROUPS groups; LB_ETIMEOUT; LB_ECANCELLED;

@@ -539,16 +539,16 @@ static enum lb_err narrow(struct query_columns *columns,
                           size_t *end)
 {
     const struct segment_wish *wish = columns->wish;
+    int64_t from_ms = segment_store_from_ms(wish, site->site);
     const int64_t *ts;
     enum lb_err rc;
 
-    if (site->first_at_ms >= wish->from_at_ms &&
-        site->last_at_ms < wish->to_at_ms) {
+    if (site->first_at_ms >= from_ms && site->last_at_ms < wish->to_at_ms) {
         return LB_OK;
     }
     rc = read_numbers(columns, SEGMENT_TS, block);
     ts = columns->block.numbers[SEGMENT_TS];
-    while (rc == LB_OK && *first < *end && ts[*first] < wish->from_at_ms) {
+    while (rc == LB_OK && *first < *end && ts[*first] < from_ms) {
         (*first)++;
     }
     while (rc == LB_OK && *first < *end && ts[*end - 1] >= wish->to_at_ms) {
@@ -585,7 +585,8 @@ static bool is_wished(const struct segment_wish *wish,
     for (size_t i = 0; i < wish->site_count && !is_among; i++) {
         is_among = wish->sites[i] == site->site;
     }
-    return is_among && site->last_at_ms >= wish->from_at_ms &&
+    return is_among &&
+           site->last_at_ms >= segment_store_from_ms(wish, site->site) &&
            site->first_at_ms < wish->to_at_ms;
 }
 

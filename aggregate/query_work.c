@@ -382,9 +382,14 @@ static enum lb_err count_segment(struct query_work *work,
 static enum lb_err count_sealed(struct query_work *work,
                                 struct log_range *range)
 {
-    struct segment_wish wish = {range->after_seq,  range->upto_seq,
-                                range->from_at_ms, range->to_at_ms,
-                                range->sites,      range->site_count};
+    struct segment_wish wish = {range->after_seq,
+                                range->upto_seq,
+                                range->from_at_ms,
+                                range->to_at_ms,
+                                range->sites,
+                                range->site_count,
+                                NULL};
+    struct horizon *horizon = NULL;
     struct query_columns *columns = query_columns_new(work);
     struct segment_info *infos = NULL;
     size_t count = 0;
@@ -392,6 +397,8 @@ static enum lb_err count_sealed(struct query_work *work,
                          ? LB_ENOMEM
                          : log_sealed_to(work->db, &wish.upto_seq, work->err);
 
+    rc = rc == LB_OK ? horizon_load(work->db, &horizon, work->err) : rc;
+    wish.horizon = horizon;
     /* Only what is derived is sealed: all of it lies before the cursor. */
     range->after_seq = wish.upto_seq;
     rc = rc == LB_OK
@@ -401,8 +408,29 @@ static enum lb_err count_sealed(struct query_work *work,
         rc = count_segment(work, columns, &infos[i], &wish);
     }
     free(infos);
+    horizon_free(horizon);
     query_columns_free(columns);
     return rc;
+}
+
+/* Notes that the log is asked for what it has no more. */
+static void note_aged(struct query_work *work,
+                      const int64_t *sites,
+                      size_t site_count,
+                      int64_t from_at_ms)
+{
+    struct query_result *result = work->result;
+
+    for (size_t i = 0; i < site_count; i++) {
+        const struct catalog_site *site =
+            catalog_site_by_number(work->query->catalog, sites[i]);
+
+        if (site != NULL && from_at_ms < site->horizon_at_ms &&
+            result->data_from_ms < site->horizon_at_ms &&
+            result->aged_before_ms < site->horizon_at_ms) {
+            result->aged_before_ms = site->horizon_at_ms;
+        }
+    }
 }
 
 enum lb_err query_work_scan(struct query_work *work,
@@ -422,6 +450,7 @@ enum lb_err query_work_scan(struct query_work *work,
 
     work->from_at_ms = from_at_ms;
     work->to_at_ms = to_at_ms;
+    note_aged(work, sites, site_count, from_at_ms);
     if (work->visits != NULL) { /* these go by each visitor's events in order */
         rc = widen(work, &range);
     } else if (work->exposure == NULL ||

@@ -278,6 +278,16 @@ static void add_meta(struct lb_buf *buf, const struct stats_answer *answer)
             buf, "{\"code\":\"several_currencies\",\"message\":\"Amounts of "
                  "several currencies can't be added.\",\"metric\":\"value\"}");
     }
+    if (result->aged_before_ms != 0) {
+        lb_json_add_comma(buf);
+        lb_zone_format_day(
+            lb_zone_local_day(query->zone, result->aged_before_ms), day);
+        lb_buf_printf(buf,
+                      "{\"code\":\"aged_out\",\"message\":\"Events before %s "
+                      "have aged out (privacy.retention); what only they can "
+                      "answer is counted from that day on.\"}",
+                      day);
+    }
     lb_buf_add_text(buf, "],\"data_from\":");
     if (result->data_from_ms == 0) {
         lb_buf_add_text(buf, "null");

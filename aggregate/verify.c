@@ -263,6 +263,15 @@ static enum lb_err compare_row(void *ctx, const struct rollup_store_row *row)
                                  &counted->counts);
 }
 
+/* The first 15 minutes of which the log still has the events: what lies before
+ * is final. */
+static int64_t frozen_buckets(const struct catalog_site *site)
+{
+    return site->horizon_at_ms == INT64_MIN
+               ? INT64_MIN
+               : rollup_bucket(site->horizon_at_ms);
+}
+
 static enum lb_err compare_site(struct work *work,
                                 struct db *db,
                                 const struct catalog_site *site,
@@ -270,7 +279,8 @@ static enum lb_err compare_site(struct work *work,
                                 size_t count)
 {
     struct both both = {work, site, rows, count, 0, INT64_MIN};
-    const struct rollup_store_range all = {site->number, INT64_MIN, INT64_MAX};
+    const struct rollup_store_range all = {site->number, frozen_buckets(site),
+                                           INT64_MAX};
     enum lb_err rc =
         rollup_store_read(db, &all, compare_row, &both, &work->err);
 
@@ -318,6 +328,7 @@ static enum lb_err list_days(struct work *work, struct db *db)
 
     for (size_t i = 0; i < catalog_site_count(catalog) && rc == LB_OK; i++) {
         int64_t site = catalog_site_at(catalog, i)->number;
+        int64_t frozen = frozen_buckets(catalog_site_at(catalog, i));
         struct log_bounds bounds;
 
         rc = log_time_bounds(db, &site, 1, &bounds, &work->err);
@@ -325,8 +336,12 @@ static enum lb_err list_days(struct work *work, struct db *db)
              rc == LB_OK && bounds.has_events &&
              day <= bounds.last_at_ms / LB_MS_PER_DAY;
              day++) {
-            rc = add_range(work, site, day * DAY_BUCKETS,
-                           (day + 1) * DAY_BUCKETS);
+            int64_t first =
+                day * DAY_BUCKETS < frozen ? frozen : day * DAY_BUCKETS;
+
+            rc = first < (day + 1) * DAY_BUCKETS
+                     ? add_range(work, site, first, (day + 1) * DAY_BUCKETS)
+                     : LB_OK;
         }
     }
     return rc;

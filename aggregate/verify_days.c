@@ -172,7 +172,7 @@ static enum lb_err choose(void *ctx, int64_t number, int64_t day)
     bool is_listed = false;
     enum lb_err rc = LB_OK;
 
-    if (site == NULL) {
+    if (site == NULL || day < day_store_first_open(site)) {
         return LB_OK;
     }
     rc = day_store_is_listed(checking->db, site, &is_listed, checking->err);

@@ -244,6 +244,13 @@ static bool read_ts(struct reading *reading)
             "ts is more than 10 minutes ahead of this server's clock; "
             "check the sender's clock");
     }
+    if (reading->event->site != NULL &&
+        entry->ts_at_ms < reading->event->site->horizon_at_ms) {
+        return event_fault_set(
+            reading->fault, "too_old", "ts",
+            "ts lies before what the site keeps: its events of that day have "
+            "aged out (privacy.retention), and their counts are final");
+    }
     if (reading->context->is_any_age) {
         entry->received_at_ms = entry->ts_at_ms;
     } else if (entry->ts_at_ms < now_ms - EVENT_LATE_MS) {

@@ -117,6 +117,9 @@ read_site(struct catalog *catalog, sqlite3_stmt *stmt, struct lb_error *err)
     site->settings = parse_column(catalog, stmt, 4);
     site->is_from_file = is_file(stmt, 5);
     site->created_at_ms = sqlite3_column_int64(stmt, 6);
+    site->horizon_at_ms = sqlite3_column_type(stmt, 7) == SQLITE_NULL
+                              ? INT64_MIN
+                              : sqlite3_column_int64(stmt, 7);
     texts = lb_arena_calloc(catalog->arena,
                             ((size_t)cJSON_GetArraySize(hosts) + 1) *
                                 sizeof(*texts));

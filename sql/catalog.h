@@ -44,6 +44,8 @@ struct catalog_site {
     struct lb_ip_set *ignored; /* owned; ignore_ips; NULL: none */
     bool is_from_file;
     int64_t created_at_ms;
+    /* Events with ts before it have aged out; INT64_MIN: none have. */
+    int64_t horizon_at_ms;
 };
 
 enum catalog_scope {

@@ -36,8 +36,8 @@ enum lb_err log_ids_each(struct db *db,
                          void *ctx,
                          struct lb_error *err)
 {
-    const struct segment_wish wish = {after_seq, upto_seq, INT64_MIN,
-                                      INT64_MAX, NULL,     0};
+    const struct segment_wish wish = {after_seq, upto_seq, INT64_MIN, INT64_MAX,
+                                      NULL,      0,        NULL};
     struct sealed *sealed = NULL;
     struct entry *entry = NULL;
     sqlite3_stmt *stmt;

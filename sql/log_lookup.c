@@ -77,7 +77,8 @@ static enum lb_err open_segment(struct log_lookup *lookup,
                                 int64_t site,
                                 struct lb_error *err)
 {
-    struct segment_wish wish = {seq - 1, seq, INT64_MIN, INT64_MAX, NULL, 0};
+    struct segment_wish wish = {seq - 1, seq, INT64_MIN, INT64_MAX,
+                                NULL,    0,   NULL};
     struct segment_info *infos = NULL;
     size_t count = 0;
     int64_t number = 0;

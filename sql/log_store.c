@@ -41,6 +41,9 @@ insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
         }
         db_bind_number_or_null(stmt, 2 + ENTRY_CONTACT_COUNT,
                                (int64_t)entry->email_hash);
+        (void)sqlite3_bind_int64(stmt, 3 + ENTRY_CONTACT_COUNT, entry->site);
+        (void)sqlite3_bind_int64(stmt, 4 + ENTRY_CONTACT_COUNT,
+                                 entry->ts_at_ms);
     }
     return db_run(db, stmt, err);
 }
@@ -257,8 +260,9 @@ struct log_reader {
     struct run *runs; /* owned */
     size_t run_count;
     size_t next_run;
-    int64_t sealed_to;     /* log numbers up to it lie in segments */
-    struct sealed *sealed; /* owned; NULL: none, or at their end */
+    struct horizon *horizon; /* owned */
+    int64_t sealed_to;       /* log numbers up to it lie in segments */
+    struct sealed *sealed;   /* owned; NULL: none, or at their end */
     sqlite3_stmt *events;  /* the statement of the run under way; NULL: none */
     sqlite3_stmt *others;  /* NULL: none or at its end */
     sqlite3_stmt *contact; /* on the row of the entry given last; NULL: none */
@@ -357,9 +361,9 @@ static uint32_t columns_of(const struct log_range *range)
 static enum lb_err open_sealed(struct log_reader *reader, struct lb_error *err)
 {
     const struct log_range *range = &reader->range;
-    const struct segment_wish wish = {range->after_seq,  range->upto_seq,
-                                      range->from_at_ms, range->to_at_ms,
-                                      range->sites,      range->site_count};
+    const struct segment_wish wish = {
+        range->after_seq, range->upto_seq,   range->from_at_ms, range->to_at_ms,
+        range->sites,     range->site_count, reader->horizon};
 
     return range->after_seq >= reader->sealed_to
                ? LB_OK
@@ -385,7 +389,8 @@ enum lb_err log_reader_open(struct db *db,
     reader->db = db;
     reader->cache = cache;
     reader->range = *range;
-    rc = log_sealed_to(db, &reader->sealed_to, err);
+    rc = horizon_load(db, &reader->horizon, err);
+    rc = rc == LB_OK ? log_sealed_to(db, &reader->sealed_to, err) : rc;
     rc = rc == LB_OK ? open_sealed(reader, err) : rc;
     rc = rc == LB_OK ? find_runs(reader, err) : rc;
     if (rc == LB_OK && range->has_other_kinds) {
@@ -414,6 +419,7 @@ void log_reader_close(struct log_reader *reader)
     (void)sqlite3_reset(reader->others);
     (void)sqlite3_reset(reader->contact);
     sealed_close(reader->sealed);
+    horizon_free(reader->horizon);
     free(reader->runs);
     free(reader);
 }
@@ -541,9 +547,12 @@ read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
 }
 
 static bool
-is_wanted(const struct log_range *range, int64_t site, int64_t ts_ms)
+is_wanted(const struct log_reader *reader, int64_t site, int64_t ts_ms)
 {
-    if (ts_ms < range->from_at_ms || ts_ms >= range->to_at_ms) {
+    const struct log_range *range = &reader->range;
+
+    if (ts_ms < range->from_at_ms || ts_ms >= range->to_at_ms ||
+        ts_ms < horizon_of(reader->horizon, site)) {
         return false;
     }
     if (range->sites == NULL) {
@@ -614,8 +623,7 @@ static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
         rc = db_next(reader->db, reader->events, &has_row, err);
         if (!has_row) {
             reader->events = NULL;
-        } else if (is_wanted(&reader->range,
-                             sqlite3_column_int64(reader->events, 1),
+        } else if (is_wanted(reader, sqlite3_column_int64(reader->events, 1),
                              sqlite3_column_int64(reader->events, 2))) {
             memset(row, 0, sizeof(*row));
             row->site = sqlite3_column_int64(reader->events, 1);

@@ -44,6 +44,8 @@ struct seal {
     /* The writer thread's. */
     int64_t deleted_to;    /* no row up to here is left */
     int64_t next_seal_seq; /* too few events up to here */
+    int64_t horizon_sum;   /* when segments were looked through */
+    int64_t looked_at;     /* the last of them; -1: none is left */
     bool is_unmergeable;   /* small segments stay as they are, until a start */
     /* Of a round; handed from thread to thread with it. */
     enum task task;
@@ -77,8 +79,8 @@ static enum lb_err find_changed(struct seal *seal,
                                 int64_t seq,
                                 struct lb_error *err)
 {
-    const struct segment_wish wish = {seq - 1,   seq,  INT64_MIN,
-                                      INT64_MAX, NULL, 0};
+    const struct segment_wish wish = {seq - 1, seq, INT64_MIN, INT64_MAX,
+                                      NULL,    0,   NULL};
     struct segment_info *infos = NULL;
     size_t count = 0;
     enum lb_err rc = segment_store_find(db, &wish, &infos, &count, err);
@@ -92,6 +94,68 @@ static enum lb_err find_changed(struct seal *seal,
         rc = segment_store_swap(db, seq - 1, seq, 0, err);
     }
     free(infos);
+    return rc;
+}
+
+/* Whether a site's events in the segment reach back before its horizon. */
+static enum lb_err has_aged(const struct segment_info *info,
+                            const struct horizon *horizon,
+                            struct db *db,
+                            bool *has_aged_out,
+                            struct lb_error *err)
+{
+    struct segment_packer *packer = segment_pack_new();
+    struct segment *segment = NULL;
+    const struct segment_directory *directory;
+    enum lb_err rc = packer == NULL
+                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                         : segment_store_open(db, info, packer, &segment, err);
+
+    *has_aged_out = false;
+    if (rc == LB_OK) {
+        directory = segment_store_directory(segment);
+        for (size_t i = 0; i < directory->site_count; i++) {
+            *has_aged_out = *has_aged_out ||
+                            directory->sites[i].first_at_ms <
+                                horizon_of(horizon, directory->sites[i].site);
+        }
+    }
+    segment_store_close(segment);
+    segment_pack_free(packer);
+    return rc;
+}
+
+/* The next segment that holds events which have aged out; each is looked at
+ * once, until horizons move. */
+static enum lb_err
+find_aged(struct seal *seal, struct db *db, struct lb_error *err)
+{
+    struct horizon *horizon = NULL;
+    struct segment_info info = {.number = 0};
+    bool is_found = false;
+    enum lb_err rc = horizon_load(db, &horizon, err);
+
+    if (rc == LB_OK && horizon_sum(horizon) != seal->horizon_sum) {
+        seal->horizon_sum = horizon_sum(horizon);
+        seal->looked_at = 0;
+    }
+    while (rc == LB_OK && horizon != NULL && !is_found &&
+           seal->looked_at >= 0) {
+        int64_t number = seal->looked_at;
+
+        rc = segment_store_next_aged(db, horizon_latest(horizon), &number,
+                                     &info, err);
+        seal->looked_at = number == 0 ? -1 : number;
+        if (rc == LB_OK && number != 0) {
+            rc = has_aged(&info, horizon, db, &is_found, err);
+        }
+    }
+    if (rc == LB_OK && is_found) {
+        seal->task = TASK_REWRITE;
+        seal->after_seq = info.after_seq;
+        seal->upto_seq = info.upto_seq;
+    }
+    horizon_free(horizon);
     return rc;
 }
 
@@ -122,7 +186,8 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
         seal->upto_seq = cursor;
         return LB_OK;
     }
-    if (!seal->is_unmergeable) {
+    rc = find_aged(seal, db, err);
+    if (rc == LB_OK && seal->task == TASK_NONE && !seal->is_unmergeable) {
         rc = segment_store_find_small(db, (int64_t)seal->segment_events,
                                       &seal->after_seq, &seal->upto_seq, err);
         seal->task = rc == LB_OK && seal->after_seq < seal->upto_seq

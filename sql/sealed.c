@@ -182,22 +182,21 @@ static enum lb_err choose_site(struct sealed *sealed,
                                struct lb_error *err)
 {
     const struct segment_wish *wish = &sealed->wish;
+    int64_t from_ms = segment_store_from_ms(wish, site->site);
     size_t first = site->first_row;
     size_t end = first + site->row_count;
     enum lb_err rc = LB_OK;
 
-    if (site->last_at_ms < wish->from_at_ms ||
-        site->first_at_ms >= wish->to_at_ms) {
+    if (site->last_at_ms < from_ms || site->first_at_ms >= wish->to_at_ms) {
         return LB_OK;
     }
-    if (site->first_at_ms < wish->from_at_ms ||
-        site->last_at_ms >= wish->to_at_ms) {
+    if (site->first_at_ms < from_ms || site->last_at_ms >= wish->to_at_ms) {
         rc = read_times(sealed, first, end, is_read, err);
         if (rc == LB_OK) {
             const int64_t *ts = sealed->numbers[SEGMENT_TS];
 
             end = lower_bound(ts, first, end, wish->to_at_ms);
-            first = lower_bound(ts, first, end, wish->from_at_ms);
+            first = lower_bound(ts, first, end, from_ms);
         }
     }
     if (rc == LB_OK) {

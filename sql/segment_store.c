@@ -25,6 +25,13 @@ struct segment {
     int64_t beside[SEGMENT_PACK_BLOCK];
 };
 
+int64_t segment_store_from_ms(const struct segment_wish *wish, int64_t site)
+{
+    int64_t horizon_ms = horizon_of(wish->horizon, site);
+
+    return horizon_ms > wish->from_at_ms ? horizon_ms : wish->from_at_ms;
+}
+
 static void read_info(sqlite3_stmt *stmt, struct segment_info *info)
 {
     info->number = sqlite3_column_int64(stmt, 0);
@@ -473,6 +480,30 @@ enum lb_err segment_store_find_small(struct db *db,
         upto_seq = sqlite3_column_int64(stmt, 1);
         rows += more;
         count++;
+    }
+    return rc;
+}
+
+enum lb_err segment_store_next_aged(struct db *db,
+                                    int64_t at_ms,
+                                    int64_t *number,
+                                    struct segment_info *info_out,
+                                    struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEGMENT_AGED);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, *number);
+        (void)sqlite3_bind_int64(stmt, 2, at_ms);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    *number = 0;
+    if (has_row) {
+        read_info(stmt, info_out);
+        *number = info_out->number;
+        (void)sqlite3_reset(stmt);
     }
     return rc;
 }

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "sql/db.h"
+#include "sql/horizon.h"
 #include "sql/segment.h"
 #include "sql/segment_build.h"
 
@@ -29,7 +30,11 @@ struct segment_wish {
     int64_t to_at_ms;
     const int64_t *sites;
     size_t site_count;
+    const struct horizon *horizon; /* borrowed; NULL: see what is there */
 };
+
+/* From when on the wish sees events of the site. */
+int64_t segment_store_from_ms(const struct segment_wish *wish, int64_t site);
 
 /* The live segments that may hold what is wished, in log order; free() what
  * infos_out gets. */
@@ -125,6 +130,13 @@ LB_MUST_CHECK enum lb_err segment_store_find_small(struct db *db,
                                                    int64_t *after_seq_out,
                                                    int64_t *upto_seq_out,
                                                    struct lb_error *err);
+/* The next live segment by number, after *number, that may hold events from
+ * before at_ms; *number becomes its own, 0 at the end. */
+LB_MUST_CHECK enum lb_err segment_store_next_aged(struct db *db,
+                                                  int64_t at_ms,
+                                                  int64_t *number,
+                                                  struct segment_info *info_out,
+                                                  struct lb_error *err);
 /* The log number of the first change, 0: there is none. */
 LB_MUST_CHECK enum lb_err segment_store_next_change(struct db *db,
                                                     int64_t *seq_out,

@@ -1,0 +1,417 @@
+/* retention.c - ageing out, a step at a time. */
+#include "sql/retention.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/zone.h"
+#include "sql/horizon.h"
+#include "sql/notice.h"
+
+#define LOOK_MS (2 * LB_MS_PER_S)
+#define AGAIN_MS LB_MS_PER_MIN /* unless days had to be counted first */
+#define STEP_ROWS 500          /* of one transaction */
+#define BUCKET_MS INT64_C(900000)
+#define NEAR_PERCENT 80 /* of limits.max_db_bytes: the owner is told */
+#define FAR_PERCENT 75  /* and told again after it was less than this */
+
+/* What a round does, in this order. */
+enum part { PART_SITES, PART_ENTRIES, PART_COUNTS, PART_SIZE, PART_OVER };
+
+struct retention {
+    struct writer *writer;
+    struct cursor *cursor;
+    struct catalog_holder *holder;
+    struct writer_job job;
+    atomic_bool is_busy;
+    _Atomic int64_t retention_ms;
+    _Atomic int64_t rollup_retention_ms;
+    _Atomic int64_t max_db_bytes;
+    /* Of a round; the writer thread's. */
+    enum part part;
+    size_t next_site;
+    bool is_waiting;
+    int64_t due_at_ms;          /* monotonic */
+    struct notice_entry notice; /* owned */
+    struct lb_metric *aged;
+};
+
+static enum lb_err run_three(struct db *db,
+                             enum sql_query query,
+                             const int64_t numbers[3],
+                             int64_t *changed_out,
+                             struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, query);
+    int count = stmt == NULL ? 0 : sqlite3_bind_parameter_count(stmt);
+    enum lb_err rc;
+
+    for (int i = 0; i < count && i < 3; i++) {
+        (void)sqlite3_bind_int64(stmt, i + 1, numbers[i]);
+    }
+    rc = db_run(db, stmt, err);
+    *changed_out = rc == LB_OK ? sqlite3_changes(db_handle(db)) : 0;
+    return rc;
+}
+
+/* The beginning of the first day that stays, in the site's zone. */
+static int64_t day_from(const struct catalog_site *site, int64_t age_ms)
+{
+    int64_t least_ms = RETENTION_LATEST_DAYS * LB_MS_PER_DAY;
+    int64_t at_ms =
+        lb_clock_wall_ms() - (age_ms < least_ms ? least_ms : age_ms);
+
+    return lb_zone_local_day(site->zone, at_ms);
+}
+
+/* --- raw events of a site ------------------------------------------------- */
+
+static enum lb_err is_counted(struct db *db,
+                              int64_t site,
+                              int64_t day,
+                              bool *is_counted_out,
+                              struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RETENTION_UNCOUNTED);
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, site);
+        (void)sqlite3_bind_int64(stmt, 2, day);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    *is_counted_out = has_row && sqlite3_column_int64(stmt, 0) == 0;
+    if (has_row) {
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+static enum lb_err move_horizon(struct retention *retention,
+                                struct db *db,
+                                const struct catalog_site *site,
+                                int64_t at_ms,
+                                struct lb_error *err)
+{
+    const int64_t numbers[] = {site->number, at_ms, 0};
+    int64_t changed = 0;
+    enum lb_err rc =
+        run_three(db, SQL_RETENTION_SET_HORIZON, numbers, &changed, err);
+
+    catalog_note_change(retention->holder);
+    if (rc == LB_OK) {
+        lb_metrics_add(retention->aged, 1);
+        lb_log(LB_LOG_DEBUG, "aged_out", "site=%lld", (long long)site->number);
+    }
+    return rc;
+}
+
+/* A step of the site; *is_over_out: there is nothing more to do for it now. */
+static enum lb_err age_site(struct retention *retention,
+                            struct db *db,
+                            const struct catalog_site *site,
+                            bool *is_over_out,
+                            struct lb_error *err)
+{
+    int64_t day = day_from(site, atomic_load(&retention->retention_ms));
+    int64_t at_ms = lb_zone_day_start_ms(site->zone, day);
+    const int64_t numbers[] = {site->number, at_ms, STEP_ROWS};
+    bool is_ready = false;
+    int64_t changed = 0;
+    enum lb_err rc;
+
+    *is_over_out = true;
+    rc = is_counted(db, site->number, day, &is_ready, err);
+    if (rc != LB_OK || !is_ready) {
+        retention->is_waiting = true; /* the days are counted first */
+        return rc;
+    }
+    rc = run_three(db, SQL_RETENTION_CONTACTS, numbers, &changed, err);
+    if (rc != LB_OK || changed > 0) {
+        *is_over_out = false;
+        return rc;
+    }
+    if (site->horizon_at_ms < at_ms) {
+        *is_over_out = false;
+        return move_horizon(retention, db, site, at_ms, err);
+    }
+    rc = run_three(db, SQL_RETENTION_ROWS, numbers, &changed, err);
+    *is_over_out = changed < STEP_ROWS;
+    return rc;
+}
+
+static enum lb_err age_sites(struct retention *retention,
+                             struct db *db,
+                             bool *is_over_out,
+                             struct lb_error *err)
+{
+    struct catalog *catalog = catalog_current(retention->holder);
+    bool is_site_over = true;
+    enum lb_err rc = LB_OK;
+
+    if (retention->next_site < catalog_site_count(catalog)) {
+        rc = age_site(retention, db,
+                      catalog_site_at(catalog, retention->next_site),
+                      &is_site_over, err);
+        retention->next_site += is_site_over ? 1 : 0;
+    }
+    *is_over_out = retention->next_site >= catalog_site_count(catalog);
+    catalog_unref(catalog);
+    return rc;
+}
+
+/* --- the rest ------------------------------------------------------------- */
+
+static enum lb_err age_entries(struct retention *retention,
+                               struct db *db,
+                               bool *is_over_out,
+                               struct lb_error *err)
+{
+    int64_t before_ms =
+        lb_clock_wall_ms() - atomic_load(&retention->retention_ms);
+    const int64_t numbers[] = {before_ms, cursor_seq(retention->cursor),
+                               STEP_ROWS};
+    const int64_t times[] = {before_ms - 2 * LB_MS_PER_DAY, 0, 0};
+    int64_t changed = 0;
+    enum lb_err rc =
+        run_three(db, SQL_RETENTION_ENTRIES, numbers, &changed, err);
+
+    *is_over_out = changed < STEP_ROWS;
+    return rc == LB_OK && *is_over_out
+               ? run_three(db, SQL_RETENTION_BLOCKS, times, &changed, err)
+               : rc;
+}
+
+/* Counts stay at least as long as their events; 0: for ever. */
+static int64_t counts_age_ms(const struct retention *retention)
+{
+    int64_t events_ms = atomic_load(&retention->retention_ms);
+    int64_t counts_ms = atomic_load(&retention->rollup_retention_ms);
+
+    if (events_ms == 0 || counts_ms == 0) {
+        return 0;
+    }
+    return counts_ms < events_ms ? events_ms : counts_ms;
+}
+
+/* Counts whose events are still there stay, too. */
+static int64_t first_open_day(const struct catalog_site *site)
+{
+    return site->horizon_at_ms == HORIZON_NONE
+               ? 0
+               : lb_zone_local_day(site->zone, site->horizon_at_ms - 1) + 1;
+}
+
+/* Counts of the next site. */
+static enum lb_err age_counts(struct retention *retention,
+                              struct db *db,
+                              bool *is_over_out,
+                              struct lb_error *err)
+{
+    struct catalog *catalog = catalog_current(retention->holder);
+    enum lb_err rc = LB_OK;
+
+    *is_over_out = retention->next_site >= catalog_site_count(catalog);
+    if (!*is_over_out) {
+        const struct catalog_site *site =
+            catalog_site_at(catalog, retention->next_site);
+        int64_t day = day_from(site, counts_age_ms(retention));
+        int64_t frozen = first_open_day(site);
+        int64_t last = day < frozen ? day : frozen;
+        const int64_t totals[] = {
+            site->number, lb_zone_day_start_ms(site->zone, last) / BUCKET_MS,
+            STEP_ROWS};
+        const int64_t days[] = {site->number, last, STEP_ROWS};
+        int64_t changed[3] = {0, 0, 0};
+
+        rc = run_three(db, SQL_RETENTION_TOTALS, totals, &changed[0], err);
+        rc = rc == LB_OK
+                 ? run_three(db, SQL_RETENTION_DAYS, days, &changed[1], err)
+                 : rc;
+        rc = rc == LB_OK ? run_three(db, SQL_RETENTION_DAY_STATES, days,
+                                     &changed[2], err)
+                         : rc;
+        retention->next_site +=
+            changed[0] < STEP_ROWS && changed[1] < STEP_ROWS ? 1 : 0;
+    }
+    catalog_unref(catalog);
+    return rc;
+}
+
+static enum lb_err tell_size(struct retention *retention,
+                             struct db *db,
+                             int64_t bytes,
+                             int64_t most,
+                             struct lb_error *err)
+{
+    int64_t now_ms = lb_clock_wall_ms();
+    char summary[400];
+    const struct notice notice = {.rule = "linkbell-disk",
+                                  .severity = "warning",
+                                  .site = "*",
+                                  .group = "{\"limit\":\"max_db_bytes\"}",
+                                  .from_at_ms = now_ms,
+                                  .to_at_ms = now_ms,
+                                  .coverage = "complete",
+                                  .summary = summary};
+
+    (void)snprintf(
+        summary, sizeof(summary),
+        "The database has %lld %% of limits.max_db_bytes: at 100 %% "
+        "events are refused. Raise it, or shorten privacy.retention.",
+        (long long)(bytes * 100 / most));
+    notice_fill(&retention->notice, &notice, now_ms);
+    return cursor_append(retention->cursor, db, &retention->notice.entry, err);
+}
+
+/* Says once that the database comes near its limit. */
+static enum lb_err
+look_at_size(struct retention *retention, struct db *db, struct lb_error *err)
+{
+    int64_t most = atomic_load(&retention->max_db_bytes);
+    int64_t bytes = db_file_bytes(db);
+    int64_t is_told = 0;
+    bool is_near = most > 0 && bytes / NEAR_PERCENT >= most / 100;
+    bool is_far = most <= 0 || bytes / FAR_PERCENT < most / 100;
+    enum lb_err rc = db_meta_get(db, "max_db_told", 0, &is_told, err);
+
+    if (rc == LB_OK && is_near && is_told == 0) {
+        rc = tell_size(retention, db, bytes, most, err);
+        rc = rc == LB_OK ? db_meta_set(db, "max_db_told", 1, err) : rc;
+    } else if (rc == LB_OK && is_far && is_told != 0) {
+        rc = db_meta_set(db, "max_db_told", 0, err);
+    }
+    return rc;
+}
+
+/* --- rounds --------------------------------------------------------------- */
+
+static bool is_part_off(const struct retention *retention)
+{
+    return ((retention->part == PART_SITES ||
+             retention->part == PART_ENTRIES) &&
+            atomic_load(&retention->retention_ms) == 0) ||
+           (retention->part == PART_COUNTS && counts_age_ms(retention) == 0);
+}
+
+static enum lb_err
+run_step(struct writer_job *job, struct db *db, struct lb_error *err)
+{
+    struct retention *retention =
+        (struct retention *)(void *)((char *)job -
+                                     offsetof(struct retention, job));
+    bool is_over = true;
+    enum lb_err rc = LB_OK;
+
+    if (!is_part_off(retention)) {
+        switch (retention->part) {
+        case PART_SITES:
+            rc = age_sites(retention, db, &is_over, err);
+            break;
+        case PART_ENTRIES:
+            rc = age_entries(retention, db, &is_over, err);
+            break;
+        case PART_COUNTS:
+            rc = age_counts(retention, db, &is_over, err);
+            break;
+        case PART_SIZE:
+            rc = look_at_size(retention, db, err);
+            break;
+        case PART_OVER:
+            break;
+        }
+    }
+    if (is_over) {
+        retention->part++;
+        retention->next_site = 0;
+    }
+    if (retention->part == PART_OVER && retention->is_waiting) {
+        retention->due_at_ms = lb_clock_mono_ms() + LOOK_MS;
+    }
+    return rc;
+}
+
+static void
+done_step(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct retention *retention =
+        (struct retention *)(void *)((char *)job -
+                                     offsetof(struct retention, job));
+
+    if (rc == LB_OK && retention->part < PART_OVER &&
+        writer_submit(retention->writer, &retention->job) == LB_OK) {
+        return;
+    }
+    if (rc != LB_OK) {
+        lb_log_limited(LB_LOG_WARN, "retention", "text=\"%s\"", err->text);
+    }
+    atomic_store(&retention->is_busy, false);
+}
+
+static bool chore(void *ctx, struct db *db)
+{
+    struct retention *retention = ctx;
+    int64_t now_ms = lb_clock_mono_ms();
+
+    (void)db;
+    if (now_ms >= retention->due_at_ms &&
+        !atomic_exchange(&retention->is_busy, true)) {
+        retention->due_at_ms = now_ms + AGAIN_MS;
+        retention->is_waiting = false;
+        retention->part = PART_SITES;
+        retention->next_site = 0;
+        if (writer_submit(retention->writer, &retention->job) != LB_OK) {
+            atomic_store(&retention->is_busy, false);
+        }
+    }
+    return false;
+}
+
+void retention_set_config(struct retention *retention,
+                          const struct lb_config *config)
+{
+    atomic_store(&retention->retention_ms, config->retention_ms);
+    atomic_store(&retention->rollup_retention_ms, config->rollup_retention_ms);
+    atomic_store(&retention->max_db_bytes, config->max_db_bytes);
+}
+
+enum lb_err retention_new(struct writer *writer,
+                          struct cursor *cursor,
+                          struct catalog_holder *holder,
+                          const struct lb_config *config,
+                          struct retention **retention_out,
+                          struct lb_error *err)
+{
+    struct retention *retention = calloc(1, sizeof(*retention));
+
+    *retention_out = retention;
+    if (retention == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
+    retention->writer = writer;
+    retention->cursor = cursor;
+    retention->holder = holder;
+    retention->job.run = run_step;
+    retention->job.done = done_step;
+    retention->job.is_background = true;
+    notice_init(&retention->notice);
+    retention->aged =
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_aged_out_total",
+                       "Times that a site's events aged out.", "");
+    retention_set_config(retention, config);
+    writer_add_chore(writer, chore, retention, LOOK_MS);
+    return LB_OK;
+}
+
+void retention_free(struct retention *retention)
+{
+    if (retention != NULL) {
+        notice_deinit(&retention->notice);
+        free(retention);
+    }
+}
