@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "ingest/relabel.h"
 #include "sql/dict.h"
+#include "sql/log_change.h"
 #include "sql/log_lookup.h"
 #include "sql/log_store.h"
 
@@ -168,7 +169,7 @@ static enum lb_err change_event(struct work *work,
     after.traffic = change->traffic;
     rc = dict_intern(parts->dict, db, ENTRY_DICT_REASON, change->reason,
                      &after.dict[ENTRY_DICT_REASON], err);
-    rc = rc == LB_OK ? log_set_class(db, &after, err) : rc;
+    rc = rc == LB_OK ? log_change_class(db, &after, err) : rc;
     return rc == LB_OK ? parts->reclass(db, &before, &after, err) : rc;
 }
 

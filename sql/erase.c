@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "sql/log_change.h"
 #include "sql/log_ids.h"
 #include "sql/log_store.h"
 
@@ -228,7 +229,7 @@ static enum lb_err remove_rows(struct erase *erase,
                      : rc;
     if (rc == LB_OK) {
         erase->counts.contacts += sqlite3_changes(db_handle(db));
-        rc = log_erase_event(db, entry->seq, err);
+        rc = log_change_erase(db, entry->seq, err);
     }
     erase->counts.events += rc == LB_OK ? 1 : 0;
     return rc;

@@ -53,22 +53,10 @@ LB_MUST_CHECK enum lb_err log_insert_event(struct db *db,
                                            const struct entry *entry,
                                            struct lb_error *err);
 
-/* Writer thread: the event's row takes over its class and reason (the dict's
- * number); nothing else of it. */
-LB_MUST_CHECK enum lb_err
-log_set_class(struct db *db, const struct entry *entry, struct lb_error *err);
-
-/* Writer thread: removes the event. */
-LB_MUST_CHECK enum lb_err
-log_erase_event(struct db *db, int64_t seq, struct lb_error *err);
-
 /* Up to which log number events lie in segments (segment.h), as rows after
- * that; and a number that grows with each event that is erased or gets another
- * class. */
+ * that. */
 LB_MUST_CHECK enum lb_err
 log_sealed_to(struct db *db, int64_t *seq_out, struct lb_error *err);
-LB_MUST_CHECK enum lb_err
-log_changes(struct db *db, int64_t *changes_out, struct lb_error *err);
 
 /* Writer thread, once a group: notes times and sites of entries just inserted
  * in their blocks. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "sql/cursor.h"
+#include "sql/log_change.h"
 #include "sql/log_store.h"
 #include "sql/segment_build.h"
 #include "sql/segment_store.h"
@@ -51,7 +52,7 @@ struct seal {
     enum task task;
     int64_t after_seq; /* what the segment holds */
     int64_t upto_seq;
-    int64_t changes;          /* log_changes() as it was read */
+    int64_t changes;          /* log_change_count() as it was read */
     struct segment_body body; /* owned; while has_body */
     bool has_body;
     bool is_short;   /* fewer events than a segment has */
@@ -260,7 +261,7 @@ static void run_build(struct pool_job *job, struct db *db)
     seal->began_ns = lb_clock_mono_ns();
     seal->rc = builder == NULL
                    ? lb_err_set(&seal->err, LB_ENOMEM, "out of memory")
-                   : log_changes(db, &seal->changes, &seal->err);
+                   : log_change_count(db, &seal->changes, &seal->err);
     seal->rc = seal->rc == LB_OK ? gather(seal, db, builder) : seal->rc;
     if (seal->rc == LB_OK && !seal->is_short &&
         segment_build_count(builder) > 0) {
@@ -303,7 +304,7 @@ put_columns(struct seal *seal, struct db *db, struct lb_error *err)
 static enum lb_err swap(struct seal *seal, struct db *db, struct lb_error *err)
 {
     int64_t changes = 0;
-    enum lb_err rc = log_changes(db, &changes, err);
+    enum lb_err rc = log_change_count(db, &changes, err);
 
     if (rc == LB_OK && changes != seal->changes) {
         seal->is_refused = true; /* read anew, with what changed */

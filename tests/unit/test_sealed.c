@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "sql/log_change.h"
 #include "sql/log_ids.h"
 #include "sql/log_lookup.h"
 #include "sql/log_store.h"
@@ -308,11 +309,11 @@ static void erase_and_class(struct world *world)
         struct entry entry = {.seq = seq + 1, .traffic = ENTRY_BOT};
 
         if (seq % 97 != 0) {
-            check(log_erase_event(world->db, seq, &err), &err);
+            check(log_change_erase(world->db, seq, &err), &err);
         }
         entry.dict[ENTRY_DICT_REASON] = 3;
         if (entry.seq % 97 != 0) {
-            check(log_set_class(world->db, &entry, &err), &err);
+            check(log_change_class(world->db, &entry, &err), &err);
         }
     }
 }
@@ -431,10 +432,10 @@ static void a_changed_event_is_found_changed(void **state)
     check(log_lookup_event(lookup, world->db, 10, 0, &entry, &err), &err);
     changed = *entry;
     changed.traffic = ENTRY_PREFETCH;
-    check(log_set_class(world->db, &changed, &err), &err);
+    check(log_change_class(world->db, &changed, &err), &err);
     check(log_lookup_event(lookup, world->db, 10, 0, &entry, &err), &err);
     assert_int_equal(entry->traffic, ENTRY_PREFETCH);
-    check(log_erase_event(world->db, 10, &err), &err);
+    check(log_change_erase(world->db, 10, &err), &err);
     check(log_lookup_event(lookup, world->db, 10, 0, &entry, &err), &err);
     assert_null(entry);
     check(log_lookup_event(lookup, world->db, 11, 0, &entry, &err), &err);

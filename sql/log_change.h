@@ -1,0 +1,25 @@
+/* log_change.h - what changes in the log after it was written: events that are
+ * erased or get another class, as rows or in segments. */
+#ifndef LINKBELL_SQL_LOG_CHANGE_H
+#define LINKBELL_SQL_LOG_CHANGE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "sql/db.h"
+#include "sql/entry.h"
+
+/* Writer thread: the event takes over its class and reason (the dict's number);
+ * nothing else of it. */
+LB_MUST_CHECK enum lb_err log_change_class(struct db *db,
+                                           const struct entry *entry,
+                                           struct lb_error *err);
+/* Writer thread: removes the event. */
+LB_MUST_CHECK enum lb_err
+log_change_erase(struct db *db, int64_t seq, struct lb_error *err);
+
+/* A number that grows with each change. */
+LB_MUST_CHECK enum lb_err
+log_change_count(struct db *db, int64_t *count_out, struct lb_error *err);
+
+#endif
