@@ -9,6 +9,7 @@
 
 #include "aggregate/export_row.h"
 #include "aggregate/export_sheet.h"
+#include "aggregate/export_since.h"
 #include "aggregate/query.h"
 #include "aggregate/query_params.h"
 #include "base/clock.h"
@@ -20,7 +21,7 @@
 #include "base/text.h"
 #include "sql/log_store.h"
 
-#define PIECE_ROWS 2000
+#define PIECE_ROWS 8000 /* a segment is unpacked once for each piece */
 #define PIECE_BYTES ((size_t)8 * 1024 * 1024)
 #define SHEET_BYTES ((size_t)512 * 1024 * 1024)
 #define PULL_BYTES ((size_t)1024 * 1024) /* thousands of names */
@@ -48,7 +49,8 @@ struct export_work {
     bool has_more;   /* rows follow the page */
     size_t piece_count;
     SHA256_CTX sha;
-    int64_t begin_seq; /* where the answer begins */
+    int64_t modified_at_s; /* of closed days; 0: not known */
+    int64_t begin_seq;     /* where the answer begins */
     int64_t after_seq;
     int64_t upto_seq;
     int64_t left;                     /* rows still wanted; INT64_MAX: all */
@@ -179,6 +181,11 @@ static void run(struct pool_job *job, struct db *db)
     work->rc = LB_OK;
     if (!work->is_stats && work->left != INT64_MAX && !work->has_placed) {
         work->rc = place_page(work, db);
+    }
+    if (work->rc == LB_OK && work->is_digest &&
+        work->after_seq == work->begin_seq) {
+        work->rc = export_since_read(db, &work->params.query,
+                                     &work->modified_at_s, &work->err);
     }
     add_header(work);
     if (work->rc == LB_OK) {
@@ -311,8 +318,9 @@ static bool end_digest(struct export_work *work)
     lb_text_to_hex(digest, sizeof(digest), hex);
     (void)snprintf(tag, sizeof(tag), "\"%s\"", hex);
     lb_http_respond_header(work->http, "ETag", tag);
-    if (known != NULL &&
-        (strcmp(known, "*") == 0 || strstr(known, tag) != NULL)) {
+    if (export_since_respond(work->http, work->modified_at_s) ||
+        (known != NULL &&
+         (strcmp(known, "*") == 0 || strstr(known, tag) != NULL))) {
         lb_http_respond(work->http, 304, NULL, "", 0);
         return false;
     }

@@ -192,6 +192,7 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct filtered_request *request = (struct filtered_request *)job;
 
+    lb_http_request_tell_gone(request->http, NULL);
     if (rc != LB_OK || request->rc != LB_OK) {
         stats_api_respond_error(request->http, rc != LB_OK ? rc : request->rc,
                                 rc != LB_OK ? err->text : request->err.text);
@@ -243,6 +244,8 @@ static void handle(struct lb_http_request *http, void *ctx)
     fill_query(&request->params.query, api->timeout_ms);
     request->job.run = run;
     request->job.done = done;
+    request->params.query.is_cancelled = &request->job.is_cancelled;
+    lb_http_request_tell_gone(http, &request->job.is_cancelled);
     pool_submit(api->readers, &request->job);
 }
 

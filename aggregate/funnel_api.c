@@ -289,6 +289,7 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct funnel_request *request = (struct funnel_request *)job;
 
+    lb_http_request_tell_gone(request->http, NULL);
     if (rc != LB_OK || request->rc != LB_OK) {
         stats_api_respond_error(request->http, rc != LB_OK ? rc : request->rc,
                                 rc != LB_OK ? err->text : request->err.text);
@@ -397,6 +398,8 @@ static void handle(struct lb_http_request *http, void *ctx)
     request->params.query.deadline_at_ms = lb_clock_mono_ms() + api->timeout_ms;
     request->job.run = run;
     request->job.done = done;
+    request->params.query.is_cancelled = &request->job.is_cancelled;
+    lb_http_request_tell_gone(http, &request->job.is_cancelled);
     pool_submit(api->readers, &request->job);
 }
 

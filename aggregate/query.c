@@ -163,6 +163,7 @@ static enum lb_err add_total(void *ctx, const struct rollup_store_row *row)
     struct tally_group sums = {.key = "", .counts = row->counts};
     enum lb_err rc;
 
+    work->result->read.totals++;
     if ((query->traffic & 1u << row->traffic) == 0) {
         return LB_OK;
     }

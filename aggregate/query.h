@@ -89,6 +89,15 @@ struct query_row {
     struct query_figures figures;
 };
 
+/* What was read for an answer. */
+struct query_read {
+    int64_t totals;        /* rows of 15 minutes */
+    int64_t days;          /* counted ones */
+    int64_t segments;      /* opened */
+    int64_t sealed_events; /* in them, of the sites and about the times */
+    int64_t events;        /* read one by one: rows, visits, what changed */
+};
+
 struct query_result {
     struct lb_arena *arena; /* owned */
     struct query_row *rows; /* sorted */
@@ -100,6 +109,7 @@ struct query_result {
     int64_t clicks_without_visitor;
     /* Events before it were needed and have aged out; 0: none were. */
     int64_t aged_before_ms;
+    struct query_read read;
 };
 
 /* LB_ELIMIT: more than QUERY_GROUPS groups; LB_ETIMEOUT; LB_ECANCELLED;

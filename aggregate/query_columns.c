@@ -604,6 +604,7 @@ static enum lb_err count_rows(struct query_columns *columns)
         if (!is_wished(columns->wish, site)) {
             continue;
         }
+        columns->work->result->read.sealed_events += site->row_count;
         while (row < end && rc == LB_OK) {
             size_t block = row / BLOCK;
             size_t upto = (block + 1) * BLOCK < end ? (block + 1) * BLOCK : end;
@@ -634,6 +635,7 @@ enum lb_err query_columns_count(struct query_columns *columns,
     if (rc != LB_OK) {
         return rc;
     }
+    columns->work->result->read.segments++;
     columns->wish = wish;
     column_block_open(&columns->block, columns->segment);
     (void)segment_store_changes(columns->segment, &change_count);

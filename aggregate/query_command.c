@@ -249,6 +249,7 @@ static bool is_format(const char *format)
 
 static enum lb_err ask(struct lb_cli *cli,
                        const char *const *values,
+                       bool is_explained,
                        int *status_out,
                        struct lb_buf *answer_out,
                        struct lb_error *err)
@@ -258,8 +259,9 @@ static enum lb_err ask(struct lb_cli *cli,
     enum lb_err rc;
 
     lb_buf_init(&path, PATH_BYTES);
-    lb_buf_printf(&path, "/v1/stats?format=%s",
-                  strcmp(values[FORMAT], "csv") == 0 ? "csv" : "json");
+    lb_buf_printf(&path, "/v1/stats?format=%s%s",
+                  strcmp(values[FORMAT], "csv") == 0 ? "csv" : "json",
+                  is_explained ? "&explain=true" : "");
     for (size_t i = 0; i < FORMAT; i++) {
         if (values[i] != NULL) {
             lb_buf_printf(&path, "&%s=", names[i].name);
@@ -270,6 +272,27 @@ static enum lb_err ask(struct lb_cli *cli,
     rc = lb_cli_request(cli, &request, status_out, answer_out, err);
     lb_buf_deinit(&path);
     return rc;
+}
+
+/* What was read, beside the table. */
+static void print_explain(const cJSON *json)
+{
+    const cJSON *explain = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(json, "meta"), "explain");
+    const cJSON *ms = cJSON_GetObjectItemCaseSensitive(explain, "ms");
+
+    if (explain != NULL) {
+        (void)fprintf(stderr,
+                      "Read: %lld rows of 15 minutes, %lld counted days, %lld "
+                      "segments with %lld events, %lld events one by one; "
+                      "%.1f ms\n",
+                      (long long)lb_json_int(explain, "totals"),
+                      (long long)lb_json_int(explain, "days"),
+                      (long long)lb_json_int(explain, "segments"),
+                      (long long)lb_json_int(explain, "sealed_events"),
+                      (long long)lb_json_int(explain, "events"),
+                      cJSON_IsNumber(ms) ? ms->valuedouble : 0);
+    }
 }
 
 static void print_answer(const struct lb_cli *cli,
@@ -288,6 +311,7 @@ static void print_answer(const struct lb_cli *cli,
                           "with --cursor %s\n",
                           next);
         }
+        print_explain(json);
         cJSON_Delete(json);
     } else {
         (void)fwrite(lb_buf_text(answer), 1, answer->len, stdout);
@@ -297,15 +321,16 @@ static void print_answer(const struct lb_cli *cli,
 int query_command(struct lb_cli *cli, int argc, char **argv)
 {
     const char *values[OPTION_COUNT] = {NULL};
-    struct lb_cli_option options[OPTION_COUNT];
+    struct lb_cli_option options[OPTION_COUNT + 1];
+    bool is_explained = false;
     struct lb_buf answer;
     struct lb_error err;
     const struct lb_cli_usage usage = {
         .line = "query [--site S] [--metrics M,M] [--by D,D] [--from --to "
                 "--period --tz] [--filter EXPR] [--compare previous|year] "
-                "[--format table|json|csv]",
+                "[--format table|json|csv] [--explain]",
         .options = options,
-        .option_count = OPTION_COUNT};
+        .option_count = OPTION_COUNT + 1};
     int status = 0;
     int exit_code;
 
@@ -313,6 +338,9 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
         options[i] = (struct lb_cli_option){names[i].name, names[i].value_name,
                                             names[i].help, &values[i], NULL};
     }
+    options[OPTION_COUNT] = (struct lb_cli_option){
+        "explain", NULL, "say what was read, and how long it took", NULL,
+        &is_explained};
     exit_code = lb_cli_parse(cli, argc, argv, &usage, NULL);
     if (exit_code >= 0) {
         return exit_code;
@@ -326,7 +354,7 @@ int query_command(struct lb_cli *cli, int argc, char **argv)
         return LB_CLI_USAGE;
     }
     lb_buf_init(&answer, ANSWER_BYTES);
-    if (ask(cli, values, &status, &answer, &err) != LB_OK) {
+    if (ask(cli, values, is_explained, &status, &answer, &err) != LB_OK) {
         exit_code = lb_cli_fail(cli, &err);
     } else if (status != 200) {
         exit_code = lb_cli_fail_answer(cli, status, &answer);

@@ -238,6 +238,7 @@ static enum lb_err read_day(void *ctx, const struct day_store_day *day)
         return add_span(reading, start_ms,
                         lb_zone_day_start_ms(zone, day->day + 1));
     }
+    reading->work->result->read.days++;
     if (reading->work->query->dimension_count > 0) {
         rc = add_rows(reading, rows, start_ms, add_row);
     }

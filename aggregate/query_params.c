@@ -581,6 +581,18 @@ static bool read_compare(struct lb_http_request *request,
     return true;
 }
 
+static bool read_explain(struct lb_http_request *request,
+                         struct query_params *params)
+{
+    const char *explain = lb_http_request_query(request, "explain", 0);
+
+    params->is_explained = explain != NULL && strcmp(explain, "true") == 0;
+    return explain == NULL || params->is_explained ||
+           strcmp(explain, "false") == 0 ||
+           refuse(request, "bad_request", "explain must be true or false.",
+                  NULL);
+}
+
 static bool is_day(const char *text)
 {
     int64_t day;
@@ -654,16 +666,17 @@ bool query_params_read(struct lb_http_request *request,
 {
     struct query *query = &params_out->query;
     static const char *const known[] = {
-        "site",   "metrics", "by",    "from",  "to",     "tz",
-        "filter", "traffic", "order", "limit", "cursor", "format",
-        "period", "compare", "key",   NULL};
+        "site",   "metrics", "by",      "from",  "to",     "tz",
+        "filter", "traffic", "order",   "limit", "cursor", "format",
+        "period", "compare", "explain", "key",   NULL};
 
     memset(params_out, 0, sizeof(*params_out));
     if (!check_names(request, known, params_out) ||
         !query_params_sites(request, params_out) ||
         !read_metrics(request, query) || !read_dimensions(request, query) ||
         !read_order(request, query) || !read_traffic(request, params_out) ||
-        !read_compare(request, params_out) || !read_page(request, params_out) ||
+        !read_compare(request, params_out) ||
+        !read_explain(request, params_out) || !read_page(request, params_out) ||
         !read_range(request, params_out)) {
         return false;
     }

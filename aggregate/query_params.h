@@ -20,7 +20,8 @@ struct query_params {
     size_t limit;
     size_t offset;
     bool is_csv;
-    bool is_by_days; /* the range was given in days, not as instants */
+    bool is_explained; /* the answer says what was read */
+    bool is_by_days;   /* the range was given in days, not as instants */
     enum query_compare_kind compare;
     uint64_t hash; /* of all parameters but cursor */
     char traffic[16];

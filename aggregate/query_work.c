@@ -353,6 +353,7 @@ static enum lb_err read_events(struct query_work *work,
         }
     }
     log_reader_close(reader);
+    work->result->read.events += (int64_t)count;
     return rc;
 }
 
@@ -446,8 +447,11 @@ enum lb_err query_work_scan(struct query_work *work,
                               .site_count = site_count,
                               .has_texts = true,
                               .texts = texts_of(work->query)};
-    enum lb_err rc = LB_OK;
+    enum lb_err rc = query_work_check(work);
 
+    if (rc != LB_OK) {
+        return rc;
+    }
     work->from_at_ms = from_at_ms;
     work->to_at_ms = to_at_ms;
     note_aged(work, sites, site_count, from_at_ms);

@@ -247,6 +247,20 @@ static void add_row(struct lb_buf *buf,
     lb_buf_add_char(buf, '}');
 }
 
+/* What was read, for who asks why an answer took its time. */
+static void add_explain(struct lb_buf *buf, const struct stats_answer *answer)
+{
+    const struct query_read *read = &answer->result->read;
+
+    lb_buf_printf(
+        buf,
+        ",\"explain\":{\"totals\":%lld,\"days\":%lld,\"segments\":%lld,"
+        "\"sealed_events\":%lld,\"events\":%lld,\"ms\":%.1f}",
+        (long long)read->totals, (long long)read->days,
+        (long long)read->segments, (long long)read->sealed_events,
+        (long long)read->events, (double)answer->took_ns / 1e6);
+}
+
 static void add_meta(struct lb_buf *buf, const struct stats_answer *answer)
 {
     const struct query_result *result = answer->result;
@@ -305,6 +319,9 @@ static void add_meta(struct lb_buf *buf, const struct stats_answer *answer)
         lb_zone_format(query->zone, query_compare_to_ms(answer->before), to);
         lb_buf_printf(buf, ",\"compare\":{\"from\":\"%s\",\"to\":\"%s\"}", from,
                       to);
+    }
+    if (answer->params->is_explained) {
+        add_explain(buf, answer);
     }
     lb_buf_add_char(buf, '}');
 }

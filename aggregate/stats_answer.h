@@ -19,6 +19,7 @@ struct stats_answer {
     int64_t as_of_ms;
     int64_t min_n;     /* below it a rate is `_low_n` */
     const char *scope; /* the visitor period */
+    int64_t took_ns;   /* to count */
 };
 
 /* The page of the answer that the parameters ask for. */

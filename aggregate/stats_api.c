@@ -26,6 +26,7 @@ struct stats_api {
     bool is_case_kept;
     char scope[16]; /* the visitor period */
     struct lb_metric *seconds;
+    struct lb_metric *cancelled;
 };
 
 struct stats_request {
@@ -65,6 +66,7 @@ static void run(struct pool_job *job, struct db *db)
     struct stats_request *request = (struct stats_request *)job;
     struct query_compare *before = NULL;
     struct query_result result;
+    int64_t began_ns = lb_clock_mono_ns();
 
     request->rc = query_run(&request->params.query, db, &result, &request->err);
     request->rc = request->rc == LB_OK ? read_coverage(request, db, &result)
@@ -75,10 +77,14 @@ static void run(struct pool_job *job, struct db *db)
             request->params.is_by_days, db, &before, &request->err);
     }
     if (request->rc == LB_OK) {
-        const struct stats_answer answer = {
-            &request->params,   &result,           before,
-            &request->coverage, request->as_of_ms, request->api->min_n,
-            request->api->scope};
+        const struct stats_answer answer = {&request->params,
+                                            &result,
+                                            before,
+                                            &request->coverage,
+                                            request->as_of_ms,
+                                            request->api->min_n,
+                                            request->api->scope,
+                                            lb_clock_mono_ns() - began_ns};
 
         if (request->params.is_csv) {
             stats_answer_write_csv(&answer, &request->answer);
@@ -104,6 +110,8 @@ void stats_api_respond_error(struct lb_http_request *http,
 
     if (rc == LB_ETIMEOUT) {
         code = "query_timeout";
+    } else if (rc == LB_ECANCELLED) {
+        code = "cancelled"; /* nobody reads it, or only this side is open */
     } else if (rc == LB_ELIMIT) {
         status = 400;
         code = "too_many_groups";
@@ -166,6 +174,9 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct stats_request *request = (struct stats_request *)job;
 
+    lb_http_request_tell_gone(request->http, NULL);
+    lb_metrics_add(request->api->cancelled,
+                   request->rc == LB_ECANCELLED ? 1 : 0);
     lb_metrics_observe_ns(request->api->seconds,
                           lb_clock_mono_ns() - request->began_at_ns);
     if (rc != LB_OK) {
@@ -203,6 +214,8 @@ static void handle(struct lb_http_request *http, void *ctx)
     request->params.query.deadline_at_ms = lb_clock_mono_ms() + api->timeout_ms;
     request->job.run = run;
     request->job.done = done;
+    request->params.query.is_cancelled = &request->job.is_cancelled;
+    lb_http_request_tell_gone(http, &request->job.is_cancelled);
     pool_submit(api->readers, &request->job);
 }
 
@@ -230,6 +243,9 @@ enum lb_err stats_api_new(struct lb_http_server *server,
     api->auth = auth;
     api->readers = parts->readers;
     api->cursor = parts->cursor;
+    api->cancelled =
+        lb_metrics_get(LB_METRIC_COUNTER, "linkbell_queries_cancelled_total",
+                       "Stats queries ended because the client left.", "");
     api->seconds = lb_metrics_histogram("linkbell_query_seconds",
                                         "Time of a stats query.", "", true);
     stats_api_set_config(api, config);

@@ -100,7 +100,7 @@ static void run(struct pool_job *pool_job, struct db *db)
     struct v2_job *job = (struct v2_job *)pool_job;
     const struct v2_count_frame frame = {
         job->catalog, db, lb_clock_mono_ms() + job->api->timeout_ms,
-        job->api->is_period_a_day};
+        job->api->is_period_a_day, &job->job.is_cancelled};
     struct v2_result result;
 
     job->rc = v2_count_run(&job->request, &frame, &result, &job->err);
@@ -120,6 +120,7 @@ done(struct pool_job *pool_job, enum lb_err rc, const struct lb_error *err)
 {
     struct v2_job *job = (struct v2_job *)pool_job;
 
+    lb_http_request_tell_gone(job->http, NULL);
     lb_metrics_observe_ns(job->api->seconds,
                           lb_clock_mono_ns() - job->began_at_ns);
     if (rc != LB_OK) {
@@ -197,6 +198,7 @@ static void handle(struct lb_http_request *http, void *ctx)
     }
     job->job.run = run;
     job->job.done = done;
+    lb_http_request_tell_gone(http, &job->job.is_cancelled);
     pool_submit(api->readers, &job->job);
 }
 

@@ -4,6 +4,7 @@
 #ifndef LINKBELL_AGGREGATE_V2_COUNT_H
 #define LINKBELL_AGGREGATE_V2_COUNT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ struct v2_count_frame {
     struct db *db;
     int64_t deadline_at_ms; /* monotonic */
     bool is_period_a_day;   /* visitors' periods are local days */
+    const atomic_bool *is_cancelled;
 };
 
 /* Resolves the request's range and counts.  LB_ELIMIT: too many groups;

@@ -97,7 +97,8 @@ static void make_query(struct v2_request *request,
                             .metric_count = 1,
                             .order_metric = -1,
                             .order_dimension = -1,
-                            .deadline_at_ms = frame->deadline_at_ms};
+                            .deadline_at_ms = frame->deadline_at_ms,
+                            .is_cancelled = frame->is_cancelled};
     if (v2_request_has_metric(request, V2_METRIC_VISITS) ||
         v2_request_has_metric(request, V2_METRIC_VIEWS_PER_VISIT)) {
         query->metrics[query->metric_count++] = QUERY_VISITS;

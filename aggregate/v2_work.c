@@ -524,6 +524,9 @@ static enum lb_err mark_entry(struct v2_work *work, const struct entry *entry)
 
 static enum lb_err check_time(const struct v2_work *work)
 {
+    if (atomic_load(work->frame->is_cancelled)) {
+        return lb_err_set(work->err, LB_ECANCELLED, "the client is gone");
+    }
     return lb_clock_mono_ms() > work->frame->deadline_at_ms
                ? lb_err_set(work->err, LB_ETIMEOUT,
                             "the query ran longer than limits.query_timeout; "

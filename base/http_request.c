@@ -407,6 +407,15 @@ bool lb_http_request_is_gone(const struct lb_http_request *request)
     return request->conn == NULL;
 }
 
+void lb_http_request_tell_gone(struct lb_http_request *request,
+                               atomic_bool *flag)
+{
+    request->gone_flag = flag;
+    if (flag != NULL && request->conn == NULL) {
+        atomic_store(flag, true);
+    }
+}
+
 bool lb_http_request_is_draining(const struct lb_http_request *request)
 {
     return request->server->is_draining;

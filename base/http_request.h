@@ -2,6 +2,9 @@
 #ifndef LINKBELL_BASE_HTTP_REQUEST_H
 #define LINKBELL_BASE_HTTP_REQUEST_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "base/http_server.h"
 
 /* All texts are the request's, NUL-terminated. */
@@ -60,6 +63,11 @@ bool lb_http_request_is_local(
     const struct lb_http_request *request); /* local socket */
 bool lb_http_request_is_gone(
     const struct lb_http_request *request); /* peer left */
+/* Loop thread: *flag becomes true when the peer closes its side, or the
+ * connection ends, before the answer; any thread may look at it.  NULL ends
+ * that, and must come before the flag's memory goes and before the answer. */
+void lb_http_request_tell_gone(struct lb_http_request *request,
+                               atomic_bool *flag);
 /* The service is about to end: a stream without an end is to be ended. */
 bool lb_http_request_is_draining(const struct lb_http_request *request);
 bool lb_http_request_is_head(const struct lb_http_request *request);

@@ -406,6 +406,7 @@ static void reset_request(struct lb_http_request *request)
     request->answer_bytes = 0;
     request->held = 0;
     request->on_drain = NULL;
+    request->gone_flag = NULL;
     request->user = NULL;
     request->free_user = NULL;
     memset(request->params, 0, sizeof(request->params));

@@ -52,6 +52,9 @@ static void drop_requests(struct lb_http_conn *conn)
 
         request->next = NULL;
         request->conn = NULL;
+        if (request->gone_flag != NULL) {
+            atomic_store(request->gone_flag, true);
+        }
         if (!is_pending) {
             lb_http_server_give_request(request);
         } else if (on_drain != NULL) {
@@ -75,6 +78,16 @@ static void close_conn(struct lb_http_conn *conn, bool is_reset)
         uv_close(&conn->uv.handle, on_closed);
     }
     drop_requests(conn);
+}
+
+void lb_http_server_conn_tell_gone(struct lb_http_conn *conn)
+{
+    for (struct lb_http_request *request = conn->first; request != NULL;
+         request = request->next) {
+        if (request->gone_flag != NULL) {
+            atomic_store(request->gone_flag, true);
+        }
+    }
 }
 
 void lb_http_server_conn_close(struct lb_http_conn *conn)

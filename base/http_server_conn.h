@@ -60,6 +60,7 @@ struct lb_http_request {
     size_t held;     /* further ones, of whoever works on the request */
     void (*on_drain)(void *ctx);
     void *drain_ctx;
+    atomic_bool *gone_flag; /* borrowed; NULL: nobody is told */
     void *user;
     void (*free_user)(void *);
 };
@@ -176,6 +177,8 @@ void lb_http_server_conn_refuse(struct lb_http_conn *conn, const char *limit);
 void lb_http_server_conn_deadline(struct lb_http_conn *conn, int64_t after_ms);
 /* Something stands in the buffers: written when the loop turn ends. */
 void lb_http_server_conn_mark(struct lb_http_conn *conn);
+/* The peer closed its side: whoever asked is told. */
+void lb_http_server_conn_tell_gone(struct lb_http_conn *conn);
 void lb_http_server_conn_close(struct lb_http_conn *conn); /* at once */
 /* Looks at the deadlines; now is monotonic. */
 void lb_http_server_conn_tick(struct lb_http_conn *conn, int64_t now_ms);

@@ -383,6 +383,7 @@ static void on_eof(struct lb_http_conn *conn)
 
     conn->has_eof = true;
     (void)uv_read_stop(&conn->uv.stream);
+    lb_http_server_conn_tell_gone(conn);
     if (conn->state == LB_HTTP_CONN_LINGER ||
         ((conn->first == NULL || is_cut) && !conn->is_writing &&
          conn->out.len == 0)) {

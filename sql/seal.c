@@ -55,6 +55,7 @@ struct seal {
     int64_t changes;          /* log_change_count() as it was read */
     struct segment_body body; /* owned; while has_body */
     bool has_body;
+    bool is_clean;   /* no segment is dead, or holds what is gone */
     bool is_short;   /* fewer events than a segment has */
     bool is_refused; /* something changed since it was read */
     int64_t number;  /* of the pending segment; 0: not yet, or no events left */
@@ -180,6 +181,11 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
     if (changed_seq != 0) {
         return find_changed(seal, db, changed_seq, err);
     }
+    rc = find_aged(seal, db, err);
+    seal->is_clean = rc == LB_OK && seal->task == TASK_NONE;
+    if (!seal->is_clean) {
+        return rc;
+    }
     if (cursor - sealed_to > (int64_t)seal->segment_events / SMALL_PART &&
         cursor > seal->next_seal_seq) {
         seal->task = TASK_SEAL;
@@ -187,8 +193,7 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
         seal->upto_seq = cursor;
         return LB_OK;
     }
-    rc = find_aged(seal, db, err);
-    if (rc == LB_OK && seal->task == TASK_NONE && !seal->is_unmergeable) {
+    if (!seal->is_unmergeable) {
         rc = segment_store_find_small(db, (int64_t)seal->segment_events,
                                       &seal->after_seq, &seal->upto_seq, err);
         seal->task = rc == LB_OK && seal->after_seq < seal->upto_seq
@@ -204,6 +209,7 @@ run_look(struct writer_job *job, struct db *db, struct lb_error *err)
     struct seal *seal = seal_of(job, offsetof(struct seal, look_job));
 
     seal->task = TASK_NONE;
+    seal->is_clean = false;
     return look(seal, db, err);
 }
 
@@ -442,8 +448,16 @@ done_look(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     if (rc != LB_OK || seal->task == TASK_NONE ||
         atomic_load(&seal->is_stopping)) {
         rest(seal, rc, err);
-    } else if (seal->task == TASK_SWEEP) {
-        submit(seal, &seal->look_job);
+        return;
+    }
+    if (seal->is_clean && !seal->must_look) { /* what is left may take long */
+        struct seal_waiter *waiting = seal->waiting;
+
+        seal->waiting = NULL;
+        tell_waiters(waiting, LB_OK, NULL);
+    }
+    if (seal->task == TASK_SWEEP) {
+        begin_round(seal);
     } else {
         pool_submit(seal->readers, &seal->build_job);
     }

@@ -2,6 +2,7 @@
 sheet against counting plainly, pages, packing, closed days, atomic files with a manifest."""
 import base64
 import csv
+import email.utils
 import datetime
 import gzip
 import hashlib
@@ -17,7 +18,7 @@ import unittest
 import urllib.parse
 import zoneinfo
 
-from harness import BINARY, Linkbell
+from harness import BINARY, Linkbell, wait_for
 
 SEED = int(os.environ.get("LINKBELL_SEED", str(int(time.time()))))
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")
@@ -274,6 +275,22 @@ class Export(unittest.TestCase):
             again = self.get(f"{what}?site=alice.bio&day=2025-10-25",
                              If_None_Match=answer.headers["ETag"])
             self.assertEqual((again.status, again.body), (304, b""))
+
+    def test_a_counted_day_says_when_it_changed(self):
+        path = "events?site=alice.bio&day=2025-10-25"
+        wait_for(lambda: "Last-Modified" in self.get(path).headers, "the day to be counted", 30)
+        answer = self.get(path)
+        changed = answer.headers["Last-Modified"]
+        self.assertLess(abs(email.utils.parsedate_to_datetime(changed).timestamp() - time.time()), 120)
+        again = self.get(path, If_Modified_Since=changed)
+        self.assertEqual((again.status, again.body, again.headers["Last-Modified"]), (304, b"", changed))
+        before = email.utils.formatdate(email.utils.parsedate_to_datetime(changed).timestamp() - 1, usegmt=True)
+        for words in ({"If_Modified_Since": before}, {"If_Modified_Since": "yesterday"},
+                      {"If_Modified_Since": changed, "If_None_Match": '"other"'}):
+            self.assertEqual(self.get(path, **words).body, answer.body, words)
+        # A day without an event has none, and an open range neither.
+        for path in ("events?site=alice.bio&day=2025-01-01", "events?site=alice.bio"):
+            self.assertNotIn("Last-Modified", self.get(path).headers)
 
     # --- the stats sheet -------------------------------------------------------------
 
