@@ -206,6 +206,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
+    pool_set_gate(service->readers, writer_gate(service->writer));
     day_builder_set_hold(service->days, ways_in_are_loading, service->ways_in);
     rc = rc == LB_OK ? answers_new(service->http, &asked, config,
                                    &service->answers, err)
@@ -301,10 +302,8 @@ static void on_drained(void *ctx)
 {
     struct service *service = ctx;
 
-    for (size_t i = 0; i < 3; i++) {
-        if (!service->is_embedded) {
-            uv_close((uv_handle_t *)&service->signals[i], NULL);
-        }
+    for (size_t i = 0; i < 3 && !service->is_embedded; i++) {
+        uv_close((uv_handle_t *)&service->signals[i], NULL);
     }
     if (service->is_embedded) {
         uv_close((uv_handle_t *)&service->stop, NULL);
@@ -680,7 +679,7 @@ static const struct lb_cli_verb verbs[] = {
     {"backup", backup_command, "a consistent copy of the database"},
     {"restore", backup_command_restore, "put a copy back"},
     {"doctor", doctor_verb, "say what is wrong, and what to do"},
-    {"rules", rules_command, "what rings, and what it would have rung for"},
+    {"rules", rules_command, "what rings, or would have"},
     {"geo", geo_command, "make a country database, ask it"},
     {"deliveries", deliveries_command, "what went out; send it again"},
     {"destinations", destinations_command, "how they fare; test, new secrets"},

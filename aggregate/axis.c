@@ -211,8 +211,8 @@ static enum lb_err open_kept(struct axis *axis,
     int64_t number = segment_store_info(segment)->number;
     const char **values =
         segment_store_alloc(segment, axis->code_count * sizeof(*values));
-    struct axis_value **kept =
-        segment_store_alloc(segment, axis->code_count * sizeof(*kept));
+    struct axis_value **kept = segment_store_alloc(
+        segment, axis->code_count * sizeof(struct axis_value *));
     uint16_t *places =
         segment_store_alloc(segment, axis->code_count * sizeof(*places));
 

@@ -192,7 +192,6 @@ static enum lb_err ask_clauses(struct column_filter *column_filter,
 enum lb_err column_filter_keep(struct column_filter *column_filter,
                                struct column_block *block,
                                const struct column_run *run,
-                               bool is_view_side,
                                uint16_t *rows,
                                size_t *count,
                                struct lb_error *err)
@@ -204,7 +203,7 @@ enum lb_err column_filter_keep(struct column_filter *column_filter,
     if (column_filter->filter == NULL || *count == 0) {
         return LB_OK;
     }
-    if (column_filter->is_plain && !is_view_side) {
+    if (column_filter->is_plain && !run->is_view_side) {
         return keep_plainly(column_filter, block, run, rows, count, err);
     }
     rc = ask_clauses(column_filter, block, run, err);
@@ -214,7 +213,7 @@ enum lb_err column_filter_keep(struct column_filter *column_filter,
     for (size_t i = 0; i < column_filter->clause_count; i++) {
         verdicts[i] = column_filter->verdicts[i] + run->first;
     }
-    filter_judge(column_filter->filter, is_view_side, verdicts,
+    filter_judge(column_filter->filter, run->is_view_side, verdicts,
                  run->end - run->first, column_filter->room,
                  column_filter->passes + run->first);
     for (size_t i = 0; i < *count; i++) {

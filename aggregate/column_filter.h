@@ -43,6 +43,7 @@ struct column_run {
     size_t site; /* its place in the directory */
     size_t first;
     size_t end;
+    bool is_view_side; /* clauses of the click are left out */
 };
 
 /* Keeps those of rows (places in the block, ascending, all within the run) that
@@ -52,7 +53,6 @@ LB_MUST_CHECK enum lb_err
 column_filter_keep(struct column_filter *column_filter,
                    struct column_block *block,
                    const struct column_run *run,
-                   bool is_view_side,
                    uint16_t *rows,
                    size_t *count,
                    struct lb_error *err);

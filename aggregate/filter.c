@@ -333,7 +333,9 @@ enum lb_err filter_parse(const char *text,
         if (text[parsing.at] != '\0') {
             rc = fault(&parsing, "and, or, or the end is expected here");
         }
-        (*filter_out)->clauses = parsing.comparisons;
+        if (*filter_out != NULL) {
+            (*filter_out)->clauses = parsing.comparisons;
+        }
     }
     if (rc != LB_OK) {
         filter_free(*filter_out);

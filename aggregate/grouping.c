@@ -59,25 +59,31 @@ grouping_add(struct grouping *grouping, size_t place, uint32_t group)
     return LB_OK;
 }
 
-void grouping_fold(struct grouping *grouping, const struct segment_column *bits)
+static void fold_cells(struct grouping *grouping,
+                       size_t group,
+                       const struct segment_column *bits)
 {
-    for (size_t i = 0; i < grouping->group_count; i++) {
-        const uint32_t *cells = grouping->cells + i * grouping->kind_count;
-        struct rollup_counts counts = {0};
-        int64_t without = 0;
+    const uint32_t *cells = grouping->cells + group * grouping->kind_count;
+    struct rollup_counts counts = {0};
+    int64_t without = 0;
 
-        for (size_t kind = 0; kind < grouping->kind_count; kind++) {
-            struct entry entry;
+    for (size_t kind = 0; kind < grouping->kind_count; kind++) {
+        struct entry entry;
 
-            if (cells[kind] == 0) {
-                continue;
-            }
+        if (cells[kind] != 0) {
             entry_set_bits(&entry, bits->numbers[kind / 2]);
             rollup_add_many(&counts, &entry, cells[kind]);
             without +=
                 kind % 2 == 1 && entry.type == ENTRY_CLICK ? cells[kind] : 0;
         }
-        tally_add_counts(grouping->tally, grouping->groups[i], &counts,
-                         without);
+    }
+    tally_add_counts(grouping->tally, grouping->groups[group], &counts,
+                     without);
+}
+
+void grouping_fold(struct grouping *grouping, const struct segment_column *bits)
+{
+    for (size_t i = 0; i < grouping->group_count; i++) {
+        fold_cells(grouping, i, bits);
     }
 }

@@ -205,28 +205,31 @@ static bool open_grouping(struct query_columns *columns,
     return grouping_open(grouping, space, columns->bits->value_count * 2);
 }
 
-/* Buckets of the finest grain that is asked for, over the segment's times. */
+/* Buckets of 15 minutes from the first one's begin to the segment's last time;
+ * false: they are too many to be numbered. */
 static bool open_times(struct query_columns *columns)
 {
     const struct segment_info *info = segment_store_info(columns->segment);
     const struct query *query = columns->work->query;
+    const struct dimension *time = NULL;
+    size_t count = 0;
     int64_t span_ms;
 
-    columns->bucket_count = 0;
     for (size_t i = 0; i < query->dimension_count; i++) {
         if (query->dimensions[i].kind == DIMENSION_TIME) {
-            columns->first_bucket_ms = lb_zone_bucket_start_ms(
-                query->zone, (enum lb_zone_grain)query->dimensions[i].grain,
-                info->first_at_ms);
-            span_ms = info->last_at_ms - columns->first_bucket_ms;
-            if (columns->bucket_count > 0 || span_ms < 0 ||
-                span_ms / ROLLUP_BUCKET_MS >= UINT16_MAX) {
-                return false;
-            }
-            columns->bucket_count = (size_t)(span_ms / ROLLUP_BUCKET_MS) + 1;
+            time = &query->dimensions[i];
+            count++;
         }
     }
-    return true;
+    columns->bucket_count = 0;
+    if (count != 1) {
+        return count == 0;
+    }
+    columns->first_bucket_ms = lb_zone_bucket_start_ms(
+        query->zone, (enum lb_zone_grain)time->grain, info->first_at_ms);
+    span_ms = info->last_at_ms - columns->first_bucket_ms;
+    columns->bucket_count = (size_t)(span_ms / ROLLUP_BUCKET_MS) + 1;
+    return span_ms >= 0 && span_ms / ROLLUP_BUCKET_MS < UINT16_MAX;
 }
 
 static enum lb_err open_segment(struct query_columns *columns,
@@ -361,38 +364,52 @@ static bool is_skipped(const struct query_columns *columns,
                      columns->work->has_click_dimension;
 }
 
+/* The group of a row in the grouping, made when it is new. */
+static enum lb_err local_of(struct query_columns *columns,
+                            struct grouping *grouping,
+                            size_t site,
+                            uint16_t row,
+                            uint32_t *local_out)
+{
+    size_t count =
+        grouping->has_dimensions ? columns->work->query->dimension_count : 0;
+    size_t place = 0;
+    uint32_t group = 0;
+    enum lb_err rc;
+
+    for (size_t i = 0; i < count; i++) {
+        place += grouping->strides[i] * place_of(columns, i, site, row);
+    }
+    if (grouping->local[place] == 0) {
+        rc = find_group(columns, grouping, site, row, &group);
+        rc = rc == LB_OK ? grouping_add(grouping, place, group) : rc;
+        if (rc != LB_OK) {
+            return rc;
+        }
+    }
+    *local_out = grouping->local[place] - 1;
+    return LB_OK;
+}
+
 static enum lb_err add_rows(struct query_columns *columns,
                             struct grouping *grouping,
                             size_t site,
                             size_t count)
 {
-    const struct query *query = columns->work->query;
-    size_t dimension_count =
-        grouping->has_dimensions ? query->dimension_count : 0;
     const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
     enum lb_err rc = LB_OK;
 
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         uint16_t row = columns->rows[i];
-        size_t place = 0;
-        uint32_t local;
+        uint32_t local = 0;
 
         if (is_skipped(columns, grouping, columns->types[bits[row]])) {
             continue;
         }
-        for (size_t j = 0; j < dimension_count; j++) {
-            place += grouping->strides[j] * place_of(columns, j, site, row);
+        rc = local_of(columns, grouping, site, row, &local);
+        if (rc != LB_OK) {
+            return rc;
         }
-        if (grouping->local[place] == 0) {
-            uint32_t group = 0;
-
-            rc = find_group(columns, grouping, site, row, &group);
-            rc = rc == LB_OK ? grouping_add(grouping, place, group) : rc;
-            if (rc != LB_OK) {
-                return rc;
-            }
-        }
-        local = grouping->local[place] - 1;
         grouping->cells[local * grouping->kind_count + columns->kinds[i]]++;
         if (columns->has_visitors) {
             rc = note_visitor(columns, grouping, grouping->groups[local], row);
@@ -502,13 +519,12 @@ static enum lb_err read_grouped(struct query_columns *columns, size_t block)
 
 /* One side of the rows: of clicks and all, or of views. */
 static enum lb_err count_side(struct query_columns *columns,
-                              bool is_view_side,
                               const struct column_run *run)
 {
     bool has_filter = columns->work->query->filter != NULL;
     size_t count = list_rows(columns, run);
     enum lb_err rc =
-        column_filter_keep(&columns->filter, &columns->block, run, is_view_side,
+        column_filter_keep(&columns->filter, &columns->block, run,
                            columns->rows, &count, columns->work->err);
 
     if (rc != LB_OK || count == 0) {
@@ -520,11 +536,11 @@ static enum lb_err count_side(struct query_columns *columns,
     }
     list_kinds(columns, count);
     number_times(columns, count);
-    if (columns->has_visitors && !has_filter && !is_view_side) {
+    if (columns->has_visitors && !has_filter && !run->is_view_side) {
         note_periods(columns, count);
     }
     for (size_t i = 0; i < columns->grouping_count && rc == LB_OK; i++) {
-        if (columns->groupings[i].is_view_side == is_view_side) {
+        if (columns->groupings[i].is_view_side == run->is_view_side) {
             rc = add_rows(columns, &columns->groupings[i], run->site, count);
         }
     }
@@ -571,10 +587,10 @@ static enum lb_err count_run(struct query_columns *columns,
     }
     columns->entry.site = directory->sites[run->site].site;
     rc = read_codes(columns, SEGMENT_BITS, run->block);
-    rc = rc == LB_OK ? count_side(columns, false, run) : rc;
-    return rc == LB_OK && columns->work->is_split
-               ? count_side(columns, true, run)
-               : rc;
+    rc = rc == LB_OK ? count_side(columns, run) : rc;
+    run->is_view_side = true;
+    return rc == LB_OK && columns->work->is_split ? count_side(columns, run)
+                                                  : rc;
 }
 
 static bool is_wished(const struct segment_wish *wish,
@@ -610,7 +626,7 @@ static enum lb_err count_rows(struct query_columns *columns)
             size_t upto = (block + 1) * BLOCK < end ? (block + 1) * BLOCK : end;
 
             struct column_run run = {block, i, row - block * BLOCK,
-                                     upto - block * BLOCK};
+                                     upto - block * BLOCK, false};
 
             rc = count_run(columns, &run);
             row = upto;

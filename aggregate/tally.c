@@ -1,6 +1,7 @@
 /* tally.c - exact counting by group. */
 #include "aggregate/tally.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,6 +348,8 @@ find_set(const struct tally *tally, int64_t site, int64_t day, uint32_t group)
 {
     size_t at = set_home(tally, site, day, group);
 
+    assert(tally->sets != NULL);
+
     while (tally->sets[at].is_taken &&
            (tally->sets[at].day != day || tally->sets[at].site != site ||
             tally->sets[at].group != group)) {
@@ -414,6 +417,7 @@ note_bit(struct tally *tally, uint32_t group, const struct entry *entry)
         }
         tally->last_set =
             find_set(tally, entry->site, entry->visitor_day, group);
+        assert(tally->sets != NULL);
         set = &tally->sets[tally->last_set];
         if (!set->is_taken) {
             *set = (struct set){.site = entry->site,
@@ -426,6 +430,7 @@ note_bit(struct tally *tally, uint32_t group, const struct entry *entry)
     if (word >= set->words && grow_words(tally, set, word) != LB_OK) {
         return LB_ENOMEM;
     }
+    assert(set->any != NULL && set->clickers != NULL);
     set->any[word] |= bit;
     if (entry->type == ENTRY_CLICK) {
         set->clickers[word] |= bit;
@@ -439,14 +444,14 @@ static enum lb_err set_to_records(struct tally *tally, const struct set *set)
     struct record *record;
     enum lb_err rc = LB_OK;
 
-    for (uint32_t word = 0; word < set->words && rc == LB_OK; word++) {
-        for (unsigned bit = 0; bit < 64 && rc == LB_OK; bit++) {
-            if ((set->any[word] >> bit & 1) == 0) {
-                continue;
-            }
-            entry.visitor = (int64_t)word * 64 + (int64_t)bit;
-            entry.type = (set->clickers[word] >> bit & 1) != 0 ? ENTRY_CLICK
-                                                               : ENTRY_LEAD;
+    for (int64_t visitor = 0; visitor < (int64_t)set->words * 64 && rc == LB_OK;
+         visitor++) {
+        uint64_t bit = UINT64_C(1) << visitor % 64;
+
+        if ((set->any[visitor / 64] & bit) != 0) {
+            entry.visitor = visitor;
+            entry.type = (set->clickers[visitor / 64] & bit) != 0 ? ENTRY_CLICK
+                                                                  : ENTRY_LEAD;
             rc = note_record(tally, set->group, &entry, &record);
         }
     }

@@ -100,15 +100,12 @@ static enum lb_err load_ids(struct event_store *store,
                             struct lb_error *err)
 {
     struct loading loading = {store, lb_clock_wall_ms() - DECIDE_WINDOW_MS};
-    int64_t next_seq = 1;
-    enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
+    struct log_ids_range range = {store->id_key, 0, INT64_MAX};
+    enum lb_err rc = db_meta_get(db, "next_seq", 1, &range.after_seq, err);
 
+    range.after_seq -= (int64_t)limits->dedupe_ids + 1;
     store->recent_seq = INT64_MAX;
-    return rc == LB_OK
-               ? log_ids_each(db, store->id_key,
-                              next_seq - (int64_t)limits->dedupe_ids - 1,
-                              INT64_MAX, load_id, &loading, err)
-               : rc;
+    return rc == LB_OK ? log_ids_each(db, &range, load_id, &loading, err) : rc;
 }
 
 /* The count-th live event of the last half hour. */

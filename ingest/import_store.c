@@ -45,15 +45,14 @@ enum lb_err import_store_read_ids(struct import_ids *ids,
                                   bool *is_over_out,
                                   struct lb_error *err)
 {
-    int64_t upto_seq = ids->read_seq + PIECE_ENTRIES;
+    const struct log_ids_range range = {id_key, ids->read_seq,
+                                        ids->read_seq + PIECE_ENTRIES};
     int64_t next_seq = 1;
     enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
 
-    rc = rc == LB_OK ? log_ids_each(db, id_key, ids->read_seq, upto_seq,
-                                    read_id, &ids->known, err)
-                     : rc;
-    ids->read_seq = upto_seq;
-    *is_over_out = upto_seq + 1 >= next_seq;
+    rc = rc == LB_OK ? log_ids_each(db, &range, read_id, &ids->known, err) : rc;
+    ids->read_seq = range.upto_seq;
+    *is_over_out = range.upto_seq + 1 >= next_seq;
     return rc;
 }
 

@@ -12,46 +12,47 @@ struct place {
 struct horizon {
     struct place *places; /* owned; by site */
     size_t count;
+    size_t cap;
     int64_t latest_at_ms;
 };
+
+static bool add_place(struct horizon *horizon, int64_t site, int64_t at_ms)
+{
+    if (horizon->count == horizon->cap) {
+        size_t cap = horizon->cap == 0 ? 32 : horizon->cap * 2;
+        struct place *places = realloc(horizon->places, cap * sizeof(*places));
+
+        if (places == NULL) {
+            return false;
+        }
+        horizon->places = places;
+        horizon->cap = cap;
+    }
+    horizon->places[horizon->count++] = (struct place){site, at_ms};
+    if (horizon->count == 1 || at_ms > horizon->latest_at_ms) {
+        horizon->latest_at_ms = at_ms;
+    }
+    return true;
+}
 
 enum lb_err
 horizon_load(struct db *db, struct horizon **horizon_out, struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_HORIZON_ALL);
     struct horizon *horizon = NULL;
-    size_t cap = 0;
     bool has_row = false;
     enum lb_err rc;
 
     *horizon_out = NULL;
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        if (horizon == NULL) {
-            horizon = calloc(1, sizeof(*horizon));
-        }
-        if (horizon != NULL && horizon->count == cap) {
-            struct place *places;
-
-            cap = cap == 0 ? 32 : cap * 2;
-            places = realloc(horizon->places, cap * sizeof(*places));
-            if (places == NULL) {
-                horizon_free(horizon);
-                horizon = NULL;
-            } else {
-                horizon->places = places;
-            }
-        }
-        if (horizon == NULL) {
+        horizon = horizon == NULL ? calloc(1, sizeof(*horizon)) : horizon;
+        if (horizon == NULL ||
+            !add_place(horizon, sqlite3_column_int64(stmt, 0),
+                       sqlite3_column_int64(stmt, 1))) {
             (void)sqlite3_reset(stmt);
+            horizon_free(horizon);
             return lb_err_set(err, LB_ENOMEM, "out of memory");
         }
-        horizon->places[horizon->count] = (struct place){
-            sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1)};
-        if (horizon->count == 0 ||
-            horizon->places[horizon->count].at_ms > horizon->latest_at_ms) {
-            horizon->latest_at_ms = horizon->places[horizon->count].at_ms;
-        }
-        horizon->count++;
     }
     if (rc != LB_OK) {
         horizon_free(horizon);

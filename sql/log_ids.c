@@ -27,43 +27,50 @@ static enum lb_err tell(enum lb_err (*each)(void *ctx, const struct log_id *id),
     return rc == LB_OK ? rc : lb_err_set(err, rc, "out of memory");
 }
 
-enum lb_err log_ids_each(struct db *db,
-                         const uint8_t key[16],
-                         int64_t after_seq,
-                         int64_t upto_seq,
-                         enum lb_err (*each)(void *ctx,
-                                             const struct log_id *id),
-                         void *ctx,
-                         struct lb_error *err)
+static enum lb_err each_sealed(struct db *db,
+                               const struct log_ids_range *range,
+                               enum lb_err (*each)(void *ctx,
+                                                   const struct log_id *id),
+                               void *ctx,
+                               struct lb_error *err)
 {
-    const struct segment_wish wish = {after_seq, upto_seq, INT64_MIN, INT64_MAX,
-                                      NULL,      0,        NULL};
+    const struct segment_wish wish = {
+        range->after_seq, range->upto_seq, INT64_MIN, INT64_MAX, NULL, 0, NULL};
     struct sealed *sealed = NULL;
     struct entry *entry = NULL;
-    sqlite3_stmt *stmt;
-    int64_t sealed_to = 0;
-    bool has_row = false;
-    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+    enum lb_err rc = sealed_open(db, NULL, &wish, SEALED_IDS, &sealed, err);
 
-    if (rc == LB_OK && after_seq < sealed_to) {
-        rc = sealed_open(db, NULL, &wish, SEALED_IDS, &sealed, err);
-    }
-    while (rc == LB_OK && sealed != NULL &&
-           (rc = sealed_next(sealed, &entry, err)) == LB_OK && entry != NULL) {
+    while (rc == LB_OK && (rc = sealed_next(sealed, &entry, err)) == LB_OK &&
+           entry != NULL) {
         const struct log_id id = {
-            log_ids_hash(key, entry->site, entry->text[ENTRY_TEXT_ID]),
+            log_ids_hash(range->key, entry->site, entry->text[ENTRY_TEXT_ID]),
             entry->received_at_ms, entry->seq};
 
         rc = tell(each, ctx, &id, err);
     }
     sealed_close(sealed);
-    if (rc != LB_OK) {
-        return rc;
+    return rc;
+}
+
+enum lb_err log_ids_each(struct db *db,
+                         const struct log_ids_range *range,
+                         enum lb_err (*each)(void *ctx,
+                                             const struct log_id *id),
+                         void *ctx,
+                         struct lb_error *err)
+{
+    sqlite3_stmt *stmt;
+    int64_t sealed_to = 0;
+    bool has_row = false;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+
+    if (rc == LB_OK && range->after_seq < sealed_to) {
+        rc = each_sealed(db, range, each, ctx, err);
     }
     stmt = db_stmt(db, SQL_LOG_IDS);
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, after_seq);
-        (void)sqlite3_bind_int64(stmt, 2, upto_seq);
+        (void)sqlite3_bind_int64(stmt, 1, range->after_seq);
+        (void)sqlite3_bind_int64(stmt, 2, range->upto_seq);
         (void)sqlite3_bind_int64(stmt, 3, sealed_to);
     }
     while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&

@@ -19,14 +19,18 @@ struct log_id {
     int64_t seq;
 };
 
-/* Calls each for the events of after_seq < seq <= upto_seq in log order, and
- * for those that were erased and are still known, before or among them.  Ends
- * with the first error of each. */
+/* Which ids: of the events of after_seq < seq <= upto_seq. */
+struct log_ids_range {
+    const uint8_t *key; /* 16 bytes, of the hashes */
+    int64_t after_seq;
+    int64_t upto_seq;
+};
+
+/* Calls each for them in log order, and for those that were erased and are
+ * still known, before or among them.  Ends with the first error of each. */
 LB_MUST_CHECK enum lb_err
 log_ids_each(struct db *db,
-             const uint8_t key[16],
-             int64_t after_seq,
-             int64_t upto_seq,
+             const struct log_ids_range *range,
              enum lb_err (*each)(void *ctx, const struct log_id *id),
              void *ctx,
              struct lb_error *err);

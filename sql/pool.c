@@ -15,7 +15,8 @@ struct worker {
 
 struct pool {
     uv_loop_t *loop;
-    char *dir; /* owned; NULL: no connections */
+    char *dir;             /* owned; NULL: no connections */
+    struct wal_gate *gate; /* borrowed; NULL: none */
     uv_async_t async;
     uv_mutex_t lock;
     uv_cond_t wake;
@@ -53,6 +54,9 @@ static void run_job(struct worker *worker, struct pool_job *job)
         if (job->rc != LB_OK) {
             return;
         }
+    }
+    if (pool->gate != NULL) {
+        wal_gate_pass(pool->gate);
     }
     job->rc = db_begin(worker->db, &job->err);
     if (job->rc != LB_OK) {
@@ -150,6 +154,11 @@ enum lb_err pool_new(uv_loop_t *loop,
     return pool->thread_count > 0
                ? LB_OK
                : lb_err_set(err, LB_ENOMEM, "no thread to be had");
+}
+
+void pool_set_gate(struct pool *pool, struct wal_gate *gate)
+{
+    pool->gate = gate;
 }
 
 void pool_submit(struct pool *pool, struct pool_job *job)

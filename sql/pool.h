@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/fair_queue.h"
 #include "sql/db.h"
+#include "sql/wal_gate.h"
 
 struct pool;
 
@@ -41,6 +42,8 @@ LB_MUST_CHECK enum lb_err pool_new(uv_loop_t *loop,
                                    unsigned thread_count,
                                    struct pool **pool_out,
                                    struct lb_error *err);
+/* Before the first job: what readers pass before they begin; borrowed. */
+void pool_set_gate(struct pool *pool, struct wal_gate *gate);
 void pool_submit(struct pool *pool, struct pool_job *job);
 void pool_stop(struct pool *pool); /* finishes what waits, joins, closes */
 void pool_free(struct pool *pool); /* NULL is fine */

@@ -546,21 +546,22 @@ enum lb_err sealed_next(struct sealed *sealed,
                         struct entry **entry_out,
                         struct lb_error *err)
 {
-    *entry_out = NULL;
-    for (;;) {
-        if (sealed->next_place == sealed->place_count) {
-            enum lb_err rc = open_next(sealed, err);
+    bool is_there = false;
 
-            if (rc != LB_OK || sealed->place_count == 0) {
-                return rc;
-            }
+    *entry_out = NULL;
+    while (!is_there) {
+        enum lb_err rc = sealed->next_place == sealed->place_count
+                             ? open_next(sealed, err)
+                             : LB_OK;
+
+        if (rc != LB_OK || sealed->place_count == 0) {
+            return rc;
         }
         fill(sealed, sealed->places[sealed->next_place++].row);
-        if (apply_change(sealed)) {
-            *entry_out = &sealed->entry;
-            return LB_OK;
-        }
+        is_there = apply_change(sealed);
     }
+    *entry_out = &sealed->entry;
+    return LB_OK;
 }
 
 enum lb_err sealed_find(struct sealed *sealed,

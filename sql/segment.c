@@ -303,13 +303,13 @@ static enum lb_err take_blocks(struct taking *taking,
 
 enum lb_err segment_read_column(struct segment_packer *packer,
                                 int column,
-                                const char *bytes,
-                                size_t len,
+                                const struct segment_bytes *bytes,
                                 size_t row_count,
                                 struct lb_arena *arena,
                                 struct segment_column *column_out)
 {
-    struct taking taking = {(const unsigned char *)bytes, len, false};
+    struct taking taking = {(const unsigned char *)bytes->at, bytes->len,
+                            false};
     bool is_coded = column >= SEGMENT_FIRST_CODED && column != SEGMENT_ID;
     enum lb_err rc = LB_OK;
 

@@ -111,12 +111,17 @@ segment_read_directory(const char *bytes,
 const struct segment_site *
 segment_find_site(const struct segment_directory *directory, int64_t site);
 
-/* bytes must stay as long as column_out. */
+/* Bytes as they are stored. */
+struct segment_bytes {
+    const char *at;
+    size_t len;
+};
+
+/* The bytes must stay as long as column_out. */
 LB_MUST_CHECK enum lb_err
 segment_read_column(struct segment_packer *packer,
                     int column,
-                    const char *bytes,
-                    size_t len,
+                    const struct segment_bytes *bytes,
                     size_t row_count,
                     struct lb_arena *arena,
                     struct segment_column *column_out);

@@ -490,6 +490,18 @@ static int compare_uses(const void *a, const void *b, void *ctx)
     return left < right ? -1 : 1;
 }
 
+static void
+add_value(const struct coder *coder, uint32_t rank, struct lb_buf *raw)
+{
+    if (coder->texts != NULL) {
+        lb_buf_add(raw, coder->texts[rank], strlen(coder->texts[rank]) + 1);
+        return;
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        lb_buf_add_char(raw, (char)((uint64_t)coder->numbers[rank] >> 8 * i));
+    }
+}
+
 /* Writes the values in the order of ranks, without the unused. */
 static enum lb_err put_values(struct segment_builder *builder,
                               const struct coder *coder,
@@ -504,16 +516,7 @@ static enum lb_err put_values(struct segment_builder *builder,
     lb_buf_init(&raw, COLUMN_BYTES);
     lb_buf_init(&packed, COLUMN_BYTES);
     for (size_t i = coder->texts != NULL ? 1 : 0; i < count; i++) {
-        if (coder->texts != NULL) {
-            const char *text = coder->texts[ranks[i]];
-
-            lb_buf_add(&raw, text, strlen(text) + 1);
-        } else {
-            for (unsigned j = 0; j < 8; j++) {
-                lb_buf_add_char(
-                    &raw, (char)((uint64_t)coder->numbers[ranks[i]] >> 8 * j));
-            }
-        }
+        add_value(coder, ranks[i], &raw);
     }
     if (raw.len > 0) {
         rc = segment_pack_bytes(builder->packer, raw.data, raw.len, &packed);

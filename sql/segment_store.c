@@ -42,6 +42,20 @@ static void read_info(sqlite3_stmt *stmt, struct segment_info *info)
     info->last_at_ms = sqlite3_column_int64(stmt, 5);
 }
 
+/* Room for one more; false: out of memory. */
+static bool grow_infos(struct segment_info **infos, size_t count, size_t *cap)
+{
+    struct segment_info *more;
+
+    if (count < *cap) {
+        return true;
+    }
+    *cap = *cap == 0 ? 64 : *cap * 2;
+    more = realloc(*infos, *cap * sizeof(**infos));
+    *infos = more == NULL ? *infos : more;
+    return more != NULL;
+}
+
 enum lb_err segment_store_find(struct db *db,
                                const struct segment_wish *wish,
                                struct segment_info **infos_out,
@@ -49,12 +63,13 @@ enum lb_err segment_store_find(struct db *db,
                                struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_SEGMENT_FIND);
-    struct segment_info *infos = NULL;
     size_t cap = 0;
     size_t count = 0;
     bool has_row = false;
     enum lb_err rc;
 
+    *infos_out = NULL;
+    *count_out = 0;
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, wish->after_seq);
         (void)sqlite3_bind_int64(stmt, 2, wish->upto_seq);
@@ -64,21 +79,14 @@ enum lb_err segment_store_find(struct db *db,
             stmt, 5, segment_site_set(wish->sites, wish->site_count));
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
-        if (count == cap) {
-            struct segment_info *more;
-
-            cap = cap == 0 ? 64 : cap * 2;
-            more = realloc(infos, cap * sizeof(*infos));
-            if (more == NULL) {
-                (void)sqlite3_reset(stmt);
-                free(infos);
-                return lb_err_set(err, LB_ENOMEM, "out of memory");
-            }
-            infos = more;
+        if (!grow_infos(infos_out, count, &cap)) {
+            (void)sqlite3_reset(stmt);
+            free(*infos_out);
+            *infos_out = NULL;
+            return lb_err_set(err, LB_ENOMEM, "out of memory");
         }
-        read_info(stmt, &infos[count++]);
+        read_info(stmt, &(*infos_out)[count++]);
     }
-    *infos_out = infos;
     *count_out = count;
     return rc;
 }
@@ -150,6 +158,26 @@ static enum lb_err read_directory(struct segment *segment, struct lb_error *err)
     return rc == LB_OK ? rc : fault(segment, rc, "its directory", err);
 }
 
+/* Room for one more; false: out of memory. */
+static bool grow_changes(struct segment *segment, size_t *cap)
+{
+    struct segment_change *more;
+
+    if (segment->change_count < *cap) {
+        return true;
+    }
+    *cap = *cap == 0 ? 64 : *cap * 2;
+    more = lb_arena_alloc(segment->arena, *cap * sizeof(*more));
+    if (more == NULL) {
+        return false;
+    }
+    if (segment->change_count > 0) {
+        memcpy(more, segment->changes, segment->change_count * sizeof(*more));
+    }
+    segment->changes = more;
+    return true;
+}
+
 static enum lb_err read_changes(struct segment *segment, struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(segment->db, SQL_SEGMENT_CHANGES);
@@ -163,20 +191,9 @@ static enum lb_err read_changes(struct segment *segment, struct lb_error *err)
     }
     while ((rc = db_next(segment->db, stmt, &has_row, err)) == LB_OK &&
            has_row) {
-        if (segment->change_count == cap) {
-            struct segment_change *more;
-
-            cap = cap == 0 ? 64 : cap * 2;
-            more = lb_arena_alloc(segment->arena, cap * sizeof(*more));
-            if (more == NULL) {
-                (void)sqlite3_reset(stmt);
-                return fault(segment, LB_ENOMEM, "", err);
-            }
-            if (segment->change_count > 0) {
-                memcpy(more, segment->changes,
-                       segment->change_count * sizeof(*more));
-            }
-            segment->changes = more;
+        if (!grow_changes(segment, &cap)) {
+            (void)sqlite3_reset(stmt);
+            return fault(segment, LB_ENOMEM, "", err);
         }
         segment->changes[segment->change_count++] = (struct segment_change){
             sqlite3_column_int64(stmt, 0),
@@ -250,6 +267,7 @@ enum lb_err segment_store_column(struct segment *segment,
                                  const struct segment_column **column_out,
                                  struct lb_error *err)
 {
+    struct segment_bytes stored;
     sqlite3_stmt *stmt;
     const char *bytes = NULL;
     size_t len = 0;
@@ -268,7 +286,8 @@ enum lb_err segment_store_column(struct segment *segment,
     if (rc != LB_OK) {
         return rc;
     }
-    rc = segment_read_column(segment->packer, column, bytes, len,
+    stored = (struct segment_bytes){bytes, len};
+    rc = segment_read_column(segment->packer, column, &stored,
                              segment->directory.row_count, segment->arena,
                              &segment->columns[column]);
     segment->is_loaded[column] = rc == LB_OK;

@@ -18,6 +18,7 @@
 #define RETRY_COMMIT_MS 1000 /* after a commit failed and no job came since */
 #define CHECKPOINT_PAGES 1000
 #define WAL_TRUNCATE_BYTES (INT64_C(64) * 1024 * 1024)
+#define GATE_MS 2000 /* that readers wait for others, at most */
 
 struct chore {
     bool (*run)(void *ctx, struct db *db);
@@ -52,8 +53,10 @@ struct writer {
     int64_t derive_retry_at_ms;
     int64_t commit_retry_at_ms; /* 0: the last commit held */
     struct disk_watch disk;
+    struct wal_gate *gate; /* owned */
     bool is_reopen_needed;
     int wal_pages;
+    bool is_truncating; /* tried between groups until it is done */
     struct lb_metric *commit_seconds;
     struct lb_metric *commit_events;
     struct lb_metric *queue_events;
@@ -111,13 +114,21 @@ enum lb_err writer_new(uv_loop_t *loop,
     (void)sqlite3_wal_hook(db_handle(writer->db), on_wal, writer);
     writer_queue_init(&writer->queue);
     make_metrics(writer);
-    if (uv_mutex_init(&writer->lock) != 0 || uv_cond_init(&writer->wake) != 0) {
+    writer->gate = wal_gate_new();
+    if (writer->gate == NULL || uv_mutex_init(&writer->lock) != 0 ||
+        uv_cond_init(&writer->wake) != 0) {
         db_close(writer->db);
+        wal_gate_free(writer->gate);
         free(writer);
         return lb_err_set(err, LB_ENOMEM, "no lock to be had");
     }
     *writer_out = writer;
     return LB_OK;
+}
+
+struct wal_gate *writer_gate(struct writer *writer)
+{
+    return writer->gate;
 }
 
 struct db *writer_db(struct writer *writer)
@@ -418,20 +429,41 @@ run_group(struct writer *writer, struct writer_job *jobs, size_t event_count)
 /* --- between groups --------------------------------------------------------
  */
 
-static void checkpoint(struct writer *writer)
+/* Readers that overlap keep the log from being reused: past its size they wait
+ * for each other to end. */
+static void truncate_wal(struct writer *writer)
 {
-    if (writer->wal_pages < CHECKPOINT_PAGES || writer->is_reopen_needed) {
+    int rc;
+
+    if (db_wal_bytes(writer->db) <= WAL_TRUNCATE_BYTES) {
+        wal_gate_open(writer->gate);
         return;
     }
-    (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
-                                    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    writer->wal_pages = 0;
-    if (db_wal_bytes(writer->db) > WAL_TRUNCATE_BYTES) {
-        /* A reader must not hold up the writer: it is tried again soon. */
-        (void)sqlite3_busy_timeout(db_handle(writer->db), 0);
+    wal_gate_close(writer->gate, GATE_MS);
+    /* A reader must not hold up the writer: it is tried again soon. */
+    (void)sqlite3_busy_timeout(db_handle(writer->db), 0);
+    rc = sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
+                                   SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    (void)sqlite3_busy_timeout(db_handle(writer->db), DB_BUSY_MS);
+    if (rc == SQLITE_OK) {
+        wal_gate_open(writer->gate);
+    }
+}
+
+static void checkpoint(struct writer *writer)
+{
+    if (writer->is_reopen_needed) {
+        return;
+    }
+    if (writer->wal_pages >= CHECKPOINT_PAGES) {
         (void)sqlite3_wal_checkpoint_v2(db_handle(writer->db), NULL,
-                                        SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        (void)sqlite3_busy_timeout(db_handle(writer->db), DB_BUSY_MS);
+                                        SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        writer->wal_pages = 0;
+        writer->is_truncating = db_wal_bytes(writer->db) > WAL_TRUNCATE_BYTES;
+    }
+    if (writer->is_truncating) {
+        truncate_wal(writer);
+        writer->is_truncating = db_wal_bytes(writer->db) > WAL_TRUNCATE_BYTES;
     }
 }
 
@@ -624,6 +656,7 @@ void writer_free(struct writer *writer)
         return;
     }
     db_close(writer->db);
+    wal_gate_free(writer->gate);
     uv_cond_destroy(&writer->wake);
     uv_mutex_destroy(&writer->lock);
     free(writer);

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/fair_queue.h"
 #include "sql/db.h"
+#include "sql/wal_gate.h"
 
 struct writer;
 
@@ -93,6 +94,8 @@ LB_MUST_CHECK enum lb_err writer_new(uv_loop_t *loop,
                                      const struct writer_limits *limits,
                                      struct writer **writer_out,
                                      struct lb_error *err);
+/* What readers are to pass before they begin; the writer's. */
+struct wal_gate *writer_gate(struct writer *writer);
 /* Before writer_start(): the connection, for loading state. */
 struct db *writer_db(struct writer *writer);
 void writer_add_member(struct writer *writer,

@@ -1,6 +1,6 @@
 """Every figure against counting plainly: random histories over days at which clocks
 change, in zones of odd offsets, and random questions of both dialects.  Asked of the log,
-of counted days, after late events, and after a rebuild, the answers are equal to the
+of counted days, after late events, of sealed events, and after a rebuild, the answers are equal to the
 last digit.
 
 LINKBELL_SEED sets the histories and questions, LINKBELL_ORACLE how many of them."""
@@ -21,10 +21,11 @@ QUESTIONS = int(os.environ.get("LINKBELL_ORACLE", "400"))
 EVENTS = 700
 
 
-def config(period, without=()):
+def config(period, without=(), segment_events=65535):
     """Without the links that are removed: the service would bring them back."""
     lines = ["server: { listen: 127.0.0.1:0 }",
-             f"privacy: {{ retention: 0, visitor_period: {period} }}", "sites:"]
+             f"privacy: {{ retention: 0, visitor_period: {period} }}",
+             f"limits: {{ segment_events: {segment_events} }}", "sites:"]
     for site, name in oracle.SITES.items():
         lines += [f"  - id: {site}", f"    timezone: {name}"]
         slugs = [slug for slug in oracle.CONFIGURED[site] if slug not in without]
@@ -96,6 +97,12 @@ class Oracle(unittest.TestCase):
             else:
                 self.check(bell, oracle.Question(rng, history), f"{number}/{about}/{i}")
 
+    def wait_for_segments(self, bell):
+        def is_sealed():
+            with contextlib.closing(sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro", uri=True, timeout=10)) as db:
+                return db.execute("SELECT count(*) FROM events").fetchone()[0] <= 8
+        wait_for(is_sealed, "segments", 30)
+
     def run_history(self, number, period, count):
         rng = oracle.make_rng(SEED, number)
         history = oracle.History(rng, period, EVENTS)
@@ -111,7 +118,12 @@ class Oracle(unittest.TestCase):
             self.ask(bell, history, number, "days", count // 4)
             self.load(bell, history, history.late, "b")
             history.decide(history.late, "late")
-            self.ask(bell, history, number, "late", count // 4)
+            self.ask(bell, history, number, "late", count // 8)
+            bell.stop()
+            bell.write_config(config(period, ["old"], 64))
+            bell.start()
+            self.wait_for_segments(bell)
+            self.ask(bell, history, number, "sealed", count // 8)
             bell.stop()
             bell.run("rebuild")
             bell.start()
@@ -132,7 +144,7 @@ class Oracle(unittest.TestCase):
             bell.ready()
             bell.stop()
             self.set_lifetimes(bell, history)
-            bell.write_config(config("day", without=["old"]))
+            bell.write_config(config("day", ["old"], 64))
             bell.start()
             done, begun, faults = [0], [0], []
 

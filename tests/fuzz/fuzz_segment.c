@@ -75,10 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_directory((const char *)data + 3, size - 3);
     } else if (size >= 3) {
         int column = data[0] % (SEGMENT_COLUMN_COUNT + 1);
+        const struct segment_bytes bytes = {(const char *)data + 3, size - 3};
         size_t rows = (size_t)data[1] | (size_t)data[2] << 8;
 
-        rc = segment_read_column(packer, column, (const char *)data + 3,
-                                 size - 3, rows, arena, &read);
+        rc = segment_read_column(packer, column, &bytes, rows, arena, &read);
         for (size_t block = 0; block * SEGMENT_PACK_BLOCK < rows && rc == LB_OK;
              block++) {
             rc = read_block(packer, column, &read, rows, block, arena);

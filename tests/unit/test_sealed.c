@@ -466,6 +466,7 @@ static enum lb_err add_id(void *ctx, const struct log_id *id)
 static void ids_are_those_of_all_events_once(void **state)
 {
     static const uint8_t key[16] = {7};
+    static const struct log_ids_range range = {key, 400, INT64_MAX};
     struct world *world = *state;
     struct summing want = {0, 0, 0, 0};
     struct summing got = {0, 0, 0, 0};
@@ -486,8 +487,7 @@ static void ids_are_those_of_all_events_once(void **state)
         }
     }
     seal_range(world, 0, EVENTS);
-    check(log_ids_each(world->db, key, 400, INT64_MAX, add_id, &got, &err),
-          &err);
+    check(log_ids_each(world->db, &range, add_id, &got, &err), &err);
     assert_int_equal(got.count, want.count);
     assert_int_equal(got.seqs, want.seqs);
     assert_true(got.hashes == want.hashes);

@@ -130,11 +130,13 @@ static void open_body(struct reading *reading, const struct segment_body *body)
                                             &reading->directory),
                      LB_OK);
     for (int i = 0; i < SEGMENT_COLUMN_COUNT; i++) {
-        assert_int_equal(
-            segment_read_column(reading->packer, i, body->columns[i].data,
-                                body->columns[i].len, body->row_count,
-                                reading->arena, &reading->columns[i]),
-            LB_OK);
+        const struct segment_bytes bytes = {body->columns[i].data,
+                                            body->columns[i].len};
+
+        assert_int_equal(segment_read_column(reading->packer, i, &bytes,
+                                             body->row_count, reading->arena,
+                                             &reading->columns[i]),
+                         LB_OK);
     }
 }
 
@@ -319,8 +321,9 @@ static enum lb_err read_whole(int column, const char *bytes, size_t len)
     struct segment_packer *packer = segment_pack_new();
     struct lb_arena *arena = lb_arena_new(ARENA_BYTES);
     struct segment_column read;
+    const struct segment_bytes stored = {bytes, len};
     enum lb_err rc =
-        segment_read_column(packer, column, bytes, len, 300, arena, &read);
+        segment_read_column(packer, column, &stored, 300, arena, &read);
 
     if (rc == LB_OK && column == SEGMENT_ID) {
         rc = segment_read_ids(packer, &read, 300, 0, arena, ids);
