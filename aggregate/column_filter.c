@@ -19,9 +19,10 @@ bool column_filter_init(struct column_filter *column_filter,
     column_filter->verdicts = calloc(count + 1, sizeof(uint8_t *));
     column_filter->room = malloc((size_t)FILTER_ROOM * BLOCK);
     column_filter->passes = malloc(BLOCK);
+    column_filter->order = calloc(count + 1, sizeof(*column_filter->order));
     is_whole = column_filter->clauses != NULL && column_filter->holds != NULL &&
                column_filter->verdicts != NULL && column_filter->room != NULL &&
-               column_filter->passes != NULL;
+               column_filter->passes != NULL && column_filter->order != NULL;
     for (size_t i = 0; i < count && is_whole; i++) {
         is_whole = axis_init(&column_filter->clauses[i],
                              filter_clause_dimension(filter, i));
@@ -45,6 +46,7 @@ void column_filter_deinit(struct column_filter *column_filter)
     free(column_filter->verdicts);
     free(column_filter->room);
     free(column_filter->passes);
+    free(column_filter->order);
 }
 
 /* Whether the clause holds for a value of its axis; asked once where it is
@@ -99,6 +101,36 @@ static enum lb_err open_clause(struct column_filter *column_filter,
     return LB_OK;
 }
 
+/* The first code for which the clause holds: codes are given by frequency, so
+ * the later it comes, the fewer rows are left. */
+static size_t first_code(const struct column_filter *column_filter,
+                         size_t clause)
+{
+    size_t code = 0;
+
+    while (code < column_filter->clauses[clause].code_count &&
+           column_filter->holds[clause][code] != FILTER_YES) {
+        code++;
+    }
+    return code;
+}
+
+/* The clause that leaves fewest rows comes first. */
+static void order_clauses(struct column_filter *column_filter)
+{
+    for (size_t i = 0; i < column_filter->clause_count; i++) {
+        size_t code = first_code(column_filter, i);
+        size_t at = i;
+
+        while (at > 0 &&
+               first_code(column_filter, column_filter->order[at - 1]) < code) {
+            column_filter->order[at] = column_filter->order[at - 1];
+            at--;
+        }
+        column_filter->order[at] = i;
+    }
+}
+
 enum lb_err column_filter_open(struct column_filter *column_filter,
                                struct segment *segment,
                                const struct axis_context *context,
@@ -121,6 +153,9 @@ enum lb_err column_filter_open(struct column_filter *column_filter,
             *is_empty_out ||
             (!holds_any && filter_needs_clause(column_filter->filter, i));
     }
+    if (column_filter->is_plain) {
+        order_clauses(column_filter);
+    }
     return LB_OK;
 }
 
@@ -132,9 +167,10 @@ static enum lb_err keep_plainly(struct column_filter *column_filter,
                                 size_t *count,
                                 struct lb_error *err)
 {
-    for (size_t i = 0; i<column_filter->clause_count && * count> 0; i++) {
-        int column = column_filter->clauses[i].column;
-        const uint8_t *holds = column_filter->holds[i];
+    for (size_t i = 0; i < column_filter->clause_count; i++) {
+        size_t clause = column_filter->order[i];
+        int column = column_filter->clauses[clause].column;
+        const uint8_t *holds = column_filter->holds[clause];
         const uint16_t *codes;
         size_t left = 0;
         enum lb_err rc;
@@ -143,8 +179,9 @@ static enum lb_err keep_plainly(struct column_filter *column_filter,
             *count = holds[run->site] == FILTER_YES ? *count : 0;
             continue;
         }
-        rc = column_block_codes(block, column, run->block, err);
-        if (rc != LB_OK) {
+        rc = *count == 0 ? LB_OK
+                         : column_block_codes(block, column, run->block, err);
+        if (rc != LB_OK || *count == 0) {
             return rc;
         }
         codes = block->codes[column];

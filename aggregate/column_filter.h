@@ -19,6 +19,7 @@ struct column_filter {
     uint8_t **holds;    /* owned; by clause and code; in the segment's memory */
     uint8_t **verdicts; /* owned, each too; by clause and row of the block */
     size_t clause_count;
+    size_t *order;   /* owned; clauses, in the order in which they are asked */
     uint8_t *room;   /* owned */
     uint8_t *passes; /* owned; by row of the block: an enum filter_verdict */
 };

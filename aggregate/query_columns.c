@@ -35,6 +35,7 @@ struct query_columns {
     const struct segment_column *bits;
     const struct segment_column *days;
     uint8_t *is_traffic;     /* by code of bits; in the segment's memory */
+    bool is_all_traffic;     /* of each of them */
     uint8_t *types;          /* likewise */
     int64_t first_bucket_ms; /* time buckets are numbered from here */
     size_t bucket_count;
@@ -166,10 +167,13 @@ static enum lb_err open_bits(struct query_columns *columns)
     if (columns->is_traffic == NULL || columns->types == NULL) {
         return no_memory(columns);
     }
+    columns->is_all_traffic = true;
     for (size_t code = 0; code < columns->bits->value_count; code++) {
         entry_set_bits(&columns->entry, columns->bits->numbers[code]);
         columns->is_traffic[code] =
             (columns->work->query->traffic & 1u << columns->entry.traffic) != 0;
+        columns->is_all_traffic =
+            columns->is_all_traffic && columns->is_traffic[code] != 0;
         columns->types[code] = (uint8_t)columns->entry.type;
     }
     return LB_OK;
@@ -426,8 +430,15 @@ static size_t list_rows(struct query_columns *columns,
                         const struct column_run *run)
 {
     const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
-    size_t count = 0;
+    size_t count = run->end - run->first;
 
+    if (columns->is_all_traffic) {
+        for (size_t i = 0; i < count; i++) {
+            columns->rows[i] = (uint16_t)(run->first + i);
+        }
+        return count;
+    }
+    count = 0;
     for (size_t row = run->first; row < run->end; row++) {
         columns->rows[count] = (uint16_t)row;
         count += columns->is_traffic[bits[row]];

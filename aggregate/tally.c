@@ -371,7 +371,7 @@ static enum lb_err grow_sets(struct tally *tally)
     tally->sets = sets;
     tally->set_cap = cap;
     tally->last_set = 0;
-    for (size_t i = 0; i < old_cap; i++) {
+    for (size_t i = 0; old != NULL && i < old_cap; i++) {
         if (old[i].is_taken) {
             sets[find_set(tally, old[i].site, old[i].day, old[i].group)] =
                 old[i];

@@ -342,7 +342,7 @@ enum lb_err segment_read_codes(struct segment_packer *packer,
                                uint16_t *codes_out)
 {
     size_t count = segment_block_rows(row_count, block);
-    uint16_t greatest = 0;
+    unsigned greatest = 0;
     enum lb_err rc;
 
     if (column->width == 0) {
@@ -356,10 +356,13 @@ enum lb_err segment_read_codes(struct segment_packer *packer,
     rc = segment_pack_read_codes(packer, column->bytes + column->at[block],
                                  column->at[block + 1] - column->at[block],
                                  count, column->width, codes_out);
-    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+    if (rc != LB_OK || column->value_count >> 8 * column->width != 0) {
+        return rc; /* any code has a value */
+    }
+    for (size_t i = 0; i < count; i++) {
         greatest = codes_out[i] > greatest ? codes_out[i] : greatest;
     }
-    return rc == LB_OK && greatest >= column->value_count ? LB_EFORMAT : rc;
+    return greatest >= column->value_count ? LB_EFORMAT : LB_OK;
 }
 
 enum lb_err segment_read_numbers(struct segment_packer *packer,

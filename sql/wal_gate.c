@@ -1,31 +1,45 @@
 /* wal_gate.c - keeps readers that overlap from keeping the write-ahead log. */
 #include "sql/wal_gate.h"
 
+#include <pthread.h>
 #include <stdlib.h>
-
-#include <uv.h>
+#include <time.h>
 
 #include "base/clock.h"
 
 struct wal_gate {
-    uv_mutex_t lock;
-    uv_cond_t opened;
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
     /* By lock; monotonic. */
     int64_t closed_at_ms;
     int64_t closed_until_ms; /* 0: open */
     int64_t rest_until_ms;   /* it stays open up to then */
 };
 
+static bool init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+    bool is_made;
+
+    if (pthread_condattr_init(&monotonic) != 0) {
+        return false;
+    }
+    is_made = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+              pthread_cond_init(cond, &monotonic) == 0;
+    (void)pthread_condattr_destroy(&monotonic);
+    return is_made;
+}
+
 struct wal_gate *wal_gate_new(void)
 {
     struct wal_gate *gate = calloc(1, sizeof(*gate));
 
-    if (gate == NULL || uv_mutex_init(&gate->lock) != 0) {
+    if (gate == NULL || pthread_mutex_init(&gate->lock, NULL) != 0) {
         free(gate);
         return NULL;
     }
-    if (uv_cond_init(&gate->opened) != 0) {
-        uv_mutex_destroy(&gate->lock);
+    if (!init_cond(&gate->opened)) {
+        (void)pthread_mutex_destroy(&gate->lock);
         free(gate);
         return NULL;
     }
@@ -35,8 +49,8 @@ struct wal_gate *wal_gate_new(void)
 void wal_gate_free(struct wal_gate *gate)
 {
     if (gate != NULL) {
-        uv_cond_destroy(&gate->opened);
-        uv_mutex_destroy(&gate->lock);
+        (void)pthread_cond_destroy(&gate->opened);
+        (void)pthread_mutex_destroy(&gate->lock);
         free(gate);
     }
 }
@@ -47,7 +61,7 @@ static void open_gate(struct wal_gate *gate, int64_t now_ms)
     if (gate->closed_until_ms != 0) {
         gate->rest_until_ms = now_ms + (now_ms - gate->closed_at_ms);
         gate->closed_until_ms = 0;
-        uv_cond_broadcast(&gate->opened);
+        (void)pthread_cond_broadcast(&gate->opened);
     }
 }
 
@@ -55,35 +69,36 @@ void wal_gate_close(struct wal_gate *gate, int64_t most_ms)
 {
     int64_t now_ms = lb_clock_mono_ms();
 
-    uv_mutex_lock(&gate->lock);
+    (void)pthread_mutex_lock(&gate->lock);
     if (gate->closed_until_ms == 0 && now_ms >= gate->rest_until_ms) {
         gate->closed_at_ms = now_ms;
         gate->closed_until_ms = now_ms + most_ms;
     } else if (gate->closed_until_ms != 0 && now_ms >= gate->closed_until_ms) {
         open_gate(gate, now_ms);
     }
-    uv_mutex_unlock(&gate->lock);
+    (void)pthread_mutex_unlock(&gate->lock);
 }
 
 void wal_gate_open(struct wal_gate *gate)
 {
-    uv_mutex_lock(&gate->lock);
+    (void)pthread_mutex_lock(&gate->lock);
     open_gate(gate, lb_clock_mono_ms());
-    uv_mutex_unlock(&gate->lock);
+    (void)pthread_mutex_unlock(&gate->lock);
 }
 
 void wal_gate_pass(struct wal_gate *gate)
 {
-    uv_mutex_lock(&gate->lock);
+    (void)pthread_mutex_lock(&gate->lock);
     while (gate->closed_until_ms != 0) {
-        int64_t left_ms = gate->closed_until_ms - lb_clock_mono_ms();
+        const struct timespec until = {
+            (time_t)(gate->closed_until_ms / LB_MS_PER_S),
+            (long)(gate->closed_until_ms % LB_MS_PER_S * 1000000)};
 
-        if (left_ms <= 0) {
+        if (lb_clock_mono_ms() >= gate->closed_until_ms) {
             open_gate(gate, lb_clock_mono_ms());
             break;
         }
-        (void)uv_cond_timedwait(&gate->opened, &gate->lock,
-                                (uint64_t)left_ms * 1000000);
+        (void)pthread_cond_timedwait(&gate->opened, &gate->lock, &until);
     }
-    uv_mutex_unlock(&gate->lock);
+    (void)pthread_mutex_unlock(&gate->lock);
 }
