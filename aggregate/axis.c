@@ -244,6 +244,38 @@ static enum lb_err open_kept(struct axis *axis,
     return LB_OK;
 }
 
+/* Properties may be of any number of values: they are the segment's own. */
+static enum lb_err open_props(struct axis *axis,
+                              const struct segment_column *column,
+                              struct segment *segment,
+                              const struct axis_context *context,
+                              struct lb_error *err)
+{
+    const char **values =
+        segment_store_alloc(segment, axis->code_count * sizeof(*values));
+
+    if (values == NULL) {
+        return no_memory(err);
+    }
+    for (size_t code = 0; code < axis->code_count; code++) {
+        const char *value = dimension_prop(
+            axis->dimension->name + 5, column->texts[code], context->scratch);
+        size_t bytes = value == NULL ? 0 : strlen(value) + 1;
+        char *copy = value == NULL ? NULL : segment_store_alloc(segment, bytes);
+
+        if (value != NULL && copy == NULL) {
+            return no_memory(err);
+        }
+        if (copy != NULL) {
+            memcpy(copy, value, bytes);
+        }
+        values[code] = copy;
+    }
+    axis->count = axis->code_count;
+    axis->values = values;
+    return LB_OK;
+}
+
 static enum lb_err open_sites(struct axis *axis,
                               struct segment *segment,
                               const struct axis_context *context,
@@ -291,8 +323,11 @@ enum lb_err axis_open(struct axis *axis,
         return rc;
     }
     axis->code_count = column->value_count;
-    if (axis->column < SEGMENT_FIRST_TEXT || axis->column == SEGMENT_PROPS) {
+    if (axis->column < SEGMENT_FIRST_TEXT) {
         return open_kept(axis, column, segment, context, err);
+    }
+    if (axis->column == SEGMENT_PROPS) {
+        return open_props(axis, column, segment, context, err);
     }
     axis->count = column->value_count;
     axis->values = column->texts;

@@ -7,6 +7,7 @@
 
 #include "aggregate/day_pack.h"
 #include "aggregate/rollup.h"
+#include "sql/horizon.h"
 
 #define DIRTY_SLOTS 16384 /* a power of two; half of them in use at most */
 #define LOCAL_SLOTS 256   /* sites whose day is remembered */
@@ -112,8 +113,8 @@ static const struct local *local_of(struct day_store *store,
         return local;
     }
     site = catalog_site_by_number(catalog, entry->site);
-    if (site == NULL) {
-        return NULL; /* removed: nobody can ask for it */
+    if (site == NULL || entry->ts_at_ms < site->horizon_at_ms) {
+        return NULL; /* removed: nobody can ask for it; or final */
     }
     local->site = entry->site;
     local->version = catalog_version(catalog);
@@ -439,10 +440,18 @@ day_store_drop(struct db *db, int64_t site, int64_t ts_ms, struct lb_error *err)
 {
     const struct lb_zone *zone = NULL;
     char name[64];
+    struct horizon *horizon = NULL;
+    int64_t horizon_ms;
     enum lb_err rc = read_zone(db, site, name, err);
 
     if (rc != LB_OK || name[0] == '\0') {
         return rc; /* nothing is built before the days are listed */
+    }
+    rc = horizon_load(db, &horizon, err);
+    horizon_ms = horizon_of(horizon, site);
+    horizon_free(horizon);
+    if (rc != LB_OK || ts_ms < horizon_ms) {
+        return rc; /* final */
     }
     rc = lb_zone_find(name, &zone, err);
     return rc == LB_OK ? drop_day(db, site, lb_zone_local_day(zone, ts_ms), err)

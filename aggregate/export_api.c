@@ -50,6 +50,7 @@ struct export_work {
     size_t piece_count;
     SHA256_CTX sha;
     int64_t modified_at_s; /* of closed days; 0: not known */
+    bool is_named;         /* the site is, so it stays the same */
     int64_t begin_seq;     /* where the answer begins */
     int64_t after_seq;
     int64_t upto_seq;
@@ -134,7 +135,8 @@ static enum lb_err read_events(struct export_work *work, struct db *db)
         cache == NULL ? LB_ENOMEM
                       : log_reader_open(db, cache, &range, &reader, &work->err);
 
-    while (rc == LB_OK && rows < PIECE_ROWS && work->left > 0) {
+    while (rc == LB_OK && rows < PIECE_ROWS && work->left > 0 &&
+           work->piece.len < PIECE_BYTES / 2) {
         rc = log_reader_next(reader, &entry, &work->err);
         if (rc != LB_OK || entry == NULL) {
             work->is_end = true;
@@ -182,7 +184,7 @@ static void run(struct pool_job *job, struct db *db)
     if (!work->is_stats && work->left != INT64_MAX && !work->has_placed) {
         work->rc = place_page(work, db);
     }
-    if (work->rc == LB_OK && work->is_digest &&
+    if (work->rc == LB_OK && work->is_digest && work->is_named &&
         work->after_seq == work->begin_seq) {
         work->rc = export_since_read(db, &work->params.query,
                                      &work->modified_at_s, &work->err);
@@ -576,6 +578,8 @@ handle(struct export_api *api, struct lb_http_request *http, bool is_stats)
     work->api = api;
     work->http = http;
     work->is_stats = is_stats;
+    work->is_named = lb_http_request_query(http, "site", 0) != NULL &&
+                     strcmp(lb_http_request_query(http, "site", 0), "*") != 0;
     if (!check_names(http) || !query_params_sites(http, &work->params) ||
         !read_range(work) || !read_options(work)) {
         free_work(work);

@@ -7,6 +7,7 @@
 #include "base/http_respond.h"
 
 #define DATE_BYTES 40
+#define SETTLED_MS (2 * LB_MS_PER_S)            /* dates have whole seconds */
 #define DATE_FORMAT "%a, %d %b %Y %H:%M:%S GMT" /* RFC 9110, 5.6.7 */
 
 static enum lb_err read_site(struct db *db,
@@ -44,20 +45,23 @@ enum lb_err export_since_read(struct db *db,
                               int64_t *modified_at_s_out,
                               struct lb_error *err)
 {
+    const struct catalog_site *site =
+        query->site_count == 1
+            ? catalog_site_by_number(query->catalog, query->sites[0])
+            : NULL;
     int64_t built_at_ms = 0;
     bool is_known = true;
-    enum lb_err rc = LB_OK;
+    enum lb_err rc;
 
-    for (size_t i = 0; i < query->site_count && rc == LB_OK; i++) {
-        const struct catalog_site *site =
-            catalog_site_by_number(query->catalog, query->sites[i]);
-
-        rc = site == NULL
-                 ? LB_OK
-                 : read_site(db, query, site, &built_at_ms, &is_known, err);
+    *modified_at_s_out = 0;
+    /* What has aged out left no trace of when. */
+    if (site == NULL || query->from_at_ms < site->horizon_at_ms) {
+        return LB_OK;
     }
-    *modified_at_s_out =
-        is_known ? (built_at_ms + LB_MS_PER_S - 1) / LB_MS_PER_S : 0;
+    rc = read_site(db, query, site, &built_at_ms, &is_known, err);
+    if (is_known && built_at_ms + SETTLED_MS < lb_clock_wall_ms()) {
+        *modified_at_s_out = (built_at_ms + LB_MS_PER_S - 1) / LB_MS_PER_S;
+    }
     return rc;
 }
 

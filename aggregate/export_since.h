@@ -15,7 +15,8 @@
 #include "base/http_request.h"
 #include "sql/db.h"
 
-/* Seconds since 1970, rounded up; 0: there is no such time. */
+/* Seconds since 1970, rounded up; 0: there is no such time, as of several
+ * sites, or where events have aged out. */
 LB_MUST_CHECK enum lb_err export_since_read(struct db *db,
                                             const struct query *query,
                                             int64_t *modified_at_s_out,

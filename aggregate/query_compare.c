@@ -301,3 +301,8 @@ int64_t query_compare_to_ms(const struct query_compare *compare)
 {
     return compare->query.to_at_ms;
 }
+
+int64_t query_compare_aged_before_ms(const struct query_compare *compare)
+{
+    return compare->result.aged_before_ms;
+}

@@ -46,5 +46,7 @@ const struct query_figures *
 query_compare_totals(const struct query_compare *compare);
 int64_t query_compare_from_ms(const struct query_compare *compare);
 int64_t query_compare_to_ms(const struct query_compare *compare);
+/* As query_result says of it. */
+int64_t query_compare_aged_before_ms(const struct query_compare *compare);
 
 #endif

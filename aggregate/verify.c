@@ -12,6 +12,7 @@
 #include "base/http_request.h"
 #include "base/http_respond.h"
 #include "base/json.h"
+#include "sql/horizon.h"
 #include "sql/log_store.h"
 
 #define ANSWER_BYTES ((size_t)64 * 1024 * 1024)
@@ -265,22 +266,23 @@ static enum lb_err compare_row(void *ctx, const struct rollup_store_row *row)
 
 /* The first 15 minutes of which the log still has the events: what lies before
  * is final. */
-static int64_t frozen_buckets(const struct catalog_site *site)
+static int64_t horizon_buckets(const struct horizon *horizon, int64_t site)
 {
-    return site->horizon_at_ms == INT64_MIN
-               ? INT64_MIN
-               : rollup_bucket(site->horizon_at_ms);
+    int64_t at_ms = horizon_of(horizon, site);
+
+    return at_ms == HORIZON_NONE ? INT64_MIN : rollup_bucket(at_ms);
 }
 
 static enum lb_err compare_site(struct work *work,
                                 struct db *db,
+                                const struct horizon *horizon,
                                 const struct catalog_site *site,
                                 const struct rollup_store_row *rows,
                                 size_t count)
 {
     struct both both = {work, site, rows, count, 0, INT64_MIN};
-    const struct rollup_store_range all = {site->number, frozen_buckets(site),
-                                           INT64_MAX};
+    const struct rollup_store_range all = {
+        site->number, horizon_buckets(horizon, site->number), INT64_MAX};
     enum lb_err rc =
         rollup_store_read(db, &all, compare_row, &both, &work->err);
 
@@ -292,12 +294,14 @@ static enum lb_err compare_all(struct work *work, struct db *db)
     const struct catalog *catalog = auth_who_of(work->http)->catalog;
     const struct rollup_store_range all = {0, INT64_MIN, INT64_MAX};
     struct rollup_store_row *rows = NULL;
+    struct horizon *horizon = NULL;
     int64_t cursor = 0;
     size_t count = 0;
     enum lb_err rc = db_meta_get(db, "cursor", 0, &cursor, &work->err);
 
     rc = rc == LB_OK ? recount_log(db, &all, cursor, &rows, &count, &work->err)
                      : rc;
+    rc = rc == LB_OK ? horizon_load(db, &horizon, &work->err) : rc;
     for (size_t i = 0; i < catalog_site_count(catalog) && rc == LB_OK; i++) {
         const struct catalog_site *site = catalog_site_at(catalog, i);
         size_t first = 0;
@@ -309,9 +313,11 @@ static enum lb_err compare_all(struct work *work, struct db *db)
         while (first + own < count && rows[first + own].site == site->number) {
             own++;
         }
-        rc = compare_site(work, db, site, own == 0 ? NULL : rows + first, own);
+        rc = compare_site(work, db, horizon, site,
+                          own == 0 ? NULL : rows + first, own);
     }
     free(rows);
+    horizon_free(horizon);
     if (rc == LB_OK) {
         const struct verify_days_sink sink = {work, note_day};
 
@@ -324,13 +330,15 @@ static enum lb_err compare_all(struct work *work, struct db *db)
 static enum lb_err list_days(struct work *work, struct db *db)
 {
     const struct catalog *catalog = auth_who_of(work->http)->catalog;
-    enum lb_err rc = LB_OK;
+    struct horizon *horizon = NULL;
+    enum lb_err rc = horizon_load(db, &horizon, &work->err);
 
     for (size_t i = 0; i < catalog_site_count(catalog) && rc == LB_OK; i++) {
         int64_t site = catalog_site_at(catalog, i)->number;
-        int64_t frozen = frozen_buckets(catalog_site_at(catalog, i));
+        int64_t frozen;
         struct log_bounds bounds;
 
+        frozen = horizon_buckets(horizon, site);
         rc = log_time_bounds(db, &site, 1, &bounds, &work->err);
         for (int64_t day = bounds.first_at_ms / LB_MS_PER_DAY;
              rc == LB_OK && bounds.has_events &&
@@ -344,6 +352,7 @@ static enum lb_err list_days(struct work *work, struct db *db)
                      : LB_OK;
         }
     }
+    horizon_free(horizon);
     return rc;
 }
 
@@ -395,13 +404,22 @@ static enum lb_err
 run_write(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     const struct work *work = work_of(job);
-    const struct rollup_store_range *range = &work->ranges[work->next_range];
+    struct rollup_store_range range = work->ranges[work->next_range];
+    struct horizon *horizon = NULL;
+    int64_t frozen;
+    enum lb_err rc;
 
-    if (range->to_bucket == NO_END) {
-        return day_store_drop(db, range->site,
-                              range->from_bucket * ROLLUP_BUCKET_MS, err);
+    if (range.to_bucket == NO_END) {
+        return day_store_drop(db, range.site,
+                              range.from_bucket * ROLLUP_BUCKET_MS, err);
     }
-    return recount_replace(db, range, err);
+    rc = horizon_load(db, &horizon, err); /* it may have moved meanwhile */
+    frozen = horizon_buckets(horizon, range.site);
+    horizon_free(horizon);
+    range.from_bucket = range.from_bucket < frozen ? frozen : range.from_bucket;
+    return rc == LB_OK && range.from_bucket < range.to_bucket
+               ? recount_replace(db, &range, err)
+               : rc;
 }
 
 static void

@@ -90,6 +90,27 @@ move_over(const char *from, const char *to, struct lb_error *err)
                                  : system_error(to, err);
 }
 
+/* Events as rows and in segments; a copy may be of before there were any. */
+static int prepare_facts(sqlite3 *handle, sqlite3_stmt **stmt_out)
+{
+    int code = sqlite3_prepare_v2(
+        handle,
+        "SELECT (SELECT count(*) FROM events WHERE seq > coalesce((SELECT "
+        "value FROM meta WHERE key = 'sealed_to'), 0)) + coalesce((SELECT "
+        "sum(row_count) FROM segments WHERE state = 1), 0) - (SELECT count(*) "
+        "FROM segment_changes WHERE bits IS NULL), coalesce((SELECT "
+        "max(received) FROM events), (SELECT max(max_ts) FROM segments WHERE "
+        "state = 1), 0)",
+        -1, stmt_out, NULL);
+
+    return code == SQLITE_OK
+               ? code
+               : sqlite3_prepare_v2(handle,
+                                    "SELECT count(*), coalesce(max(received), "
+                                    "0) FROM events",
+                                    -1, stmt_out, NULL);
+}
+
 static enum lb_err read_facts(sqlite3 *handle,
                               const char *path,
                               struct backup_facts *facts,
@@ -99,10 +120,7 @@ static enum lb_err read_facts(sqlite3 *handle,
     struct stat status;
     enum lb_err rc = LB_OK;
 
-    if (sqlite3_prepare_v2(handle,
-                           "SELECT count(*), coalesce(max(received), 0) "
-                           "FROM events",
-                           -1, &stmt, NULL) != SQLITE_OK ||
+    if (prepare_facts(handle, &stmt) != SQLITE_OK ||
         sqlite3_step(stmt) != SQLITE_ROW) {
         rc = sqlite_error(handle, path, err);
     } else {

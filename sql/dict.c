@@ -329,7 +329,7 @@ dict_cache_text(struct dict_cache *cache, struct db *db, int64_t number)
 {
     size_t at = (size_t)number;
 
-    if (number <= 0) {
+    if (number <= 0 || number > INT32_MAX) {
         return NULL;
     }
     if (at >= cache->cap) {

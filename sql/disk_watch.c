@@ -18,8 +18,27 @@ void disk_watch_init(struct disk_watch *watch)
                        "Free bytes below the data directory.", "");
 }
 
+/* Bytes of the file that the next events take. */
+static int64_t free_page_bytes(struct db *db)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_FREE_PAGES);
+    struct lb_error err;
+    bool has_row = false;
+    int64_t bytes = 0;
+
+    if (db_next(db, stmt, &has_row, &err) == LB_OK && has_row) {
+        int64_t pages = sqlite3_column_int64(stmt, 1);
+
+        bytes = pages == 0 ? 0
+                           : sqlite3_column_int64(stmt, 0) *
+                                 (db_file_bytes(db) / pages);
+        (void)sqlite3_reset(stmt);
+    }
+    return bytes;
+}
+
 bool disk_watch_look(struct disk_watch *watch,
-                     const struct db *db,
+                     struct db *db,
                      const int64_t reserve_and_max_bytes[2],
                      int64_t now_ms,
                      int64_t period_ms)
@@ -41,7 +60,8 @@ bool disk_watch_look(struct disk_watch *watch,
         reserve = (int64_t)(found.f_blocks * found.f_frsize / 20);
     }
     is_short = free_bytes < (watch->is_short ? reserve + reserve / 2 : reserve);
-    is_short = is_short || (largest > 0 && db_bytes >= largest);
+    is_short = is_short || (largest > 0 && db_bytes >= largest &&
+                            db_bytes - free_page_bytes(db) >= largest);
     lb_metrics_set(watch->free_bytes, free_bytes);
     lb_metrics_set(watch->db_bytes, db_bytes);
     lb_metrics_set(watch->wal_bytes, db_wal_bytes(db));

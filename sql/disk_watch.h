@@ -22,10 +22,11 @@ void disk_watch_init(struct disk_watch *watch);
 
 /* Looks when period_ms have gone by since the last look.  reserve_bytes: as
  * much must be free, or 5 % of the file system, whichever is less; once short,
- * half as much again.  max_db_bytes: the database is smaller; 0: of any size.
+ * half as much again.  max_db_bytes: the database is smaller, free
+ * pages not counted; 0: of any size.
  * True when is_short changed, which was logged. */
 bool disk_watch_look(struct disk_watch *watch,
-                     const struct db *db,
+                     struct db *db,
                      const int64_t reserve_and_max_bytes[2],
                      int64_t now_ms,
                      int64_t period_ms);

@@ -61,6 +61,9 @@ static void advance(struct work *work);
 
 static void free_work(struct work *work)
 {
+    if (work->scrub_until_ms != 0) {
+        seal_hold(work->api->seal, false);
+    }
     erase_free(work->erase);
     free(work);
 }
@@ -219,6 +222,7 @@ static void advance(struct work *work)
         return;
     case PHASE_SCRUB:
         if (work->scrub_until_ms == 0) {
+            seal_hold(work->api->seal, true);
             work->scrub_until_ms = lb_clock_mono_ms() + SCRUB_TIMEOUT_MS;
         }
         break;
@@ -312,6 +316,9 @@ static void handle(struct lb_http_request *http, void *ctx)
     work = calloc(1, sizeof(*work));
     if (work == NULL || erase_new(&order, auth_who_of(http)->catalog,
                                   &api->hooks, &work->erase, &err) != LB_OK) {
+        if (work != NULL) {
+            erase_free(work->erase);
+        }
         free(work);
         lb_http_respond_error(http, 503, "overloaded", "Out of memory.", NULL);
     } else {

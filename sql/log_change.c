@@ -9,13 +9,53 @@ log_change_count(struct db *db, int64_t *count_out, struct lb_error *err)
     return db_meta_get(db, "log_changes", 0, count_out, err);
 }
 
-/* Whoever seals or writes a segment anew sees that the log is another one. */
-static enum lb_err note_change(struct db *db, struct lb_error *err)
+/* Whoever seals the event, or writes its segment anew, sees that it changed. */
+static enum lb_err note_change(struct db *db, int64_t seq, struct lb_error *err)
 {
+    sqlite3_stmt *stmt;
     int64_t changes = 0;
     enum lb_err rc = log_change_count(db, &changes, err);
 
-    return rc == LB_OK ? db_meta_set(db, "log_changes", changes + 1, err) : rc;
+    rc = rc == LB_OK ? db_meta_set(db, "log_changes", changes + 1, err) : rc;
+    if (rc != LB_OK) {
+        return rc;
+    }
+    stmt = db_stmt(db, SQL_LOG_TOUCH);
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, changes + 1);
+        (void)sqlite3_bind_int64(stmt, 2, seq);
+    }
+    return db_run(db, stmt, err);
+}
+
+enum lb_err log_change_any(struct db *db,
+                           int64_t since_count,
+                           int64_t after_seq,
+                           int64_t upto_seq,
+                           bool *is_any_out,
+                           struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_TOUCHED_SINCE);
+    bool has_row = false;
+    enum lb_err rc;
+
+    *is_any_out = false;
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, since_count);
+        (void)sqlite3_bind_int64(stmt, 2, after_seq);
+        (void)sqlite3_bind_int64(stmt, 3, upto_seq);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    if (has_row) {
+        *is_any_out = sqlite3_column_int(stmt, 0) != 0;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+enum lb_err log_change_forget(struct db *db, struct lb_error *err)
+{
+    return db_run(db, db_stmt(db, SQL_LOG_TOUCHED_CLEAR), err);
 }
 
 /* bits NULL: the event is gone. */
@@ -45,7 +85,7 @@ log_change_class(struct db *db, const struct entry *entry, struct lb_error *err)
     sqlite3_stmt *stmt;
     enum lb_err rc = log_sealed_to(db, &sealed_to, err);
 
-    rc = rc == LB_OK ? note_change(db, err) : rc;
+    rc = rc == LB_OK ? note_change(db, entry->seq, err) : rc;
     if (rc != LB_OK || entry->seq <= sealed_to) {
         return rc != LB_OK ? rc
                            : put_change(db, entry->seq, &bits,
@@ -65,7 +105,7 @@ enum lb_err log_change_erase(struct db *db, int64_t seq, struct lb_error *err)
     int64_t sealed_to = 0;
     enum lb_err rc = log_sealed_to(db, &sealed_to, err);
 
-    rc = rc == LB_OK ? note_change(db, err) : rc;
+    rc = rc == LB_OK ? note_change(db, seq, err) : rc;
     /* Sealed rows stand there, too, until they are deleted. */
     rc = rc == LB_OK ? db_run_number(db, SQL_ERASE_EVENT, seq, err) : rc;
     return rc == LB_OK && seq <= sealed_to ? put_change(db, seq, NULL, 0, err)

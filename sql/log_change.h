@@ -3,6 +3,7 @@
 #ifndef LINKBELL_SQL_LOG_CHANGE_H
 #define LINKBELL_SQL_LOG_CHANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,8 +19,19 @@ LB_MUST_CHECK enum lb_err log_change_class(struct db *db,
 LB_MUST_CHECK enum lb_err
 log_change_erase(struct db *db, int64_t seq, struct lb_error *err);
 
-/* A number that grows with each change. */
+/* How many changes there were so far. */
 LB_MUST_CHECK enum lb_err
 log_change_count(struct db *db, int64_t *count_out, struct lb_error *err);
+
+/* Whether an event of after_seq < seq <= upto_seq changed since there were
+ * since_count; what changed before log_change_forget() is not known. */
+LB_MUST_CHECK enum lb_err log_change_any(struct db *db,
+                                         int64_t since_count,
+                                         int64_t after_seq,
+                                         int64_t upto_seq,
+                                         bool *is_any_out,
+                                         struct lb_error *err);
+LB_MUST_CHECK enum lb_err log_change_forget(struct db *db,
+                                            struct lb_error *err);
 
 #endif

@@ -108,24 +108,65 @@ static enum lb_err open_segment(struct log_lookup *lookup,
     return rc;
 }
 
-/* Whether a change of the segment's event, later than it was unpacked, is
- * known. */
-static enum lb_err is_changed(struct db *db,
-                              int64_t seq,
-                              bool *is_changed_out,
-                              struct lb_error *err)
+/* Takes over what changed in the event, be it before it was unpacked or after;
+ * *entry becomes NULL when it is gone. */
+static enum lb_err take_change(struct log_lookup *lookup,
+                               struct db *db,
+                               struct entry **entry,
+                               struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_SEGMENT_CHANGES);
+    bool is_gone = false;
+    bool has_row = false;
+    int64_t bits = 0;
+    int64_t reason = 0;
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, seq - 1);
-        (void)sqlite3_bind_int64(stmt, 2, seq);
+        (void)sqlite3_bind_int64(stmt, 1, (*entry)->seq - 1);
+        (void)sqlite3_bind_int64(stmt, 2, (*entry)->seq);
     }
-    rc = db_next(db, stmt, is_changed_out, err);
-    if (*is_changed_out) {
-        (void)sqlite3_reset(stmt);
+    rc = db_next(db, stmt, &has_row, err);
+    if (!has_row) {
+        return rc;
     }
+    is_gone = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
+    bits = sqlite3_column_int64(stmt, 1);
+    reason = sqlite3_column_int64(stmt, 2);
+    (void)sqlite3_reset(stmt);
+    if (is_gone) {
+        *entry = NULL;
+        return rc;
+    }
+    entry_set_bits(*entry, bits);
+    (*entry)->dict[ENTRY_DICT_REASON] = reason;
+    (*entry)->text[ENTRY_TEXT_REASON] =
+        dict_cache_text(lookup->cache, db, reason);
+    return rc;
+}
+
+static enum lb_err find_sealed(struct log_lookup *lookup,
+                               struct db *db,
+                               int64_t seq,
+                               int64_t site,
+                               struct entry **entry_out,
+                               struct lb_error *err)
+{
+    struct horizon *horizon = NULL;
+    enum lb_err rc = open_segment(lookup, db, seq, site, err);
+
+    if (rc == LB_OK && lookup->sealed != NULL) {
+        rc = sealed_find(lookup->sealed, seq, entry_out, err);
+    }
+    if (rc == LB_OK && *entry_out != NULL) {
+        rc = take_change(lookup, db, entry_out, err);
+    }
+    rc = rc == LB_OK ? horizon_load(db, &horizon, err) : rc;
+    if (*entry_out != NULL &&
+        (*entry_out)->ts_at_ms < horizon_of(horizon, (*entry_out)->site)) {
+        *entry_out = NULL; /* it has aged out */
+    }
+    horizon_free(horizon);
     return rc;
 }
 
@@ -138,24 +179,13 @@ enum lb_err log_lookup_event(struct log_lookup *lookup,
 {
     struct entry *entry = NULL;
     int64_t sealed_to = 0;
-    bool has_changed = false;
     enum lb_err rc = log_sealed_to(db, &sealed_to, err);
 
     *entry_out = NULL;
     if (rc != LB_OK || seq > sealed_to) {
         return rc != LB_OK ? rc : read_row(lookup, db, seq, entry_out, err);
     }
-    rc = is_changed(db, seq, &has_changed, err);
-    if (rc == LB_OK && has_changed) {
-        /* Rare enough to unpack anew. */
-        sealed_close(lookup->sealed);
-        lookup->sealed = NULL;
-        lookup->number = 0;
-    }
-    rc = rc == LB_OK ? open_segment(lookup, db, seq, site, err) : rc;
-    if (rc == LB_OK && lookup->sealed != NULL) {
-        rc = sealed_find(lookup->sealed, seq, &entry, err);
-    }
-    *entry_out = entry;
+    rc = find_sealed(lookup, db, seq, site, &entry, err);
+    *entry_out = rc == LB_OK ? entry : NULL;
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/zone.h"
 #include "sql/horizon.h"
+#include "sql/log_store.h"
 #include "sql/notice.h"
 
 #define LOOK_MS (2 * LB_MS_PER_S)
@@ -58,20 +59,33 @@ static enum lb_err run_three(struct db *db,
     return rc;
 }
 
-/* The beginning of the first day that stays, in the site's zone. */
-static int64_t day_from(const struct catalog_site *site, int64_t age_ms)
+static int64_t kept_ms(int64_t age_ms)
 {
     int64_t least_ms = RETENTION_LATEST_DAYS * LB_MS_PER_DAY;
-    int64_t at_ms =
-        lb_clock_wall_ms() - (age_ms < least_ms ? least_ms : age_ms);
+
+    return age_ms < least_ms ? least_ms : age_ms;
+}
+
+/* The first day that stays, in the site's zone. */
+static int64_t day_from(const struct catalog_site *site, int64_t age_ms)
+{
+    int64_t at_ms = lb_clock_wall_ms() - kept_ms(age_ms);
 
     return lb_zone_local_day(site->zone, at_ms);
+}
+
+/* The first of the site's days whose events are there; 0: all are. */
+static int64_t first_open_day(const struct catalog_site *site)
+{
+    return site->horizon_at_ms == HORIZON_NONE
+               ? 0
+               : lb_zone_local_day(site->zone, site->horizon_at_ms - 1) + 1;
 }
 
 /* --- raw events of a site ------------------------------------------------- */
 
 static enum lb_err is_counted(struct db *db,
-                              int64_t site,
+                              const struct catalog_site *site,
                               int64_t day,
                               bool *is_counted_out,
                               struct lb_error *err)
@@ -81,8 +95,9 @@ static enum lb_err is_counted(struct db *db,
     enum lb_err rc;
 
     if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, site);
+        (void)sqlite3_bind_int64(stmt, 1, site->number);
         (void)sqlite3_bind_int64(stmt, 2, day);
+        (void)sqlite3_bind_int64(stmt, 3, first_open_day(site));
     }
     rc = db_next(db, stmt, &has_row, err);
     *is_counted_out = has_row && sqlite3_column_int64(stmt, 0) == 0;
@@ -126,7 +141,7 @@ static enum lb_err age_site(struct retention *retention,
     enum lb_err rc;
 
     *is_over_out = true;
-    rc = is_counted(db, site->number, day, &is_ready, err);
+    rc = is_counted(db, site, day, &is_ready, err);
     if (rc != LB_OK || !is_ready) {
         retention->is_waiting = true; /* the days are counted first */
         return rc;
@@ -137,11 +152,8 @@ static enum lb_err age_site(struct retention *retention,
         return rc;
     }
     if (site->horizon_at_ms < at_ms) {
-        *is_over_out = false;
-        return move_horizon(retention, db, site, at_ms, err);
+        rc = move_horizon(retention, db, site, at_ms, err);
     }
-    rc = run_three(db, SQL_RETENTION_ROWS, numbers, &changed, err);
-    *is_over_out = changed < STEP_ROWS;
     return rc;
 }
 
@@ -167,24 +179,54 @@ static enum lb_err age_sites(struct retention *retention,
 
 /* --- the rest ------------------------------------------------------------- */
 
+/* Events and contacts of sites that were removed: nobody asks for their counts.
+ */
+static enum lb_err age_removed(struct db *db,
+                               int64_t before_ms,
+                               bool *is_over_out,
+                               struct lb_error *err)
+{
+    const int64_t horizon[] = {before_ms - before_ms % LB_MS_PER_DAY, 0, 0};
+    const int64_t contacts[] = {horizon[0], STEP_ROWS, 0};
+    int64_t changed = 0;
+    enum lb_err rc =
+        run_three(db, SQL_RETENTION_REMOVED_CONTACTS, contacts, &changed, err);
+
+    *is_over_out = changed < STEP_ROWS;
+    return rc == LB_OK
+               ? run_three(db, SQL_RETENTION_REMOVED, horizon, &changed, err)
+               : rc;
+}
+
+/* What goes without regard to a site: entries that are no events, rows before
+ * the horizons, blocks of sealed events before all of them. */
 static enum lb_err age_entries(struct retention *retention,
                                struct db *db,
                                bool *is_over_out,
                                struct lb_error *err)
 {
     int64_t before_ms =
-        lb_clock_wall_ms() - atomic_load(&retention->retention_ms);
-    const int64_t numbers[] = {before_ms, cursor_seq(retention->cursor),
+        lb_clock_wall_ms() - kept_ms(atomic_load(&retention->retention_ms));
+    const int64_t entries[] = {before_ms, cursor_seq(retention->cursor),
                                STEP_ROWS};
-    const int64_t times[] = {before_ms - 2 * LB_MS_PER_DAY, 0, 0};
-    int64_t changed = 0;
-    enum lb_err rc =
-        run_three(db, SQL_RETENTION_ENTRIES, numbers, &changed, err);
+    const int64_t rows[] = {STEP_ROWS, 0, 0};
+    int64_t blocks[] = {0, 0, 0};
+    int64_t changed[3] = {0, 0, 0};
+    enum lb_err rc = age_removed(db, before_ms, is_over_out, err);
 
-    *is_over_out = changed < STEP_ROWS;
-    return rc == LB_OK && *is_over_out
-               ? run_three(db, SQL_RETENTION_BLOCKS, times, &changed, err)
-               : rc;
+    rc = rc == LB_OK
+             ? run_three(db, SQL_RETENTION_ENTRIES, entries, &changed[0], err)
+             : rc;
+    rc = rc == LB_OK ? run_three(db, SQL_RETENTION_ROWS, rows, &changed[1], err)
+                     : rc;
+    rc = rc == LB_OK ? log_sealed_to(db, &blocks[0], err) : rc;
+    blocks[0] >>= LOG_BLOCK_SHIFT;
+    rc = rc == LB_OK
+             ? run_three(db, SQL_RETENTION_BLOCKS, blocks, &changed[2], err)
+             : rc;
+    *is_over_out =
+        *is_over_out && changed[0] < STEP_ROWS && changed[1] < STEP_ROWS;
+    return rc;
 }
 
 /* Counts stay at least as long as their events; 0: for ever. */
@@ -197,14 +239,6 @@ static int64_t counts_age_ms(const struct retention *retention)
         return 0;
     }
     return counts_ms < events_ms ? events_ms : counts_ms;
-}
-
-/* Counts whose events are still there stay, too. */
-static int64_t first_open_day(const struct catalog_site *site)
-{
-    return site->horizon_at_ms == HORIZON_NONE
-               ? 0
-               : lb_zone_local_day(site->zone, site->horizon_at_ms - 1) + 1;
 }
 
 /* Counts of the next site. */

@@ -15,6 +15,7 @@
 #include "sql/segment_store.h"
 
 #define LOOK_MS 200
+#define AGAIN_MS (5 * LB_MS_PER_S) /* after a round failed */
 /* Rows are slow to read: a part of a segment's events is sealed already, and
  * segments that small are written anew as one later. */
 #define SMALL_PART 8
@@ -43,11 +44,13 @@ struct seal {
     bool has_failed;             /* something may be left that is pending */
     bool must_look;              /* it began to wait after this round did */
     /* The writer thread's. */
-    int64_t deleted_to;    /* no row up to here is left */
-    int64_t next_seal_seq; /* too few events up to here */
-    int64_t horizon_sum;   /* when segments were looked through */
-    int64_t looked_at;     /* the last of them; -1: none is left */
-    bool is_unmergeable;   /* small segments stay as they are, until a start */
+    _Atomic int64_t pause_until_ms; /* monotonic; after a failure */
+    atomic_int shrink_holds;        /* who wants pages to stay in place */
+    int64_t deleted_to;             /* no row up to here is left */
+    int64_t next_seal_seq;          /* too few events up to here */
+    int64_t horizon_sum;            /* when segments were looked through */
+    int64_t looked_at;              /* the last of them; -1: none is left */
+    bool is_unmergeable; /* small segments stay as they are, until a start */
     /* Of a round; handed from thread to thread with it. */
     enum task task;
     int64_t after_seq; /* what the segment holds */
@@ -147,10 +150,11 @@ find_aged(struct seal *seal, struct db *db, struct lb_error *err)
 
         rc = segment_store_next_aged(db, horizon_latest(horizon), &number,
                                      &info, err);
-        seal->looked_at = number == 0 ? -1 : number;
         if (rc == LB_OK && number != 0) {
             rc = has_aged(&info, horizon, db, &is_found, err);
         }
+        /* One that is found is there until it is written anew. */
+        seal->looked_at = number == 0 ? -1 : is_found ? number - 1 : number;
     }
     if (rc == LB_OK && is_found) {
         seal->task = TASK_REWRITE;
@@ -170,6 +174,8 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
     enum lb_err rc = seal->has_failed ? segment_store_give_up(db, err) : LB_OK;
 
     seal->has_failed = rc != LB_OK;
+    /* What is built next is read after this. */
+    rc = rc == LB_OK ? log_change_forget(db, err) : rc;
     rc = rc == LB_OK ? segment_store_sweep(db, &has_dead, err) : rc;
 
     rc = rc == LB_OK ? log_sealed_to(db, &sealed_to, err) : rc;
@@ -309,10 +315,11 @@ put_columns(struct seal *seal, struct db *db, struct lb_error *err)
 
 static enum lb_err swap(struct seal *seal, struct db *db, struct lb_error *err)
 {
-    int64_t changes = 0;
-    enum lb_err rc = log_change_count(db, &changes, err);
+    bool is_changed = false;
+    enum lb_err rc = log_change_any(db, seal->changes, seal->after_seq,
+                                    seal->upto_seq, &is_changed, err);
 
-    if (rc == LB_OK && changes != seal->changes) {
+    if (rc == LB_OK && is_changed) {
         seal->is_refused = true; /* read anew, with what changed */
         return segment_store_give_up(db, err);
     }
@@ -377,8 +384,10 @@ static void rest(struct seal *seal, enum lb_err rc, const struct lb_error *err)
     }
     end_round(seal);
     seal->waiting = NULL;
-    atomic_store(&seal->is_busy, false);
     seal->has_failed = seal->has_failed || rc != LB_OK;
+    atomic_store(&seal->pause_until_ms,
+                 rc == LB_OK ? 0 : lb_clock_mono_ms() + AGAIN_MS);
+    atomic_store(&seal->is_busy, false);
     if (rc != LB_OK && !atomic_load(&seal->is_stopping)) {
         lb_log_limited(LB_LOG_ERROR, "seal_failed", "text=\"%s\"", err->text);
     }
@@ -479,6 +488,11 @@ void seal_wait(struct seal *seal, struct seal_waiter *waiter)
     }
 }
 
+void seal_hold(struct seal *seal, bool is_held)
+{
+    (void)atomic_fetch_add(&seal->shrink_holds, is_held ? 1 : -1);
+}
+
 /* --- chores: on the writer thread ----------------------------------------- */
 
 static bool look_chore(void *ctx, struct db *db)
@@ -487,6 +501,7 @@ static bool look_chore(void *ctx, struct db *db)
 
     (void)db;
     if (!atomic_load(&seal->is_stopping) &&
+        lb_clock_mono_ms() >= atomic_load(&seal->pause_until_ms) &&
         !atomic_exchange(&seal->is_busy, true) &&
         writer_submit(seal->writer, &seal->look_job) != LB_OK) {
         atomic_store(&seal->is_busy, false);
@@ -525,6 +540,7 @@ static bool delete_chore(void *ctx, struct db *db)
 /* Free pages past a part of the file go back to the file system. */
 static bool shrink_chore(void *ctx, struct db *db)
 {
+    struct seal *seal = ctx;
     sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_FREE_PAGES);
     struct lb_error err;
     int64_t free_pages = 0;
@@ -532,14 +548,13 @@ static bool shrink_chore(void *ctx, struct db *db)
     bool has_row = false;
     enum lb_err rc = db_next(db, stmt, &has_row, &err);
 
-    (void)ctx;
     if (has_row) {
         free_pages = sqlite3_column_int64(stmt, 0);
         pages = sqlite3_column_int64(stmt, 1);
         (void)sqlite3_reset(stmt);
     }
-    if (rc != LB_OK || free_pages < SHRINK_PAGES ||
-        free_pages * SHRINK_PART < pages) {
+    if (rc != LB_OK || atomic_load(&seal->shrink_holds) > 0 ||
+        free_pages < SHRINK_PAGES || free_pages * SHRINK_PART < pages) {
         return false;
     }
     stmt = db_stmt(db, SQL_SEAL_SHRINK);

@@ -9,6 +9,8 @@
 #ifndef LINKBELL_SQL_SEAL_H
 #define LINKBELL_SQL_SEAL_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "sql/pool.h"
 #include "sql/writer.h"
@@ -38,5 +40,9 @@ struct seal_waiter {
                  const struct lb_error *err);
 };
 void seal_wait(struct seal *seal, struct seal_waiter *waiter);
+
+/* Any thread: while one who holds has not let go, the file is not made shorter,
+ * which moves pages: somebody goes through it by their numbers. */
+void seal_hold(struct seal *seal, bool is_held);
 
 #endif

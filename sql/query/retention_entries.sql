@@ -1,3 +1,4 @@
--- retention_entries: ?1 time, ?2 cursor, ?3 how many; no columns; retention.c
+-- retention_entries: ?1 time, ?2 cursor, ?3 how many are looked at; no columns; retention.c
 DELETE FROM entries WHERE seq IN
-    (SELECT seq FROM entries WHERE received < ?1 AND seq <= ?2 LIMIT ?3)
+    (SELECT seq FROM (SELECT seq, received FROM entries ORDER BY seq LIMIT ?3)
+        WHERE received < ?1 AND seq <= ?2)

@@ -105,6 +105,11 @@ def log(bell, sql):
         return db.execute(sql).fetchone()
 
 
+def log_all(bell, sql):
+    with sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro", uri=True) as db:
+        return db.execute(sql).fetchall()
+
+
 def median(times):
     return sorted(times)[len(times) // 2]
 
@@ -202,12 +207,17 @@ def main():
         print(f"and counted after {time.monotonic() - began:.1f} s: {options.events / (time.monotonic() - began):.0f} events/s", flush=True)
         wait_for(lambda: log(bell, "SELECT freelist_count < 10000 OR freelist_count * 5 < page_count "
                                    "FROM pragma_freelist_count, pragma_page_count")[0], "shrinking", 600)
+        wait_for(lambda: log(bell, "SELECT count(*) FROM segments WHERE state != 1")[0] == 0, "dead segments to go", 600)
+        time.sleep(5)
+        tables = dict(log_all(bell, "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate = 1 GROUP BY name"))
         rows, body, ids = log(bell, "SELECT (SELECT sum(row_count) FROM segments WHERE state = 1), sum(length(body)), "
                                     "sum(length(body)) FILTER (WHERE key % 64 = 26) FROM segment_columns")
-        size, free = (bell.data / "linkbell.db").stat().st_size, log(bell, "SELECT freelist_count * 4096 FROM pragma_freelist_count")[0]
-        hot = (options.events - rows) * 120  # rows that wait
-        print(f"bytes an event: file {size / options.events:.1f}, without free pages and the rows that wait "
-              f"{(size - free - hot) / rows:.1f}, of that ids {ids / rows:.1f}; columns without ids {(body - ids) / rows:.2f}", flush=True)
+        size = (bell.data / "linkbell.db").stat().st_size
+        parts = {"columns": tables["segment_columns"], "days": tables["rollup_days"], "totals": tables["rollup_totals"],
+                 "rest": sum(tables.values()) - tables["segment_columns"] - tables["rollup_days"] - tables["rollup_totals"]}
+        print(f"bytes an event: file {size / options.events:.1f} (of that free {1 - sum(tables.values()) / size:.0%}); "
+              + ", ".join(f"{name} {part / options.events:.2f}" for name, part in parts.items())
+              + f"; clients' ids {ids / rows:.2f}, so without them and what is free {(sum(tables.values()) - ids) / options.events:.2f}", flush=True)
         ours = ask_ours(bell)
         bell.stop()
         theirs = ask_duckdb(options.duckdb, plain) if options.duckdb else None

@@ -31,7 +31,7 @@ class Doctor(unittest.TestCase):
             bell.ready()
             bell.send({"type": "view", "site": "alice.bio"})
             found = self.look(bell, "-c", str(bell.config))
-            self.assertEqual(set(found), {"file", "data", "rollup", "disk", "clock", "geo", "configuration", "libraries"})
+            self.assertEqual(set(found), {"file", "data", "log", "rollup", "disk", "clock", "geo", "configuration", "libraries"})
             self.assertIn("2 sites", found["configuration"][0][1])
             self.assertIn("linkbell geo build", found["geo"][0][1])
             self.assertEqual([found[name][0][0] for name in ("file", "data", "rollup", "configuration")], ["ok"] * 4)

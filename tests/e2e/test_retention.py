@@ -11,15 +11,15 @@ DAY = 86400
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
 privacy: { retention: %s, rollup_retention: %s, keep_contact: [email] }
-limits: { segment_events: 200, max_db_bytes: %s }
+limits: { segment_events: %s, max_db_bytes: %s }
 sites:
   - { id: alice.bio, timezone: Europe/Paris }
   - { id: bob.bio, timezone: Asia/Kathmandu }
 """
 
 
-def config(retention="10d", rollups="60d", most="0"):
-    return CONFIG % (retention, rollups, most)
+def config(retention="10d", rollups="60d", most="0", segment="200"):
+    return CONFIG % (retention, rollups, segment, most)
 
 
 def events(days, each=40):
@@ -99,6 +99,21 @@ class Retention(unittest.TestCase):
             self.assertEqual(bell.run("verify").returncode, 0)
             self.assertEqual(bell.stop(), 0)
             self.assertFalse(b"person-29@" in (bell.data / "linkbell.db").read_bytes())
+
+    def test_a_short_retention_keeps_five_days_of_rows(self):
+        """As rows, in blocks that are older than what is asked to be kept."""
+        with Linkbell(config("1d", segment="65535")) as bell:
+            self.load(bell, events(8, 1000))
+            self.wait_for_horizon(bell)
+            horizons = [h for (h,) in self.log(bell, "SELECT horizon FROM sites ORDER BY id")]
+            for site, horizon in zip(("alice.bio", "bob.bio"), horizons):
+                self.assertAlmostEqual(time.time() - horizon / 1000, 5.5 * DAY, delta=0.7 * DAY)
+                want = self.log(bell, "SELECT count(*) FROM events WHERE ts >= ? AND site = (SELECT number FROM sites WHERE id = ?)",
+                                horizon, site)[0][0]
+                self.assertGreater(want, 2000)
+                rows = [json.loads(row) for row in bell.get(f"/v1/export/events?site={site}").body.splitlines()]
+                self.assertEqual(len(rows), want)
+            self.assertEqual(bell.run("verify").returncode, 0)
 
     def test_counts_go_by_their_own_age(self):
         with Linkbell(config("10d", "20d")) as bell:
