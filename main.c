@@ -266,10 +266,6 @@ static enum lb_err build(struct service *service, struct lb_error *err)
                         (size_t)service->config.segment_events, &service->seal,
                         err)
              : rc;
-    rc = rc == LB_OK
-             ? retention_new(service->writer, service->cursor, service->holder,
-                             &service->config, &service->retention, err)
-             : rc;
     rc = rc == LB_OK ? auth_new(service->writer, service->holder,
                                 service->clients, &service->auth, err)
                      : rc;
@@ -282,6 +278,10 @@ static enum lb_err build(struct service *service, struct lb_error *err)
                                           service->holder, service->cursor};
         rc = deliver_new(&service->loop, &outgoing, &service->config,
                          &service->deliver, err);
+        rc = rc == LB_OK ? retention_new(service->writer, service->cursor,
+                                         service->holder, &service->config,
+                                         &service->retention, err)
+                         : rc;
         if (rc == LB_OK) {
             engine_set_wake(service->engine, deliver_wake, service->deliver);
             system_alert_set_wake(service->system, deliver_wake,

@@ -2,10 +2,11 @@
 stay; and the owner is told before the database's limit is reached."""
 import json
 import sqlite3
+import subprocess
 import time
 import unittest
 
-from harness import Linkbell, rfc3339, wait_for
+from harness import BINARY, Linkbell, rfc3339, wait_for
 
 DAY = 86400
 CONFIG = """
@@ -114,6 +115,22 @@ class Retention(unittest.TestCase):
                 rows = [json.loads(row) for row in bell.get(f"/v1/export/events?site={site}").body.splitlines()]
                 self.assertEqual(len(rows), want)
             self.assertEqual(bell.run("verify").returncode, 0)
+
+    def test_a_verb_without_the_service_lets_nothing_go(self):
+        """It may not know the service's configuration."""
+        old = json.dumps({"id": "old", "type": "view", "site": "alice.bio", "ts": int((time.time() - 600 * DAY) * 1000)}) + "\n"
+        with Linkbell(config("0")) as bell:
+            self.assertEqual(self.load(bell, old)["accepted"], 1)
+            self.wait_until_counted(bell)
+            self.assertEqual(bell.stop(), 0)
+            load = subprocess.Popen([BINARY, "import", "--data-dir", str(bell.data), "--quiet", "--format", "ndjson", "-"],
+                                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=bell.env, cwd=bell.dir.parent)
+            load.stdin.write(old.replace('"old"', '"new"').encode())
+            load.stdin.flush()
+            time.sleep(4)  # longer than the service takes to look
+            load.communicate(timeout=30)
+            self.assertEqual(load.returncode, 0)
+            self.assertEqual(self.log(bell, "SELECT count(*) FROM sites WHERE horizon IS NOT NULL")[0][0], 0)
 
     def test_counts_go_by_their_own_age(self):
         with Linkbell(config("10d", "20d")) as bell:
