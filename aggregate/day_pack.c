@@ -9,7 +9,7 @@
 
 #define MARK 2 /* where a body that is not packed has its version, 1 */
 #define HEAD_BYTES 5
-#define LEVEL 3
+#define LEVEL 6
 
 struct day_pack {
     ZSTD_CCtx *pack;   /* owned; NULL until something is packed */

@@ -9,6 +9,8 @@
 #include "aggregate/rollup.h"
 #include "sql/horizon.h"
 
+_Static_assert(DAY_DIMENSION_COUNT <= 32, "rollup_days.key has 5 bits");
+
 #define DIRTY_SLOTS 16384 /* a power of two; half of them in use at most */
 #define LOCAL_SLOTS 256   /* sites whose day is remembered */
 

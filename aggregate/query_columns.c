@@ -34,15 +34,19 @@ struct query_columns {
     struct column_block block;
     const struct segment_column *bits;
     const struct segment_column *days;
+    bool has_days; /* some rows have a visitor and some have none, or all are
+                      wanted: the column must be read */
+    uint16_t no_visitor;     /* else: what that adds to a row's kind */
     uint8_t *is_traffic;     /* by code of bits; in the segment's memory */
     bool is_all_traffic;     /* of each of them */
     uint8_t *types;          /* likewise */
     int64_t first_bucket_ms; /* time buckets are numbered from here */
     size_t bucket_count;
     /* Of a run of rows: those that pass, and what they are. */
-    uint16_t *rows;  /* owned; places in the block */
-    uint16_t *kinds; /* owned; by place in rows */
-    uint16_t *times; /* owned; bucket by place in the block */
+    uint16_t *rows;         /* owned; places in the block */
+    uint16_t *kinds;        /* owned; by place in rows */
+    uint16_t *times;        /* owned; bucket by place in the block */
+    uint32_t *combinations; /* owned; of a grouping's codes, by place in rows */
     struct entry entry;
 };
 
@@ -76,9 +80,11 @@ struct query_columns *query_columns_new(struct query_work *work)
     columns->rows = malloc(BLOCK * sizeof(*columns->rows));
     columns->kinds = malloc(BLOCK * sizeof(*columns->kinds));
     columns->times = malloc(BLOCK * sizeof(*columns->times));
+    columns->combinations = malloc(BLOCK * sizeof(*columns->combinations));
     is_whole = column_filter_init(&columns->filter, query->filter) &&
                columns->packer != NULL && columns->rows != NULL &&
-               columns->kinds != NULL && columns->times != NULL;
+               columns->kinds != NULL && columns->times != NULL &&
+               columns->combinations != NULL;
     add_grouping(columns, work->total, false, false);
     if (query->dimension_count > 0) {
         add_grouping(columns, work->rows, true, false);
@@ -118,6 +124,7 @@ void query_columns_free(struct query_columns *columns)
     free(columns->rows);
     free(columns->kinds);
     free(columns->times);
+    free(columns->combinations);
     for (size_t i = 0; i < GROUPINGS; i++) {
         grouping_deinit(&columns->groupings[i]);
     }
@@ -146,6 +153,20 @@ read_numbers(struct query_columns *columns, int column, size_t block)
 
 /* --- the segment ---------------------------------------------------------- */
 
+/* Whether rows differ in having a visitor; day 0 stands for none. */
+static void open_days(struct query_columns *columns)
+{
+    const struct segment_column *days = columns->days;
+    size_t none_count = 0;
+
+    for (size_t code = 0; code < days->value_count; code++) {
+        none_count += days->numbers[code] == 0 ? 1 : 0;
+    }
+    columns->has_days = columns->has_visitors ||
+                        (none_count > 0 && none_count < days->value_count);
+    columns->no_visitor = none_count == days->value_count ? 1 : 0;
+}
+
 /* What each value of the bits says; kinds are counted by it. */
 static enum lb_err open_bits(struct query_columns *columns)
 {
@@ -167,6 +188,7 @@ static enum lb_err open_bits(struct query_columns *columns)
     if (columns->is_traffic == NULL || columns->types == NULL) {
         return no_memory(columns);
     }
+    open_days(columns);
     columns->is_all_traffic = true;
     for (size_t code = 0; code < columns->bits->value_count; code++) {
         entry_set_bits(&columns->entry, columns->bits->numbers[code]);
@@ -368,31 +390,72 @@ static bool is_skipped(const struct query_columns *columns,
                      columns->work->has_click_dimension;
 }
 
-/* The group of a row in the grouping, made when it is new. */
-static enum lb_err local_of(struct query_columns *columns,
-                            struct grouping *grouping,
-                            size_t site,
-                            uint16_t row,
-                            uint32_t *local_out)
+/* Numbers the rows' combinations of codes, dimension by dimension. */
+static void combine(struct query_columns *columns,
+                    const struct grouping *grouping,
+                    size_t site,
+                    size_t count)
 {
-    size_t count =
+    const uint16_t *rows = columns->rows;
+    uint32_t *combinations = columns->combinations;
+    size_t dimension_count =
         grouping->has_dimensions ? columns->work->query->dimension_count : 0;
-    size_t place = 0;
-    uint32_t group = 0;
-    enum lb_err rc;
 
-    for (size_t i = 0; i < count; i++) {
-        place += grouping->strides[i] * place_of(columns, i, site, row);
-    }
-    if (grouping->local[place] == 0) {
-        rc = find_group(columns, grouping, site, row, &group);
-        rc = rc == LB_OK ? grouping_add(grouping, place, group) : rc;
-        if (rc != LB_OK) {
-            return rc;
+    memset(combinations, 0, count * sizeof(*combinations));
+    for (size_t i = 0; i < dimension_count; i++) {
+        const struct axis *axis = &columns->dimensions[i];
+        uint32_t stride = (uint32_t)grouping->strides[i];
+        const uint16_t *codes = axis->column >= 0
+                                    ? columns->block.codes[axis->column]
+                                    : columns->times;
+
+        if (stride == 0) {
+            continue;
+        }
+        if (axis->column == AXIS_SITE) {
+            for (size_t j = 0; j < count; j++) {
+                combinations[j] += stride * (uint32_t)site;
+            }
+        } else if (axis->column < 0 || axis->places == NULL) {
+            for (size_t j = 0; j < count; j++) {
+                combinations[j] += stride * codes[rows[j]];
+            }
+        } else {
+            for (size_t j = 0; j < count; j++) {
+                combinations[j] +=
+                    stride * (uint32_t)axis->places[codes[rows[j]]];
+            }
         }
     }
-    *local_out = grouping->local[place] - 1;
-    return LB_OK;
+}
+
+/* The group of a combination that is new in the grouping. */
+static enum lb_err make_local(struct query_columns *columns,
+                              struct grouping *grouping,
+                              size_t site,
+                              size_t index)
+{
+    uint32_t group = 0;
+    enum lb_err rc =
+        find_group(columns, grouping, site, columns->rows[index], &group);
+
+    return rc == LB_OK
+               ? grouping_add(grouping, columns->combinations[index], group)
+               : rc;
+}
+
+static enum lb_err note_row(struct query_columns *columns,
+                            struct grouping *grouping,
+                            uint32_t group,
+                            uint16_t row)
+{
+    enum lb_err rc = columns->has_visitors
+                         ? note_visitor(columns, grouping, group, row)
+                         : LB_OK;
+
+    return rc == LB_OK && columns->has_amounts
+               ? note_amount(columns, grouping, group, row)
+               : rc;
 }
 
 static enum lb_err add_rows(struct query_columns *columns,
@@ -401,28 +464,38 @@ static enum lb_err add_rows(struct query_columns *columns,
                             size_t count)
 {
     const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
-    enum lb_err rc = LB_OK;
+    const uint32_t *combinations = columns->combinations;
+    size_t kind_count = grouping->kind_count;
+    bool may_skip =
+        grouping->is_view_side ||
+        (grouping->has_dimensions && columns->work->has_click_dimension);
+    bool is_noted = columns->has_visitors || columns->has_amounts;
 
-    for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        uint16_t row = columns->rows[i];
-        uint32_t local = 0;
+    combine(columns, grouping, site, count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t local = grouping->local[combinations[i]];
+        enum lb_err rc = LB_OK;
 
-        if (is_skipped(columns, grouping, columns->types[bits[row]])) {
+        if (may_skip && is_skipped(columns, grouping,
+                                   columns->types[bits[columns->rows[i]]])) {
             continue;
         }
-        rc = local_of(columns, grouping, site, row, &local);
+        if (local == 0) {
+            rc = make_local(columns, grouping, site, i);
+            local = grouping->local[combinations[i]];
+        }
+        if (rc == LB_OK) {
+            grouping->cells[(local - 1) * kind_count + columns->kinds[i]]++;
+        }
+        if (rc == LB_OK && is_noted) {
+            rc = note_row(columns, grouping, grouping->groups[local - 1],
+                          columns->rows[i]);
+        }
         if (rc != LB_OK) {
             return rc;
         }
-        grouping->cells[local * grouping->kind_count + columns->kinds[i]]++;
-        if (columns->has_visitors) {
-            rc = note_visitor(columns, grouping, grouping->groups[local], row);
-        }
-        if (columns->has_amounts && rc == LB_OK) {
-            rc = note_amount(columns, grouping, grouping->groups[local], row);
-        }
     }
-    return rc;
+    return LB_OK;
 }
 
 /* Lists the rows of the run that are of the classes asked for. */
@@ -452,7 +525,11 @@ static void list_kinds(struct query_columns *columns, size_t count)
     const uint16_t *days = columns->block.codes[SEGMENT_VISITOR_DAY];
     const int64_t *day_numbers = columns->days->numbers;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !columns->has_days; i++) {
+        columns->kinds[i] =
+            (uint16_t)(bits[columns->rows[i]] * 2 + columns->no_visitor);
+    }
+    for (size_t i = 0; i < count && columns->has_days; i++) {
         uint16_t row = columns->rows[i];
 
         columns->kinds[i] =
@@ -508,7 +585,9 @@ static void number_times(struct query_columns *columns, size_t count)
 static enum lb_err read_grouped(struct query_columns *columns, size_t block)
 {
     const struct query *query = columns->work->query;
-    enum lb_err rc = read_codes(columns, SEGMENT_VISITOR_DAY, block);
+    enum lb_err rc = columns->has_days
+                         ? read_codes(columns, SEGMENT_VISITOR_DAY, block)
+                         : LB_OK;
 
     for (size_t i = 0; i < query->dimension_count && rc == LB_OK; i++) {
         if (columns->dimensions[i].column >= 0) {
@@ -624,6 +703,7 @@ static enum lb_err count_rows(struct query_columns *columns)
     enum lb_err rc = LB_OK;
 
     for (size_t i = 0; i < directory->site_count && rc == LB_OK; i++) {
+        const struct segment_layout *layout = &directory->layout;
         const struct segment_site *site = &directory->sites[i];
         size_t row = site->first_row;
         size_t end = row + site->row_count;
@@ -633,11 +713,12 @@ static enum lb_err count_rows(struct query_columns *columns)
         }
         columns->work->result->read.sealed_events += site->row_count;
         while (row < end && rc == LB_OK) {
-            size_t block = row / BLOCK;
-            size_t upto = (block + 1) * BLOCK < end ? (block + 1) * BLOCK : end;
-
-            struct column_run run = {block, i, row - block * BLOCK,
-                                     upto - block * BLOCK, false};
+            size_t block = segment_layout_block(layout, row);
+            size_t first = layout->first_rows[block];
+            size_t next = layout->first_rows[block + 1];
+            size_t upto = next < end ? next : end;
+            struct column_run run = {block, i, row - first, upto - first,
+                                     false};
 
             rc = count_run(columns, &run);
             row = upto;

@@ -64,13 +64,11 @@ static bool make_rows(struct sealed *sealed)
     is_whole = sealed->packer != NULL && sealed->places != NULL &&
                sealed->sorted != NULL && sealed->ids != NULL;
     for (int i = 0; i < SEGMENT_FIRST_CODED; i++) {
-        sealed->numbers[i] = malloc((size_t)SEGMENT_BLOCKS *
-                                    SEGMENT_PACK_BLOCK * sizeof(int64_t));
+        sealed->numbers[i] = malloc(SEGMENT_ROWS * sizeof(int64_t));
         is_whole = is_whole && sealed->numbers[i] != NULL;
     }
     for (int i = 0; i < CODED_COUNT; i++) {
-        sealed->codes[i] = malloc((size_t)SEGMENT_BLOCKS * SEGMENT_PACK_BLOCK *
-                                  sizeof(uint16_t));
+        sealed->codes[i] = malloc(SEGMENT_ROWS * sizeof(uint16_t));
         is_whole = is_whole && sealed->codes[i] != NULL;
     }
     return is_whole;
@@ -129,20 +127,26 @@ void sealed_close(struct sealed *sealed)
 
 /* --- choosing rows -------------------------------------------------------- */
 
+static const struct segment_layout *layout_of(const struct sealed *sealed)
+{
+    return &segment_store_directory(sealed->segment)->layout;
+}
+
 static enum lb_err read_times(struct sealed *sealed,
                               size_t first_row,
                               size_t end_row,
                               bool *is_read,
                               struct lb_error *err)
 {
+    const struct segment_layout *layout = layout_of(sealed);
     enum lb_err rc = LB_OK;
 
-    for (size_t block = first_row / SEGMENT_PACK_BLOCK;
-         block * SEGMENT_PACK_BLOCK < end_row && rc == LB_OK; block++) {
+    for (size_t block = segment_layout_block(layout, first_row);
+         layout->first_rows[block] < end_row && rc == LB_OK; block++) {
         if (!is_read[block]) {
             rc = segment_store_numbers(
                 sealed->segment, SEGMENT_TS, block,
-                sealed->numbers[SEGMENT_TS] + block * SEGMENT_PACK_BLOCK, err);
+                sealed->numbers[SEGMENT_TS] + layout->first_rows[block], err);
             is_read[block] = true;
         }
     }
@@ -167,11 +171,13 @@ lower_bound(const int64_t *ts, size_t first, size_t end, int64_t at_ms)
 
 static void add_rows(struct sealed *sealed, size_t first, size_t end)
 {
+    const struct segment_layout *layout = layout_of(sealed);
+
     for (size_t row = first; row < end; row++) {
         sealed->places[sealed->place_count++].row = (uint32_t)row;
     }
-    for (size_t block = first / SEGMENT_PACK_BLOCK;
-         first < end && block * SEGMENT_PACK_BLOCK < end; block++) {
+    for (size_t block = segment_layout_block(layout, first);
+         first < end && layout->first_rows[block] < end; block++) {
         sealed->is_needed[block] = true;
     }
 }
@@ -239,7 +245,7 @@ static bool is_wanted(const struct sealed *sealed, int column)
 static enum lb_err
 read_block(struct sealed *sealed, size_t block, struct lb_error *err)
 {
-    size_t first = block * SEGMENT_PACK_BLOCK;
+    size_t first = layout_of(sealed)->first_rows[block];
     enum lb_err rc = LB_OK;
 
     for (int i = 0; i < SEGMENT_FIRST_CODED && rc == LB_OK; i++) {

@@ -130,6 +130,7 @@ static bool take_sites(struct taking *taking,
         one->first_at_ms =
             i == 0 ? first_ms : sum(directory->sites[0].first_at_ms, first_ms);
         one->last_at_ms = sum(one->first_at_ms, take_difference(taking));
+        segment_layout_add(&directory->layout, (size_t)count);
         rows += count;
     }
     return !taking->is_damaged && rows == directory->row_count;
@@ -149,6 +150,7 @@ enum lb_err segment_read_directory(const char *bytes,
         rows > SEGMENT_ROWS || sites > rows) {
         return LB_EFORMAT;
     }
+    memset(directory_out, 0, sizeof(*directory_out));
     directory_out->row_count = (size_t)rows;
     directory_out->site_count = (size_t)sites;
     directory_out->sites =
@@ -178,17 +180,6 @@ segment_find_site(const struct segment_directory *directory, int64_t site)
     return low < directory->site_count && directory->sites[low].site == site
                ? &directory->sites[low]
                : NULL;
-}
-
-size_t segment_block_rows(size_t row_count, size_t block)
-{
-    size_t before = block * SEGMENT_PACK_BLOCK;
-
-    if (row_count <= before) {
-        return 0;
-    }
-    return row_count - before < SEGMENT_PACK_BLOCK ? row_count - before
-                                                   : SEGMENT_PACK_BLOCK;
 }
 
 /* --- columns -------------------------------------------------------------- */
@@ -281,10 +272,10 @@ static enum lb_err take_dictionary(struct segment_packer *packer,
 
 /* The varints of all blocks, then the blocks. */
 static enum lb_err take_blocks(struct taking *taking,
-                               size_t row_count,
+                               const struct segment_layout *layout,
                                struct segment_column *column)
 {
-    size_t count = (row_count + SEGMENT_PACK_BLOCK - 1) / SEGMENT_PACK_BLOCK;
+    size_t count = layout->block_count;
     uint64_t at = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -304,7 +295,7 @@ static enum lb_err take_blocks(struct taking *taking,
 enum lb_err segment_read_column(struct segment_packer *packer,
                                 int column,
                                 const struct segment_bytes *bytes,
-                                size_t row_count,
+                                const struct segment_layout *layout,
                                 struct lb_arena *arena,
                                 struct segment_column *column_out)
 {
@@ -314,9 +305,6 @@ enum lb_err segment_read_column(struct segment_packer *packer,
     enum lb_err rc = LB_OK;
 
     memset(column_out, 0, sizeof(*column_out));
-    if (row_count > SEGMENT_ROWS) {
-        return LB_EFORMAT;
-    }
     if (is_coded) {
         uint64_t width = take_varint(&taking);
         uint64_t count = take_varint(&taking);
@@ -332,16 +320,16 @@ enum lb_err segment_read_column(struct segment_packer *packer,
             return rc == LB_OK && taking.left != 0 ? LB_EFORMAT : rc;
         }
     }
-    return take_blocks(&taking, row_count, column_out);
+    return take_blocks(&taking, layout, column_out);
 }
 
 enum lb_err segment_read_codes(struct segment_packer *packer,
                                const struct segment_column *column,
-                               size_t row_count,
+                               const struct segment_layout *layout,
                                size_t block,
                                uint16_t *codes_out)
 {
-    size_t count = segment_block_rows(row_count, block);
+    size_t count = segment_layout_rows(layout, block);
     unsigned greatest = 0;
     enum lb_err rc;
 
@@ -367,20 +355,20 @@ enum lb_err segment_read_codes(struct segment_packer *packer,
 
 enum lb_err segment_read_numbers(struct segment_packer *packer,
                                  const struct segment_column *column,
-                                 size_t row_count,
+                                 const struct segment_layout *layout,
                                  size_t block,
                                  const int64_t *beside,
                                  int64_t *numbers_out)
 {
-    return segment_pack_read_numbers(
-        packer, column->bytes + column->at[block],
-        column->at[block + 1] - column->at[block], beside,
-        segment_block_rows(row_count, block), numbers_out);
+    return segment_pack_read_numbers(packer, column->bytes + column->at[block],
+                                     column->at[block + 1] - column->at[block],
+                                     beside, segment_layout_rows(layout, block),
+                                     numbers_out);
 }
 
 enum lb_err segment_read_ids(struct segment_packer *packer,
                              const struct segment_column *column,
-                             size_t row_count,
+                             const struct segment_layout *layout,
                              size_t block,
                              struct lb_arena *arena,
                              const char **ids_out)
@@ -388,7 +376,7 @@ enum lb_err segment_read_ids(struct segment_packer *packer,
     struct taking taking = {(const unsigned char *)column->bytes +
                                 column->at[block],
                             column->at[block + 1] - column->at[block], false};
-    size_t count = segment_block_rows(row_count, block);
+    size_t count = segment_layout_rows(layout, block);
     uint64_t raw_len = take_varint(&taking);
     size_t at = 0;
     char *raw;

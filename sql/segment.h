@@ -1,6 +1,6 @@
 /* segment.h - the format of a segment: up to 65,535 events of a range of log
- * numbers, sorted by site, ts and log number, column by column in blocks of
- * 8,192 rows.  Version 1:
+ * numbers, sorted by site, ts and log number, column by column in blocks of at
+ * most 8,192 rows (segment_layout.h).  Version 1:
  *
  * Directory: version, count of rows, count of sites; for each site, ascending,
  * its number (difference), count of rows, first ts (the first site's as it is,
@@ -26,12 +26,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "sql/entry.h"
+#include "sql/segment_layout.h"
 #include "sql/segment_pack.h"
 
 #define SEGMENT_VERSION 1
-#define SEGMENT_ROWS 65535 /* codes are 16 bits, one of them "none" */
-#define SEGMENT_BLOCKS                                                         \
-    ((SEGMENT_ROWS + SEGMENT_PACK_BLOCK - 1) / SEGMENT_PACK_BLOCK)
 #define SEGMENT_NONE INT64_MIN /* an event without an amount */
 
 /* Stored numbers: never renumber. */
@@ -81,6 +79,7 @@ struct segment_directory {
     size_t row_count;
     struct segment_site *sites; /* in the arena; by number */
     size_t site_count;
+    struct segment_layout layout;
 };
 
 /* A column, read but for its blocks. */
@@ -122,31 +121,28 @@ LB_MUST_CHECK enum lb_err
 segment_read_column(struct segment_packer *packer,
                     int column,
                     const struct segment_bytes *bytes,
-                    size_t row_count,
+                    const struct segment_layout *layout,
                     struct lb_arena *arena,
                     struct segment_column *column_out);
-
-/* Rows of a block. */
-size_t segment_block_rows(size_t row_count, size_t block);
 
 /* A block's codes (all below value_count), numbers or ids. */
 LB_MUST_CHECK enum lb_err
 segment_read_codes(struct segment_packer *packer,
                    const struct segment_column *column,
-                   size_t row_count,
+                   const struct segment_layout *layout,
                    size_t block,
                    uint16_t *codes_out);
 LB_MUST_CHECK enum lb_err
 segment_read_numbers(struct segment_packer *packer,
                      const struct segment_column *column,
-                     size_t row_count,
+                     const struct segment_layout *layout,
                      size_t block,
                      const int64_t *beside,
                      int64_t *numbers_out);
 /* ids_out point into the arena. */
 LB_MUST_CHECK enum lb_err segment_read_ids(struct segment_packer *packer,
                                            const struct segment_column *column,
-                                           size_t row_count,
+                                           const struct segment_layout *layout,
                                            size_t block,
                                            struct lb_arena *arena,
                                            const char **ids_out);

@@ -33,6 +33,7 @@ struct segment_builder {
     uint16_t *codes[CODED_COUNT];
     const char **ids;
     uint32_t *order; /* of rows in the segment */
+    struct segment_layout layout;
     struct coder coders[CODED_COUNT];
     /* One block on its way out. */
     int64_t block_numbers[SEGMENT_PACK_BLOCK];
@@ -353,7 +354,8 @@ static int compare_rows(const void *a, const void *b, void *ctx)
     return 0;
 }
 
-static void write_directory(const struct segment_builder *builder,
+/* And says which rows lie in which block. */
+static void write_directory(struct segment_builder *builder,
                             struct segment_body *body)
 {
     const int64_t *ts = builder->numbers[SEGMENT_TS];
@@ -372,6 +374,7 @@ static void write_directory(const struct segment_builder *builder,
     segment_put_varint(out, builder->count);
     segment_put_varint(out, site_count);
     before = 0;
+    memset(&builder->layout, 0, sizeof(builder->layout));
     for (size_t i = 0; i < builder->count;) {
         int64_t site = builder->sites[builder->order[i]];
         int64_t from_ms = ts[builder->order[i]];
@@ -383,6 +386,7 @@ static void write_directory(const struct segment_builder *builder,
         }
         segment_put_varint(out, (uint64_t)(site - before));
         segment_put_varint(out, end - i);
+        segment_layout_add(&builder->layout, end - i);
         segment_put_varint(
             out, segment_zigzag(i == 0 ? from_ms : from_ms - first_ms));
         segment_put_varint(
@@ -406,13 +410,11 @@ static enum lb_err put_blocks(struct segment_builder *builder,
     enum lb_err rc = LB_OK;
 
     lb_buf_init(&blocks, COLUMN_BYTES);
-    for (size_t first = 0; first < builder->count && rc == LB_OK;
-         first += SEGMENT_PACK_BLOCK) {
+    for (size_t i = 0; i < builder->layout.block_count && rc == LB_OK; i++) {
         size_t before = blocks.len;
 
-        rc = put(builder, column, first,
-                 segment_block_rows(builder->count, first / SEGMENT_PACK_BLOCK),
-                 &blocks);
+        rc = put(builder, column, builder->layout.first_rows[i],
+                 segment_layout_rows(&builder->layout, i), &blocks);
         segment_put_varint(out, blocks.len - before);
     }
     lb_buf_add(out, blocks.data, blocks.len);

@@ -288,7 +288,7 @@ enum lb_err segment_store_column(struct segment *segment,
     }
     stored = (struct segment_bytes){bytes, len};
     rc = segment_read_column(segment->packer, column, &stored,
-                             segment->directory.row_count, segment->arena,
+                             &segment->directory.layout, segment->arena,
                              &segment->columns[column]);
     segment->is_loaded[column] = rc == LB_OK;
     return rc == LB_OK ? rc : fault(segment, rc, "a column", err);
@@ -306,7 +306,7 @@ enum lb_err segment_store_codes(struct segment *segment,
     if (rc != LB_OK) {
         return rc;
     }
-    rc = segment_read_codes(segment->packer, read, segment->directory.row_count,
+    rc = segment_read_codes(segment->packer, read, &segment->directory.layout,
                             block, codes_out);
     return rc == LB_OK ? rc : fault(segment, rc, "codes of a column", err);
 }
@@ -328,7 +328,7 @@ enum lb_err segment_store_numbers(struct segment *segment,
         return rc;
     }
     rc = segment_read_numbers(
-        segment->packer, read, segment->directory.row_count, block,
+        segment->packer, read, &segment->directory.layout, block,
         column == SEGMENT_RECEIVED ? segment->beside : NULL, numbers_out);
     return rc == LB_OK ? rc : fault(segment, rc, "numbers of a column", err);
 }
@@ -344,7 +344,7 @@ enum lb_err segment_store_ids(struct segment *segment,
     if (rc != LB_OK) {
         return rc;
     }
-    rc = segment_read_ids(segment->packer, read, segment->directory.row_count,
+    rc = segment_read_ids(segment->packer, read, &segment->directory.layout,
                           block, segment->arena, ids_out);
     return rc == LB_OK ? rc : fault(segment, rc, "ids", err);
 }

@@ -1,2 +1,2 @@
 -- day_drop: ?1 site, ?2 dimension, ?3 day; no columns; day_store.c
-DELETE FROM rollup_days WHERE site = ?1 AND dimension = ?2 AND day = ?3
+DELETE FROM rollup_days WHERE key = ((?3 << 32 | ?1) << 5 | ?2)

@@ -1,2 +1,2 @@
 -- day_forget_bodies: ?1 site, ?2 first day; no columns; day_store.c
-DELETE FROM rollup_days WHERE site = ?1 AND day >= ?2
+DELETE FROM rollup_days WHERE key >= ?2 << 37 AND site = ?1

@@ -1,2 +1,2 @@
 -- day_put: ?1 site, ?2 dimension, ?3 day, ?4 body; no columns; day_store.c
-INSERT OR REPLACE INTO rollup_days (site, dimension, day, body) VALUES (?1, ?2, ?3, ?4)
+INSERT OR REPLACE INTO rollup_days (key, body) VALUES ((?3 << 32 | ?1) << 5 | ?2, ?4)

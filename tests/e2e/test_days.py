@@ -156,8 +156,8 @@ class Days(unittest.TestCase):
             with sqlite3.connect(bell.data / "linkbell.db") as db:
                 # The sources of one day stand where another's stood, and a BLOB is cut short.
                 db.execute("""UPDATE rollup_days SET body = (SELECT body FROM rollup_days WHERE site = 1
-                    AND dimension = 4 ORDER BY day LIMIT 1) WHERE rowid IS NOT NULL AND site = 1 AND dimension = 4
-                    AND day = (SELECT max(day) FROM rollup_days)""".replace("rowid IS NOT NULL AND ", ""))
+                    AND dimension = 4 ORDER BY day LIMIT 1) WHERE site = 1 AND dimension = 4
+                    AND day = (SELECT max(day) FROM rollup_days)""")
                 db.execute("""UPDATE rollup_days SET body = substr(body, 1, length(body) - 1) WHERE site = 1
                     AND dimension = 12 AND day = (SELECT max(day) FROM rollup_days)""")
             bell.ready()

@@ -37,7 +37,7 @@ static void check_directory(const char *bytes, size_t len)
 static enum lb_err read_block(struct segment_packer *packer,
                               int column,
                               const struct segment_column *read,
-                              size_t row_count,
+                              const struct segment_layout *layout,
                               size_t block,
                               struct lb_arena *arena)
 {
@@ -47,14 +47,14 @@ static enum lb_err read_block(struct segment_packer *packer,
     enum lb_err rc;
 
     if (column == SEGMENT_ID) {
-        return segment_read_ids(packer, read, row_count, block, arena, ids);
+        return segment_read_ids(packer, read, layout, block, arena, ids);
     }
     if (column < SEGMENT_FIRST_CODED) {
-        return segment_read_numbers(packer, read, row_count, block, numbers,
+        return segment_read_numbers(packer, read, layout, block, numbers,
                                     numbers);
     }
-    rc = segment_read_codes(packer, read, row_count, block, codes);
-    for (size_t i = 0; i < segment_block_rows(row_count, block) && rc == LB_OK;
+    rc = segment_read_codes(packer, read, layout, block, codes);
+    for (size_t i = 0; i < segment_layout_rows(layout, block) && rc == LB_OK;
          i++) {
         if (codes[i] >= read->value_count) {
             abort();
@@ -67,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct segment_packer *packer = segment_pack_new();
     struct lb_arena *arena = lb_arena_new(ARENA_BYTES);
+    struct segment_layout layout = {0};
     struct segment_column read;
     enum lb_err rc = LB_OK;
 
@@ -78,10 +79,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct segment_bytes bytes = {(const char *)data + 3, size - 3};
         size_t rows = (size_t)data[1] | (size_t)data[2] << 8;
 
-        rc = segment_read_column(packer, column, &bytes, rows, arena, &read);
-        for (size_t block = 0; block * SEGMENT_PACK_BLOCK < rows && rc == LB_OK;
+        if (rows > 0) {
+            segment_layout_add(&layout, rows);
+        }
+        rc = segment_read_column(packer, column, &bytes, &layout, arena, &read);
+        for (size_t block = 0; block < layout.block_count && rc == LB_OK;
              block++) {
-            rc = read_block(packer, column, &read, rows, block, arena);
+            rc = read_block(packer, column, &read, &layout, block, arena);
         }
     }
     segment_pack_free(packer);

@@ -134,7 +134,8 @@ static void open_body(struct reading *reading, const struct segment_body *body)
                                             body->columns[i].len};
 
         assert_int_equal(segment_read_column(reading->packer, i, &bytes,
-                                             body->row_count, reading->arena,
+                                             &reading->directory.layout,
+                                             reading->arena,
                                              &reading->columns[i]),
                          LB_OK);
     }
@@ -202,12 +203,12 @@ static void check_body(const struct segment_body *body, int64_t sites)
 
     open_body(&reading, body);
     for (size_t block = 0; row < body->row_count; block++) {
-        size_t rows = segment_block_rows(body->row_count, block);
+        size_t rows = segment_layout_rows(&reading.directory.layout, block);
 
         for (int i = 0; i < SEGMENT_FIRST_CODED; i++) {
             assert_int_equal(
                 segment_read_numbers(reading.packer, &reading.columns[i],
-                                     body->row_count, block,
+                                     &reading.directory.layout, block,
                                      numbers[SEGMENT_TS], numbers[i]),
                 LB_OK);
         }
@@ -215,13 +216,14 @@ static void check_body(const struct segment_body *body, int64_t sites)
         for (int i = SEGMENT_FIRST_CODED; i < SEGMENT_ID; i++) {
             assert_int_equal(
                 segment_read_codes(reading.packer, &reading.columns[i],
-                                   body->row_count, block, codes[i]),
+                                   &reading.directory.layout, block, codes[i]),
                 LB_OK);
         }
-        assert_int_equal(
-            segment_read_ids(reading.packer, &reading.columns[SEGMENT_ID],
-                             body->row_count, block, reading.arena, ids),
-            LB_OK);
+        assert_int_equal(segment_read_ids(reading.packer,
+                                          &reading.columns[SEGMENT_ID],
+                                          &reading.directory.layout, block,
+                                          reading.arena, ids),
+                         LB_OK);
         for (size_t i = 0; i < rows; i++, row++) {
             char id[32];
 
@@ -262,6 +264,61 @@ static void events_come_back_from_a_segment(void **state)
         check_body(&body, cases[i].sites);
         segment_build_deinit(&body);
     }
+}
+
+/* Blocks follow each other, none is too long, and a site of many rows shares
+ * none. */
+static void check_layout(const size_t *sites, size_t count)
+{
+    struct segment_layout layout = {0};
+    size_t row = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        segment_layout_add(&layout, sites[i]);
+    }
+    assert_in_range(layout.block_count, 1, SEGMENT_BLOCKS);
+    assert_int_equal(layout.first_rows[0], 0);
+    for (size_t i = 0; i < layout.block_count; i++) {
+        assert_in_range(segment_layout_rows(&layout, i), 1, SEGMENT_PACK_BLOCK);
+    }
+    for (size_t i = 0; i < count; row += sites[i++]) {
+        size_t first = segment_layout_block(&layout, row);
+        size_t last = segment_layout_block(&layout, row + sites[i] - 1);
+
+        if (sites[i] >= SEGMENT_OWN_ROWS) {
+            assert_int_equal(layout.first_rows[first], row);
+            assert_int_equal(layout.first_rows[last + 1], row + sites[i]);
+        } else {
+            assert_int_equal(first, last);
+        }
+    }
+    assert_int_equal(layout.first_rows[layout.block_count], row);
+    assert_int_equal(segment_layout_rows(&layout, layout.block_count), 0);
+}
+
+static void a_site_of_many_rows_has_blocks_of_its_own(void **state)
+{
+    static size_t sites[SEGMENT_ROWS];
+    static const size_t one[] = {SEGMENT_ROWS};
+    static const size_t mixed[] = {5, 30000, 8192, 1024, 1023, 8193, 7000, 1};
+    size_t count = 0;
+    size_t rows = 0;
+
+    (void)state;
+    check_layout(one, 1);
+    check_layout(mixed, sizeof(mixed) / sizeof(mixed[0]));
+    /* As many blocks as there can be: own and shared in turns. */
+    while (rows + SEGMENT_OWN_ROWS + 1 <= SEGMENT_ROWS) {
+        sites[count++] = 1;
+        sites[count++] = SEGMENT_OWN_ROWS;
+        rows += SEGMENT_OWN_ROWS + 1;
+    }
+    sites[count++] = SEGMENT_ROWS - rows;
+    check_layout(sites, count);
+    for (count = 0; count < SEGMENT_ROWS; count++) {
+        sites[count] = 1;
+    }
+    check_layout(sites, count);
 }
 
 static void a_full_segment_takes_no_more(void **state)
@@ -320,17 +377,19 @@ static enum lb_err read_whole(int column, const char *bytes, size_t len)
     static const char *ids[SEGMENT_PACK_BLOCK];
     struct segment_packer *packer = segment_pack_new();
     struct lb_arena *arena = lb_arena_new(ARENA_BYTES);
+    struct segment_layout layout = {0};
     struct segment_column read;
     const struct segment_bytes stored = {bytes, len};
-    enum lb_err rc =
-        segment_read_column(packer, column, &stored, 300, arena, &read);
+    enum lb_err rc;
 
+    segment_layout_add(&layout, 300);
+    rc = segment_read_column(packer, column, &stored, &layout, arena, &read);
     if (rc == LB_OK && column == SEGMENT_ID) {
-        rc = segment_read_ids(packer, &read, 300, 0, arena, ids);
+        rc = segment_read_ids(packer, &read, &layout, 0, arena, ids);
     } else if (rc == LB_OK && column >= SEGMENT_FIRST_CODED) {
-        rc = segment_read_codes(packer, &read, 300, 0, codes);
+        rc = segment_read_codes(packer, &read, &layout, 0, codes);
     } else if (rc == LB_OK) {
-        rc = segment_read_numbers(packer, &read, 300, 0, numbers, numbers);
+        rc = segment_read_numbers(packer, &read, &layout, 0, numbers, numbers);
     }
     segment_pack_free(packer);
     lb_arena_free(arena);
@@ -408,6 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_any_size_come_back),
         cmocka_unit_test(events_come_back_from_a_segment),
+        cmocka_unit_test(a_site_of_many_rows_has_blocks_of_its_own),
         cmocka_unit_test(a_full_segment_takes_no_more),
         cmocka_unit_test(texts_past_their_limit_are_not_taken),
         cmocka_unit_test(a_cut_column_is_damaged),
