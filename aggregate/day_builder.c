@@ -320,7 +320,7 @@ enum lb_err day_builder_new(struct writer *writer,
     builder->swap_job.run = run_swap;
     builder->swap_job.done = done_swap;
     builder->swap_job.is_background = true;
-    writer_add_chore(writer, chore, builder, LOOK_MS);
+    writer_add_chore(writer, "days", chore, builder, LOOK_MS);
     return LB_OK;
 }
 

@@ -235,8 +235,8 @@ enum lb_err ticker_new(struct writer *writer,
     ticker->job.run = run_job;
     ticker->job.done = done_job;
     writer_add_member(writer, &member);
-    writer_add_chore(writer, look, ticker, LOOK_MS);
-    writer_add_chore(writer, forget, ticker, LB_MS_PER_MIN);
+    writer_add_chore(writer, "rules", look, ticker, LOOK_MS);
+    writer_add_chore(writer, "rules_forget", forget, ticker, LB_MS_PER_MIN);
     return LB_OK;
 }
 

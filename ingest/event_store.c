@@ -231,7 +231,7 @@ enum lb_err event_store_new(const struct event_store_parts *parts,
     }
     committed(store);
     writer_add_member(writer, &member);
-    writer_add_chore(writer, expire_chore, store, LB_MS_PER_MIN);
+    writer_add_chore(writer, "ids", expire_chore, store, LB_MS_PER_MIN);
     *store_out = store;
     return LB_OK;
 }

@@ -162,7 +162,7 @@ enum lb_err gap_store_new(struct writer *writer,
     gaps->wake.run = run_nothing;
     gaps->wake.done = done_wake;
     writer_add_member(writer, &member);
-    writer_add_chore(writer, look, gaps, LOOK_MS);
+    writer_add_chore(writer, "gaps", look, gaps, LOOK_MS);
     return LB_OK;
 }
 

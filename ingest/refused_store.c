@@ -128,7 +128,7 @@ enum lb_err refused_store_new(struct writer *writer,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     store->writer = writer;
-    writer_add_chore(writer, flush, store, FLUSH_MS);
+    writer_add_chore(writer, "refused", flush, store, FLUSH_MS);
     return LB_OK;
 }
 

@@ -387,8 +387,9 @@ enum lb_err visitor_new(struct writer *writer,
         visitor_free(visitors);
         return rc;
     }
-    writer_add_chore(writer, expire_chore, visitors, CHORE_MS);
-    writer_add_chore(writer, visitor_sweep, visitors, CHORE_MS);
+    writer_add_chore(writer, "visitors", expire_chore, visitors, CHORE_MS);
+    writer_add_chore(writer, "visitor_hashes", visitor_sweep, visitors,
+                     CHORE_MS);
     *visitors_out = visitors;
     return LB_OK;
 }

@@ -438,7 +438,7 @@ enum lb_err retention_new(struct writer *writer,
         lb_metrics_get(LB_METRIC_COUNTER, "linkbell_aged_out_total",
                        "Times that a site's events aged out.", "");
     retention_set_config(retention, config);
-    writer_add_chore(writer, chore, retention, LOOK_MS);
+    writer_add_chore(writer, "retention", chore, retention, LOOK_MS);
     return LB_OK;
 }
 

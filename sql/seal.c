@@ -596,9 +596,9 @@ enum lb_err seal_new(struct writer *writer,
     seal->seconds = lb_metrics_histogram(
         "linkbell_seal_seconds", "Time from reading events to their segment.",
         "", true);
-    writer_add_chore(writer, look_chore, seal, LOOK_MS);
-    writer_add_chore(writer, delete_chore, seal, LOOK_MS);
-    writer_add_chore(writer, shrink_chore, seal, SHRINK_LOOK_MS);
+    writer_add_chore(writer, "seal", look_chore, seal, LOOK_MS);
+    writer_add_chore(writer, "seal_delete", delete_chore, seal, LOOK_MS);
+    writer_add_chore(writer, "shrink", shrink_chore, seal, SHRINK_LOOK_MS);
     return segment_store_give_up(writer_db(writer), err);
 }
 

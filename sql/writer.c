@@ -21,6 +21,7 @@
 #define GATE_MS 2000 /* that readers wait for others, at most */
 
 struct chore {
+    struct lb_metric *seconds;
     bool (*run)(void *ctx, struct db *db);
     void *ctx;
     int64_t period_ms;
@@ -151,12 +152,20 @@ void writer_set_derive(struct writer *writer,
 }
 
 void writer_add_chore(struct writer *writer,
+                      const char *name,
                       bool (*chore)(void *ctx, struct db *db),
                       void *ctx,
                       int64_t period_ms)
 {
+    char labels[64];
+
+    (void)snprintf(labels, sizeof(labels), "chore=\"%s\"", name);
     if (writer->chore_count < CHORE_MAX) {
         writer->chores[writer->chore_count++] = (struct chore){
+            lb_metrics_histogram("linkbell_housekeeping_seconds",
+                                 "Time of one step of housekeeping, its "
+                                 "transaction included.",
+                                 labels, true),
             chore, ctx, period_ms, lb_clock_mono_ms() + period_ms};
     }
 }
@@ -491,8 +500,11 @@ static bool run_chore(struct writer *writer, int64_t now_ms)
             &writer->chores[(writer->next_chore + i) % writer->chore_count];
 
         if (now_ms >= chore->due_at_ms) {
+            int64_t began_ns = lb_clock_mono_ns();
             bool has_more = chore->run(chore->ctx, writer->db);
 
+            lb_metrics_observe_ns(chore->seconds,
+                                  lb_clock_mono_ns() - began_ns);
             chore->due_at_ms = has_more ? now_ms : now_ms + chore->period_ms;
             writer->next_chore =
                 (writer->next_chore + i + 1) % writer->chore_count;

@@ -104,8 +104,9 @@ void writer_set_derive(struct writer *writer,
                        const struct writer_derive *derive);
 /* Called between groups, and when idle at most every period_ms: one piece of
  * housekeeping, 5 ms at most.  Returns true when there is more to do at once.
- */
+ * name is its label in linkbell_housekeeping_seconds. */
 void writer_add_chore(struct writer *writer,
+                      const char *name,
                       bool (*chore)(void *ctx, struct db *db),
                       void *ctx,
                       int64_t period_ms);

@@ -8,6 +8,7 @@ acknowledgement's and the questions' times, the service's largest memory and WAL
 many events were sealed meanwhile."""
 import argparse
 import pathlib
+import re
 import random
 import sys
 import tempfile
@@ -64,6 +65,16 @@ def send(bell, until, rate, times):
     connection.close()
 
 
+def steps(bell):
+    """Steps of housekeeping that took longer than 5 and 25 ms, by chore."""
+    found = {}
+    for line in bell.get("/metrics").body.splitlines():
+        match = re.match(r'linkbell_housekeeping_seconds_bucket\{chore="(\w+)",le="([^"]+)"\} (\d+)', line)
+        if match:
+            found.setdefault(match[1], {})[match[2]] = int(match[3])
+    return {name: (counts["+Inf"] - counts["0.005"], counts["+Inf"] - counts["0.025"], counts["+Inf"]) for name, counts in found.items()}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=3_000_000)
@@ -98,6 +109,9 @@ def main():
               f"worst {max(asked):.0f} ms")
         print(f"{len(sent) * 100 / options.seconds:.0f} events/s meanwhile, in requests of 100: acknowledged in median {percentile(sent, 0.5):.1f} ms, "
               f"p99 {percentile(sent, 0.99):.1f} ms, worst {max(sent):.1f} ms")
+        late = {name: counts for name, counts in steps(bell).items() if counts[0]}
+        print("steps of housekeeping over 5 ms, over 25 ms, of all: "
+              + (", ".join(f"{name} {over}, {far}, {total}" for name, (over, far, total) in late.items()) or "none over 5 ms"))
         print(f"memory at most {memory(bell.process.pid):.0f} MB, WAL at most {wal / 1e6:.0f} MB, "
               f"{bell.metric('linkbell_sealed_events_total') - sealed:.0f} events sealed")
 

@@ -2,6 +2,7 @@
 sites, erasures, kills and readers that overlap; --explain; and a question that is given up."""
 import contextlib
 import json
+import os
 import random
 import socket
 import sqlite3
@@ -164,32 +165,48 @@ class Segments(unittest.TestCase):
             self.assertEqual(bell.stats("site=alice.bio&metrics=views&period=all")["totals"]["views"], 0)
             self.assertEqual(bell.run("verify").returncode, 0)
 
+    def disturb(self, bell, turn, copy):
+        """What else is under way when the service is killed: nothing, an erasure, a backup."""
+        if turn % 3 == 1:
+            return threading.Thread(target=lambda: bell.run("erase", "--visitor", f"v{turn % 200}", check=False))
+        if turn % 3 == 2:
+            return threading.Thread(target=lambda: bell.run("backup", str(copy), check=False))
+        return None
+
     def test_kills_while_segments_are_written(self):
         rng = random.Random(11)
+        kills = int(os.environ.get("LINKBELL_SEGMENT_KILLS", "9"))
         with Linkbell(CONFIG % 64) as bell:
             bell.ready()
+            copy = bell.data.parent / "copy.db"
             taken = 0
-            for turn in range(8):
+            for turn in range(kills):
                 text = made(700, seed=100 + turn)
                 self.assertEqual(self.load(bell, text), 700)
                 taken += 700
-                if turn % 2:
-                    eraser = threading.Thread(target=lambda t=turn: bell.run("erase", "--visitor", f"v{t}", check=False))
-                    eraser.start()
-                    time.sleep(rng.random() * 0.1)
-                else:
-                    eraser = None
-                    time.sleep(rng.random() * 0.15)
+                other = self.disturb(bell, turn, copy)
+                if other:
+                    other.start()
+                time.sleep(rng.random() * (0.1 if other else 0.15))
                 bell.kill()
-                if eraser:
-                    eraser.join()
+                if other:
+                    other.join()
                 bell.ready()
                 self.assertEqual(bell.run("verify").returncode, 0, turn)
                 self.assertEqual(self.load(bell, text), 0)  # what was acknowledged is known, erased or not
+                if copy.exists():  # whole, or not there
+                    with contextlib.closing(sqlite3.connect(copy)) as db:
+                        self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
             self.wait_until_sealed(bell, 8)
             self.assertEqual(bell.run("verify").returncode, 0)
             left = sum(len(bell.get(f"/v1/export/events?site={site}").body.splitlines()) for site in ("alice.bio", "bob.bio"))
-            self.assertTrue(taken - 8 * 60 <= left <= taken, (left, taken))
+            erased = taken - left
+            self.assertTrue(0 < erased <= 700 * kills // 20, (left, taken))
+            if copy.exists():
+                bell.stop()
+                bell.run("restore", str(copy))
+                bell.ready()
+                self.assertEqual(bell.run("verify").returncode, 0)
 
     def test_readers_that_overlap_leave_the_wal_bounded(self):
         with Linkbell(CONFIG % 500) as bell:

@@ -469,7 +469,7 @@ static void a_fault_is_over_without_another_job(void **state)
     struct world *world = *state;
     struct timespec until;
 
-    writer_add_chore(world->writer, watch, world, 1);
+    writer_add_chore(world->writer, "watch", watch, world, 1);
     faulty_vfs_fail(FAULTY_VFS_SYNC, 0, 1);
     submit(add_job(world, "a", LB_OK));
     start(world);
