@@ -271,13 +271,22 @@ enum lb_err alert_store_each(
 /* --- values that were seen
  * ------------------------------------------------------------------------ */
 
-static sqlite3_stmt *bind_seen(sqlite3_stmt *stmt,
+/* The statement for a value that stays, or for one that expires. */
+static sqlite3_stmt *bind_seen(struct db *db,
+                               enum sql_query staying,
+                               enum sql_query expiring,
                                const struct alert_store_seen *row)
 {
+    bool does_expire = row->expires_at_ms != 0;
+    sqlite3_stmt *stmt = db_stmt(db, does_expire ? expiring : staying);
+
     bind_key(stmt, row->rule, row->site);
     if (stmt != NULL) {
         (void)sqlite3_bind_blob(stmt, 3, row->hash, (int)sizeof(row->hash),
                                 SQLITE_STATIC);
+    }
+    if (stmt != NULL && does_expire) {
+        (void)sqlite3_bind_int64(stmt, 4, row->expires_at_ms);
     }
     return stmt;
 }
@@ -291,7 +300,7 @@ enum lb_err alert_store_load_seen(struct db *db,
 
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         sqlite3_stmt *stmt =
-            bind_seen(db_stmt(db, SQL_RULE_GET_SEEN), &rows[i]);
+            bind_seen(db, SQL_RULE_GET_SEEN, SQL_RULE_GET_CROWD, &rows[i]);
         bool has_row = false;
 
         rows[i].last_seen_at_ms = 0;
@@ -319,13 +328,28 @@ enum lb_err alert_store_save_seen(struct db *db,
         if (!rows[i].is_changed) {
             continue;
         }
-        stmt = bind_seen(db_stmt(db, SQL_RULE_PUT_SEEN), &rows[i]);
-        if (stmt != NULL) {
+        stmt = bind_seen(db, SQL_RULE_PUT_SEEN, SQL_RULE_PUT_CROWD, &rows[i]);
+        if (stmt != NULL && rows[i].expires_at_ms == 0) {
             (void)sqlite3_bind_int64(stmt, 4, rows[i].last_seen_at_ms);
             (void)sqlite3_bind_int(stmt, 5, is_learning);
         }
         rc = db_run(db, stmt, err);
     }
+    return rc;
+}
+
+enum lb_err alert_store_expire_seen(struct db *db,
+                                    int64_t at_ms,
+                                    int64_t max,
+                                    bool *has_more_out,
+                                    struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RULE_EXPIRE_CROWD);
+    enum lb_err rc;
+
+    bind_key(stmt, at_ms, max);
+    rc = db_run(db, stmt, err);
+    *has_more_out = rc == LB_OK && sqlite3_changes(db_handle(db)) == max;
     return rc;
 }
 

@@ -117,8 +117,10 @@ LB_MUST_CHECK enum lb_err alert_store_each(
     void *ctx,
     struct lb_error *err);
 
-/* A value of first_seen and when it was seen last; 0: never. */
+/* A value of first_seen and when it was seen last; 0: never.  Or, with a time
+ * at which it expires, a visitor of a window of a spike or drop. */
 struct alert_store_seen {
+    int64_t expires_at_ms; /* 0: it does not */
     int64_t rule;
     int64_t site;
     uint8_t hash[ALERT_STORE_HASH_BYTES];
@@ -136,6 +138,12 @@ alert_store_save_seen(struct db *db,
                       size_t count,
                       bool is_learning,
                       struct lb_error *err);
+/* Forgets at most max visitors that expired before at_ms. */
+LB_MUST_CHECK enum lb_err alert_store_expire_seen(struct db *db,
+                                                  int64_t at_ms,
+                                                  int64_t max,
+                                                  bool *has_more_out,
+                                                  struct lb_error *err);
 /* How many values of the rule were seen, by site. */
 LB_MUST_CHECK enum lb_err alert_store_count_seen(
     struct db *db,

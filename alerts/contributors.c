@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alerts/faces.h"
 #include "alerts/threshold.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -28,6 +29,7 @@ struct value {
 struct tally {
     struct value slots[SLOTS];
     size_t count;
+    struct faces *faces; /* owned; visitors by value, when these are counted */
 };
 
 static uint64_t hash_of(enum dimension dimension, const char *text)
@@ -75,6 +77,27 @@ static bool is_of_group(const struct rule *rule, const char *name)
     return false;
 }
 
+/* What the event adds to a value: of visitors, one whom it has not had. */
+static int64_t weigh(const struct contributors *what,
+                     struct tally *tally,
+                     enum dimension dimension,
+                     const char *text,
+                     const struct entry *entry)
+{
+    char visitor[RULE_VISITOR_BYTES];
+    struct lb_buf key;
+    int64_t weight = rule_weight(what->rule, entry);
+
+    if (!rule_counts_crowds(what->rule) || !rule_visitor(entry, visitor)) {
+        return weight;
+    }
+    lb_buf_init(&key, GROUP_BYTES);
+    lb_buf_printf(&key, "%d %s %s", (int)dimension, visitor, text);
+    weight = faces_is_new(tally->faces, key.data, key.len) ? 1 : 0;
+    lb_buf_deinit(&key);
+    return weight;
+}
+
 static bool add_entry(const struct contributors *what,
                       struct tally *tally,
                       const struct entry *entry)
@@ -89,8 +112,9 @@ static bool add_entry(const struct contributors *what,
     for (int i = 0; i < DIMENSIONS; i++) {
         if (texts[i] != NULL && !is_of_group(what->rule, names[i]) &&
             (i != BY_SOURCE || strcmp(texts[i], NOWHERE) != 0)) {
-            is_ok = is_ok && add(tally, (enum dimension)i, texts[i],
-                                 rule_weight(what->rule, entry));
+            is_ok = is_ok &&
+                    add(tally, (enum dimension)i, texts[i],
+                        weigh(what, tally, (enum dimension)i, texts[i], entry));
         }
     }
     return is_ok;
@@ -204,9 +228,14 @@ enum lb_err contributors_write(const struct contributors *what,
     struct tally *tally = calloc(1, sizeof(*tally));
     struct dict_cache *cache = dict_cache_new();
     struct log_reader *reader = NULL;
-    enum lb_err rc = tally == NULL || cache == NULL
-                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
-                         : LB_OK;
+    enum lb_err rc;
+
+    if (tally != NULL) {
+        tally->faces = faces_new();
+    }
+    rc = tally == NULL || tally->faces == NULL || cache == NULL
+             ? lb_err_set(err, LB_ENOMEM, "out of memory")
+             : LB_OK;
 
     rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
     rc = rc == LB_OK ? read_all(what, reader, tally, err) : rc;
@@ -217,6 +246,9 @@ enum lb_err contributors_write(const struct contributors *what,
     dict_cache_free(cache);
     for (size_t i = 0; tally != NULL && i < SLOTS; i++) {
         free(tally->slots[i].text);
+    }
+    if (tally != NULL) {
+        faces_free(tally->faces);
     }
     free(tally);
     return rc;

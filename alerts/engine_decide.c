@@ -387,6 +387,12 @@ static enum lb_err add_case(struct engine *engine,
     if (rule_counts_visitors(rule) && rule_visitor(entry, visitor)) {
         one->seen = seen_get(engine->seen, rule->number, entry->site, visitor);
     }
+    if (rule_counts_crowds(rule) && rule_visitor(entry, visitor)) {
+        lb_buf_add_text(&engine->key, visitor);
+        one->seen = seen_get_until(engine->seen, rule->number, entry->site,
+                                   spike_expires_at_ms(rule, one->site, entry),
+                                   lb_buf_text(&engine->key));
+    }
     if (one->seen == NULL && one->group == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }

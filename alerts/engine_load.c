@@ -365,10 +365,15 @@ static enum lb_err read_windows(struct engine *engine,
                             NULL,
                             &engine->gaps,
                             engine->now_ms,
-                            first != NULL};
+                            first != NULL,
+                            faces_new()};
     struct replay_piece piece = {0, upto_seq, 0, 0};
+    enum lb_err rc = replay.faces == NULL
+                         ? lb_err_set(err, LB_ENOMEM, "out of memory")
+                         : replay_read(&replay, db, &piece, err);
 
-    return replay_read(&replay, db, &piece, err);
+    faces_free(replay.faces);
+    return rc;
 }
 
 struct jumps {

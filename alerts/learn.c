@@ -51,6 +51,7 @@ struct learn {
     size_t rule_count;
     struct groups *groups; /* owned */
     struct seen *seen;     /* owned */
+    struct faces *faces;   /* owned */
     struct ready *ready;   /* owned; one for each rule */
     int64_t now_ms;
     int64_t after_seq; /* learnt up to here */
@@ -86,11 +87,13 @@ static void free_round(struct learn *learn)
     ruleset_free(learn->set);
     groups_free(learn->groups);
     seen_free(learn->seen);
+    faces_free(learn->faces);
     free(learn->rules);
     free(learn->ready);
     learn->set = NULL;
     learn->groups = NULL;
     learn->seen = NULL;
+    learn->faces = NULL;
     learn->rules = NULL;
     learn->ready = NULL;
     learn->rule_count = 0;
@@ -129,7 +132,7 @@ read_rest(struct learn *learn, struct db *db, struct lb_error *err)
 {
     struct replay replay = {learn->set,    learn->rules, learn->rule_count,
                             learn->groups, learn->seen,  &learn->lessons.gaps,
-                            learn->now_ms, true};
+                            learn->now_ms, true,         learn->faces};
     int64_t next_seq = 1;
     enum lb_err rc = db_meta_get(db, "next_seq", 1, &next_seq, err);
     struct replay_piece piece = {learn->after_seq, next_seq - 1, JOIN_MOST, 0};
@@ -214,7 +217,7 @@ static void run_read(struct pool_job *job, struct db *db)
         (struct learn *)(void *)((char *)job - offsetof(struct learn, read));
     struct replay replay = {learn->set,    learn->rules, learn->rule_count,
                             learn->groups, learn->seen,  &learn->lessons.gaps,
-                            learn->now_ms, true};
+                            learn->now_ms, true,         learn->faces};
     int64_t next_seq = 1;
     struct replay_piece piece = {learn->after_seq, 0, 0,
                                  lb_clock_mono_ms() + PIECE_MS};
@@ -328,8 +331,10 @@ static enum lb_err prepare(struct learn *learn, struct lb_error *err)
     learn->is_digested = true;
     learn->groups = groups_new();
     learn->seen = seen_new(PIECE_SEEN, learn->lessons.seen_key);
+    learn->faces = faces_new();
     if (rc == LB_OK && (learn->rules == NULL || learn->ready == NULL ||
-                        learn->groups == NULL || learn->seen == NULL)) {
+                        learn->groups == NULL || learn->seen == NULL ||
+                        learn->faces == NULL)) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < count && rc == LB_OK; i++) {

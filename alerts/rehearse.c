@@ -8,6 +8,7 @@
 #include "alerts/contributors.h"
 #include "alerts/ctr.h"
 #include "alerts/engine.h"
+#include "alerts/faces.h"
 #include "alerts/ruleset.h"
 #include "alerts/threshold.h"
 #include "base/arena.h"
@@ -22,6 +23,7 @@
 #define TICK_GAP_MS 90000  /* a service that listens has ticks more often */
 #define TICKS_AT_ONCE 1024 /* between two looks at the clock */
 #define LOOK_EVERY 256     /* entries, likewise */
+#define KEY_BYTES 8192
 
 struct place {
     int64_t at_ms;
@@ -59,6 +61,7 @@ struct rehearsal {
     int64_t events;         /* in the range */
     struct lb_arena *arena; /* owned; of a batch */
     struct ctr_slots slots; /* owned; what was counted, by window */
+    struct faces *faces;    /* owned; visitors of these, by group */
     struct point *points;   /* owned; a ring of REHEARSE_POINTS */
     size_t point_count;
 };
@@ -141,20 +144,46 @@ static const struct point *find_point(const struct rehearsal *rehearsal,
     return bsearch(&key, rehearsal->points, count, sizeof(key), compare_points);
 }
 
-static bool count_event(struct rehearsal *rehearsal, const struct entry *entry)
+/* What an event adds to a window: of visitors, one whom its group has not had
+ * there. */
+static int64_t weigh(struct rehearsal *rehearsal,
+                     const struct entry *entry,
+                     int64_t window_from_ms)
 {
     const struct rule *rule = rule_of(rehearsal);
+    const char *intent = NULL;
+    char visitor[RULE_VISITOR_BYTES];
+    struct lb_buf key;
+    int64_t weight = rule_is_of_event(rule) ? 1 : rule_weight(rule, entry);
+
+    if (rule_is_of_event(rule) || rule->metric != RULE_VISITORS ||
+        !rule_visitor(entry, visitor)) {
+        return weight;
+    }
+    lb_buf_init(&key, KEY_BYTES);
+    (void)ruleset_matches(rehearsal->set, 0, entry, &intent);
+    (void)rule_group(rule, entry, ruleset_site(rehearsal->set, entry->site)->id,
+                     intent, &key);
+    lb_buf_printf(&key, " %lld %lld %s", (long long)entry->site,
+                  (long long)window_from_ms, visitor);
+    weight = faces_is_new(rehearsal->faces, key.data, key.len) ? 1 : 0;
+    lb_buf_deinit(&key);
+    return weight;
+}
+
+static bool count_event(struct rehearsal *rehearsal, const struct entry *entry)
+{
     int64_t at_ms = threshold_time(entry);
-    struct ctr_counts counts = {
-        rule_is_of_event(rule) ? 1 : rule_weight(rule, entry), 0};
+    int64_t from_ms =
+        ctr_window_at(zone_of(rehearsal), grain_ms(rehearsal), at_ms).from_ms;
+    struct ctr_counts counts = {0, 0};
 
     rehearsal->events += is_in_range(rehearsal, entry->received_at_ms);
-    return !is_in_range(rehearsal, at_ms) ||
-           ctr_slots_add(
-               &rehearsal->slots,
-               ctr_window_at(zone_of(rehearsal), grain_ms(rehearsal), at_ms)
-                   .from_ms,
-               &counts);
+    if (!is_in_range(rehearsal, at_ms)) {
+        return true;
+    }
+    counts.views = weigh(rehearsal, entry, from_ms);
+    return ctr_slots_add(&rehearsal->slots, from_ms, &counts);
 }
 
 /* --- gathering what is to be fed
@@ -286,6 +315,13 @@ static enum lb_err apply(struct rehearsal *rehearsal,
     enum lb_err rc = rehearsal->consumer.apply(
         rehearsal->consumer.ctx, rehearsal->scratch, entries, count, err);
 
+    bool has_more = rc == LB_OK && rule_counts_crowds(rule_of(rehearsal));
+
+    while (has_more && rc == LB_OK) {
+        rc = alert_store_expire_seen(rehearsal->scratch,
+                                     engine_now_ms(rehearsal->engine), BATCH,
+                                     &has_more, err);
+    }
     if (rc == LB_OK) {
         rehearsal->consumer.committed(rehearsal->consumer.ctx);
     }
@@ -521,10 +557,12 @@ enum lb_err rehearse_new(const struct rehearse_order *order,
         catalog_with_object(order->catalog, CATALOG_RULE, &object);
     rehearsal->points = calloc(REHEARSE_POINTS, sizeof(*rehearsal->points));
     rehearsal->arena = lb_arena_new(BATCH_BYTES);
+    rehearsal->faces = faces_new();
     rehearsal->view =
         (struct engine_rehearsal){rehearsal->catalog, NULL, observe, rehearsal};
     if (rehearsal->body == NULL || rehearsal->catalog == NULL ||
-        rehearsal->points == NULL || rehearsal->arena == NULL) {
+        rehearsal->points == NULL || rehearsal->arena == NULL ||
+        rehearsal->faces == NULL) {
         rc = lb_err_set(err, LB_ENOMEM, "out of memory");
     } else if (catalog_site_count(rehearsal->catalog) == 0) {
         rc = lb_err_set(err, LB_EINVAL, "there is no site yet");
@@ -548,6 +586,7 @@ void rehearse_free(struct rehearsal *rehearsal)
         cJSON_Delete(rehearsal->body);
         lb_arena_free(rehearsal->arena);
         ctr_slots_deinit(&rehearsal->slots);
+        faces_free(rehearsal->faces);
         free(rehearsal->places);
         free(rehearsal->points);
         free(rehearsal);

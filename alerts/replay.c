@@ -48,6 +48,42 @@ static int64_t known_from(const struct replay *replay, const struct rule *rule)
                : INT64_MIN;
 }
 
+/* Whether the event's visitor counts in its window for a rule that learns; kept
+ * while the service may meet more of that window. */
+static enum lb_err meet(const struct replay *replay,
+                        const struct rule *rule,
+                        const struct entry *entry,
+                        const char *group,
+                        bool *is_new_out,
+                        struct lb_error *err)
+{
+    int64_t expires_at_ms = spike_expires_at_ms(
+        rule, ruleset_site(replay->set, entry->site), entry);
+    struct alert_store_seen *row;
+    char visitor[RULE_VISITOR_BYTES];
+    struct lb_buf key;
+    enum lb_err rc = LB_OK;
+
+    (void)rule_visitor(entry, visitor);
+    lb_buf_init(&key, GROUP_BYTES + 2 * RULE_VISITOR_BYTES);
+    lb_buf_printf(&key, "%s%s", group, visitor);
+    if (replay->seen != NULL && expires_at_ms >= replay->now_ms) {
+        row = seen_get_until(replay->seen, rule->number, entry->site,
+                             expires_at_ms, lb_buf_text(&key));
+        rc = row == NULL
+                 ? lb_err_set(err, LB_EINTERNAL, "no room for a visitor")
+                 : LB_OK;
+        if (row != NULL) {
+            row->is_changed = true;
+        }
+    }
+    lb_buf_printf(&key, " %lld %lld %lld", (long long)rule->number,
+                  (long long)entry->site, (long long)expires_at_ms);
+    *is_new_out = faces_is_new(replay->faces, key.data, key.len);
+    lb_buf_deinit(&key);
+    return rc;
+}
+
 static enum lb_err count(const struct replay *replay,
                          const struct rule *rule,
                          const struct entry *entry,
@@ -56,10 +92,18 @@ static enum lb_err count(const struct replay *replay,
 {
     int64_t oldest_ms = threshold_oldest(rule, replay->gaps, replay->now_ms);
     struct group *group;
+    bool is_new = true;
+    enum lb_err rc = LB_OK;
 
     if (rule_weight(rule, entry) == 0 ||
         threshold_time(entry) < known_from(replay, rule)) {
         return LB_OK;
+    }
+    if (rule_counts_crowds(rule)) {
+        rc = meet(replay, rule, entry, key, &is_new, err);
+    }
+    if (rc != LB_OK || !is_new) {
+        return rc;
     }
     group = groups_get(replay->groups, rule, entry->site, key);
     if (group != NULL && rule->kind == RULE_MILESTONE) {

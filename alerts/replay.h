@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alerts/faces.h"
 #include "alerts/gaps.h"
 #include "alerts/groups.h"
 #include "alerts/ruleset.h"
@@ -23,8 +24,9 @@ struct replay {
     struct groups *groups;
     struct seen *seen; /* NULL: no values are fed */
     const struct gaps *gaps;
-    int64_t now_ms; /* what a window holds then is counted */
-    bool is_first;  /* milestones and aligned windows are fed too */
+    int64_t now_ms;      /* what a window holds then is counted */
+    bool is_first;       /* milestones and aligned windows are fed too */
+    struct faces *faces; /* for rules that count crowds */
 };
 
 struct replay_piece {

@@ -75,6 +75,11 @@ bool rule_counts_visitors(const struct rule *rule)
     return rule->kind == RULE_MILESTONE && rule->metric == RULE_VISITORS;
 }
 
+bool rule_counts_crowds(const struct rule *rule)
+{
+    return rule_is_of_baseline(rule) && rule->metric == RULE_VISITORS;
+}
+
 bool rule_visitor(const struct entry *entry, char out[RULE_VISITOR_BYTES])
 {
     (void)snprintf(out, RULE_VISITOR_BYTES, "%lld.%lld",

@@ -141,6 +141,8 @@ bool rule_is_lasting(const struct rule *rule);
 /* Whether it counts people since the first event: each is kept as a value that
  * was seen. */
 bool rule_counts_visitors(const struct rule *rule);
+/* Whether it counts the people of each of its windows: spike and drop. */
+bool rule_counts_crowds(const struct rule *rule);
 /* Whether its alerts are about the event that decides: event, first_seen. */
 bool rule_is_of_event(const struct rule *rule);
 

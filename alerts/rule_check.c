@@ -392,19 +392,6 @@ static void check_first_seen(const struct lb_yaml *rule,
     }
 }
 
-static void check_no_visitors(const struct lb_yaml *rule,
-                              const char *why,
-                              struct lb_config_faults *faults)
-{
-    const struct lb_yaml *metric = lb_yaml_find(rule, "metric");
-
-    if (metric != NULL && metric->kind == LB_YAML_SCALAR &&
-        strcmp(metric->text, "visitors") == 0) {
-        lb_config_fault(faults, metric->line, metric->column, "metric",
-                        "must not be visitors: %s", why);
-    }
-}
-
 static void check_milestone(const struct lb_yaml *rule,
                             struct lb_config_faults *faults)
 {
@@ -512,8 +499,6 @@ static void check_spike(const struct lb_yaml *rule,
     double per_month;
 
     check_metric(rule, faults);
-    check_no_visitors(rule, "they are told apart by day, not by window",
-                      faults);
     check_aligned(rule, LEAST_SPIKE_MIN, faults);
     check_between(rule, "min", 1, 1e12, faults);
     if (budget != NULL && (budget->kind != LB_YAML_SCALAR ||

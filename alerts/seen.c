@@ -69,7 +69,17 @@ hash_values(const struct seen *seen, const char *values, uint8_t out[16])
 struct alert_store_seen *
 seen_get(struct seen *seen, int64_t rule, int64_t site, const char *values)
 {
-    struct alert_store_seen row = {.rule = rule, .site = site};
+    return seen_get_until(seen, rule, site, 0, values);
+}
+
+struct alert_store_seen *seen_get_until(struct seen *seen,
+                                        int64_t rule,
+                                        int64_t site,
+                                        int64_t expires_at_ms,
+                                        const char *values)
+{
+    struct alert_store_seen row = {
+        .expires_at_ms = expires_at_ms, .rule = rule, .site = site};
     uint64_t at;
 
     hash_values(seen, values, row.hash);
@@ -79,6 +89,7 @@ seen_get(struct seen *seen, int64_t rule, int64_t site, const char *values)
         struct alert_store_seen *found = &seen->rows[seen->slots[at] - 1];
 
         if (found->rule == rule && found->site == site &&
+            found->expires_at_ms == expires_at_ms &&
             memcmp(found->hash, row.hash, sizeof(row.hash)) == 0) {
             return found;
         }
@@ -97,6 +108,9 @@ static int compare_rows(const void *a, const void *b)
     const struct alert_store_seen *x = a;
     const struct alert_store_seen *y = b;
 
+    if (x->expires_at_ms != y->expires_at_ms) {
+        return x->expires_at_ms < y->expires_at_ms ? -1 : 1;
+    }
     if (x->rule != y->rule) {
         return x->rule < y->rule ? -1 : 1;
     }

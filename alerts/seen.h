@@ -19,6 +19,12 @@ void seen_clear(struct seen *seen);
  * was never seen.  NULL: there is no more room. */
 struct alert_store_seen *
 seen_get(struct seen *seen, int64_t rule, int64_t site, const char *values);
+/* The same of a value that expires. */
+struct alert_store_seen *seen_get_until(struct seen *seen,
+                                        int64_t rule,
+                                        int64_t site,
+                                        int64_t expires_at_ms,
+                                        const char *values);
 
 /* Puts the rows in the order in which they stand on disk, so that many are
  * saved with few pages.  After it only seen_rows(), seen_count() and

@@ -8,7 +8,21 @@
 #include "alerts/threshold.h"
 #include "base/clock.h"
 
-#define BACK 0.5 /* of what is usual: a drop is over */
+#define BACK 0.5                      /* of what is usual: a drop is over */
+#define SLACK_MS (2 * LB_MS_PER_HOUR) /* a window of days has 23 hours or 25   \
+                                       */
+
+int64_t spike_expires_at_ms(const struct rule *rule,
+                            const struct catalog_site *site,
+                            const struct entry *entry)
+{
+    int64_t keep_ms =
+        rule->window_ms > LB_MS_PER_DAY ? rule->window_ms : LB_MS_PER_DAY;
+
+    return ctr_window_at(site->zone, rule->window_ms, threshold_time(entry))
+               .to_ms +
+           keep_ms + SLACK_MS;
+}
 
 enum lb_err spike_save(struct db *db,
                        const struct rule *rule,
@@ -244,16 +258,31 @@ static enum lb_err judge(struct engine *engine,
     return rc;
 }
 
+/* Of visitors, one who was not met in the window. */
+static int64_t weigh(const struct engine_case *one)
+{
+    if (!rule_counts_crowds(one->rule)) {
+        return rule_weight(one->rule, one->entry);
+    }
+    if (one->seen->last_seen_at_ms != 0 ||
+        one->seen->expires_at_ms < one->now_ms) {
+        return 0;
+    }
+    one->seen->last_seen_at_ms = one->now_ms;
+    one->seen->is_changed = true;
+    return 1;
+}
+
 enum lb_err spike_decide(struct engine *engine,
                          struct db *db,
                          const struct engine_case *one,
                          struct lb_error *err)
 {
     struct baseline *baseline = &one->group->baseline;
-    int64_t weight = rule_weight(one->rule, one->entry);
+    int64_t weight = weigh(one);
     enum lb_err rc = turn_to(engine, db, one, one->now_ms, err);
 
-    if (rc != LB_OK) {
+    if (rc != LB_OK || weight == 0) {
         return rc;
     }
     if (threshold_time(one->entry) < baseline->window.from_ms) {

@@ -13,6 +13,12 @@
 /* A group without an event for so long is let go: it is not missed. */
 #define SPIKE_IDLE_MS (28 * LB_MS_PER_DAY)
 
+/* Until when the visitors of the event's window are told apart.  An event that
+ * is later than that counts for nothing in a rule that counts crowds. */
+int64_t spike_expires_at_ms(const struct rule *rule,
+                            const struct catalog_site *site,
+                            const struct entry *entry);
+
 /* Counts the event and judges: a spike's window at hand, a drop's that ended.
  */
 LB_MUST_CHECK enum lb_err spike_decide(struct engine *engine,

@@ -94,14 +94,20 @@ static void plan_tick(struct ticker *ticker, int64_t now_ms, int state)
     }
 }
 
-/* What rules knew that are no longer there goes bit by bit. */
+/* What rules knew that are no longer there goes bit by bit, and so do the
+ * visitors of windows that are long over. */
 static bool forget(void *ctx, struct db *db)
 {
+    struct ticker *ticker = ctx;
     bool has_more = false;
     struct lb_error err;
+    enum lb_err rc = alert_store_expire_seen(db, engine_now_ms(ticker->engine),
+                                             FORGET_ROWS, &has_more, &err);
 
-    (void)ctx;
-    if (alert_store_forget(db, FORGET_ROWS, &has_more, &err) != LB_OK) {
+    if (rc == LB_OK && !has_more) {
+        rc = alert_store_forget(db, FORGET_ROWS, &has_more, &err);
+    }
+    if (rc != LB_OK) {
         lb_log_limited(LB_LOG_WARN, "rules_forget", "text=\"%s\"", err.text);
         return false;
     }

@@ -325,7 +325,8 @@ forget_site(struct erase *erase, struct db *db, struct lb_error *err)
         SQL_ERASE_SITE_VALUES,        SQL_ERASE_SITE_RULE_STATE,
         SQL_ERASE_SITE_RULE_GATHERED, SQL_ERASE_SITE_RULE_SEEN,
         SQL_ERASE_SITE_RULE_SLOTS,    SQL_ERASE_SITE_RULE_BASELINES,
-        SQL_ERASE_SITE_REFUSED,       SQL_ERASE_SITE_COVERAGE};
+        SQL_ERASE_SITE_RULE_CROWD,    SQL_ERASE_SITE_REFUSED,
+        SQL_ERASE_SITE_COVERAGE};
     enum lb_err rc = LB_OK;
 
     if (erase->next_table < 4) {

@@ -68,7 +68,7 @@ def send(bell, until, rate, times):
 def steps(bell):
     """Steps of housekeeping that took longer than 5 and 25 ms, by chore."""
     found = {}
-    for line in bell.get("/metrics").body.splitlines():
+    for line in bell.get("/metrics").body.decode().splitlines():
         match = re.match(r'linkbell_housekeeping_seconds_bucket\{chore="(\w+)",le="([^"]+)"\} (\d+)', line)
         if match:
             found.setdefault(match[1], {})[match[2]] = int(match[3])

@@ -248,6 +248,52 @@ class Spike(unittest.TestCase):
         self.assertEqual(len(world.alerts("?rule=lead-spike")), len(live))
 
 
+class Crowd(unittest.TestCase):
+    """Four weeks with three visitors an hour, each with four views, loaded from a file."""
+    RULE = "  - { id: throng, kind: spike, metric: visitors, window: 1h, min: 12, notify: [hook] }\n"
+
+    def test_many_visitors_ring_and_much_of_one_does_not(self):
+        with World(LEAD_RULE) as world:
+            now = int(time.time() * 1000)
+            rows = [event("view", f"v{hour}-{n}-{view}", ts=now - hour * 3_600_000 + view, visitor=f"v{hour}-{n}")
+                    for hour in range(24 * 28, 0, -1) for n in range(3) for view in range(4)]
+            path = world.bell.dir / "history.ndjson"
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            world.bell.run("import", "--format", "ndjson", str(path))
+            early = [event("view", f"early{n}", visitor=f"e{n}") for n in range(6)]  # before the rule is there
+            world.bell.send(*early)
+            self.assertIn("throng", world.apply(LEAD_RULE + self.RULE))
+            for n in range(10):
+                world.bell.send(*[event("view", f"one{n}-{i}", visitor="one") for i in range(10)])
+            world.bell.send(*[event("view", f"early-again{n}", visitor=f"e{n}") for n in range(6)])
+            self.assertEqual(world.alerts(), [])
+            world.bell.kill()
+            world.bell.start()
+            world.bell.send(*[event("view", f"early-more{n}", visitor=f"e{n}") for n in range(6)])
+            self.assertEqual(world.alerts(), [])
+            for n in range(20):
+                world.bell.send(event("view", f"many{n}", visitor=f"m{n}", country="FR", url="https://alice.bio/?utm_source=newsletter"),
+                                event("view", f"more{n}", visitor=f"m{n}", country="FR", url="https://alice.bio/?utm_source=newsletter"))
+            alerts = world.alerts()
+            self.assertEqual([a["rule"] for a in alerts], ["throng"])
+            alert = alerts[0]
+            check_id(self, alert)
+            # The hour may have turned in between; then it has those of the new hour alone.
+            self.assertTrue(12 <= alert["value"] <= 16, alert)
+            self.assertTrue(1 < alert["expected"] < 4.5, alert)
+            self.assertLess(alert["probability"], 1 / 720)
+            self.assertRegex(alert["summary"], r"^\d+ visitors on alice\.bio in 1 hour, where about \d(\.\d)? are usual$")
+            self.assertEqual((alert["contributors"][0]["dimension"], alert["contributors"][0]["value"]), ("utm_source", "newsletter"))
+            self.assertLessEqual(alert["contributors"][0]["count"], alert["value"])
+            got = world.bell.get(alert["stats_url"].removeprefix("https://l.alice.bio"))
+            self.assertGreaterEqual(got.json["totals"]["visitors"], alert["value"], got)
+            del alert["deliveries"]
+            answer = world.bell.post("/v1/rules/backtest", json.dumps({"rule": "throng"}).encode())
+            self.assertEqual((json.dumps(answer.json["alerts"][-1:]), len(answer.json["alerts"])), (json.dumps([alert]), 1), answer)
+            usual = [p["value"] for p in answer.json["series"][24:24 * 27]]
+            self.assertEqual((min(usual), max(usual)), (3, 3))
+
+
 class Told(unittest.TestCase):
     RULES = (LEAD_RULE + example("resolve", window="3s") + example("digest", digest="1s")
              + example("for", **{"above": 2, "window": "1h", "for": "1s"})

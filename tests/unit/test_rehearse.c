@@ -45,6 +45,10 @@ static const struct {
      "\"per\":[\"link\"],\"false_alarms\":\"100/month\""},
     {"lull", "\"kind\":\"drop\",\"metric\":\"clicks\",\"window\":\"15m\","
              "\"false_alarms\":\"100/month\""},
+    {"throng", "\"kind\":\"spike\",\"metric\":\"visitors\",\"window\":\"15m\","
+               "\"min\":1,\"false_alarms\":\"100/month\""},
+    {"empty", "\"kind\":\"drop\",\"metric\":\"visitors\",\"window\":\"1h\","
+              "\"per\":[\"link\"],\"false_alarms\":\"100/month\""},
 };
 
 static uint64_t roll(uint64_t *seed, uint64_t sides)
