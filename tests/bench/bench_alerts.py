@@ -3,12 +3,10 @@
     python3 tests/bench/bench_alerts.py [--seconds 20] [--rate 5000] [--rounds 3]
 
 First 5,000 events/s to 100 sites with a rule each, of which some 20 a second ring: from
-handing the event over to the decision (the alert's time) and to the receiver's socket (a
-webhook on the same machine).  Then batches of 1,000 as fast as they are taken, without rules
+handing the event over to the receiver's socket (a webhook on the same machine).  Then batches of 1,000 as fast as they are taken, without rules
 and with 1,000 of ten kinds (ten for each of 100 sites) in turns: events/s, and processor
 time an event, which other work on the machine changes least.  Settings are the shipped ones."""
 import argparse
-import datetime
 import http.server
 import json
 import pathlib
@@ -42,8 +40,8 @@ KINDS = [
     "kind: drop, metric: views, window: 1h",
     "kind: ctr, window: 1d, drop: 0.3, min_views: 100000000",
     "kind: milestone, metric: leads, every: 100000000",
-    "kind: burst, match: { utm_campaign: never }, window: 1m, above: 1000000",
-    "kind: absent, match: { type: lead }, for: 1d",
+    "kind: burst, metric: clicks_raw, match: { utm_campaign: never }, window: 1m, above: 1000000",
+    "kind: absent, metric: leads, window: 1d",
 ]
 
 
@@ -117,17 +115,12 @@ def latency(seconds, rate):
             time.sleep(max(0, due - time.monotonic()))
         took = time.monotonic() - began
         wait_for(lambda: len(receiver.arrivals) >= len(sent), "the messages", 30)
-        decided, arrived = [], []
+        arrived = []
         for at, body in receiver.arrivals:
-            data = json.loads(body)["data"]
-            was = sent.pop(data["event"]["id"])
-            fired = datetime.datetime.fromisoformat(data["fired"].replace("Z", "+00:00")).timestamp()
-            decided.append((fired - was) * 1000)
-            arrived.append((at - was) * 1000)
+            arrived.append((at - sent.pop(json.loads(body)["data"]["event"]["id"])) * 1000)
         assert not sent, sent
-        print(f"{number / took:.0f} events/s, {len(rules)} rules on {SITES} sites, {len(arrived)} alerts, each once: event to decision "
-              f"p50 {percentile(decided, 0.5):.0f} ms, p99 {percentile(decided, 0.99):.0f} ms; to the receiver's socket "
-              f"p50 {percentile(arrived, 0.5):.0f} ms, p99 {percentile(arrived, 0.99):.0f} ms, worst {max(arrived):.0f} ms", flush=True)
+        print(f"{number / took:.0f} events/s, {len(rules)} rules on {SITES} sites, {len(arrived)} alerts, each once: from the event to the receiver's socket, "
+              f"decision and outbox between, p50 {percentile(arrived, 0.5):.0f} ms, p99 {percentile(arrived, 0.99):.0f} ms, worst {max(arrived):.0f} ms", flush=True)
 
 
 def throughput(rules, seconds, mark):
