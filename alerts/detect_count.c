@@ -178,6 +178,21 @@ static double shrink(struct sums sums, double towards, double weight)
     return (sums.came + weight * towards) / (sums.units + weight);
 }
 
+/* What all hours together had, by what the level made expect: shapes are taken
+ * relative to it, else they and the level drift apart while counts grow. */
+static double mean_shape(const struct detect_count *count)
+{
+    struct sums all = {0, 0};
+
+    for (unsigned i = 0; i < DETECT_COUNT_WEEK; i++) {
+        all.came += (double)count->week_sums[i];
+    }
+    for (unsigned day = 0; day < 7; day++) {
+        all.units += (double)count->day_units[day];
+    }
+    return shrink(all, 1, SHRINK_DAY);
+}
+
 /* How many times the level is usual at that hour of the week. */
 static double shape_of(const struct detect_count *count, unsigned week_hour)
 {
@@ -200,7 +215,8 @@ static double shape_of(const struct detect_count *count, unsigned week_hour)
     factor = shrink(days, kind, SHRINK_DAY) / kind;
     shape = shrink(hours, 1, SHRINK_HOUR);
     shape = shrink(hours_of_kind, shape * kind, SHRINK_KIND) * factor;
-    return fmax(shrink(cell, shape, SHRINK_CELL), LEAST_SHAPE);
+    return fmax(shrink(cell, shape, SHRINK_CELL) / mean_shape(count),
+                LEAST_SHAPE);
 }
 
 /* --- the last hours ------------------------------------------------------ */

@@ -50,6 +50,35 @@ static void what_is_expected_follows_the_hour_of_the_week(void **state)
     assert_true(error / WEEK < 0.25);
 }
 
+/* Twelve times as many after six weeks: of 20 series some 1.4 each may ring at
+ * the budget of one a month. */
+static void growth_is_followed(void **state)
+{
+    int rings = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct detect_count count;
+        struct series_random random = {seed};
+
+        detect_count_init(&count, LB_MS_PER_HOUR);
+        for (int i = 0; i < 12 * WEEK; i++) {
+            double mean =
+                20 * (i < 6 * WEEK ? 1 : pow(12, (i - 6 * WEEK) / 1008.0));
+            double value = series_poisson(&random, mean);
+            struct detect_count before = count;
+            struct detect_count_verdict verdict;
+
+            detect_count_step(&count, MONDAY_MS + i * LB_MS_PER_HOUR, value,
+                              &verdict);
+            rings += i >= 6 * WEEK && value > verdict.expected &&
+                     detect_count_rarity(&before, value, verdict.expected) >=
+                         log10(30 * 24);
+        }
+    }
+    assert_in_range(rings, 0, 60);
+}
+
 static void a_sum_over_hours_tells_its_span(void **state)
 {
     struct detect_count count;
@@ -189,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_expected_follows_the_hour_of_the_week),
+        cmocka_unit_test(growth_is_followed),
         cmocka_unit_test(a_sum_over_hours_tells_its_span),
         cmocka_unit_test(hours_of_silence_are_low),
         cmocka_unit_test(a_gap_in_the_rows_is_no_silence),
