@@ -128,9 +128,9 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
 {
     struct attempt *attempt = ctx;
     struct destination_verdict *verdict = &attempt->verdict;
-    struct destination_answer answer = {result->status, result->body,
-                                        result->retry_after_ms,
-                                        result->reset_after_ms};
+    struct destination_answer answer = {
+        result->status, result->body, result->retry_after_ms,
+        result->reset_after_ms, result->exception};
 
     *verdict = (struct destination_verdict){.outcome = DESTINATION_RETRY};
     keep_result(attempt, result);
@@ -145,7 +145,9 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
                        verdict->remote_id);
     }
     if (verdict->outcome == DESTINATION_NEXT) {
-        if (attempt->requests < DESTINATION_STEPS) {
+        if (attempt->requests < (attempt->message.rows == NULL
+                                     ? DESTINATION_STEPS
+                                     : DESTINATION_ROW_STEPS)) {
             go_on(attempt);
             return;
         }
@@ -164,6 +166,22 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
 
 /* --- of files
  * ------------------------------------------------------------------------ */
+
+static const char *error_of_write(const struct attempt *attempt)
+{
+    switch ((int)attempt->written.code) {
+    case LB_EFORBIDDEN:
+        return "blocked_address";
+    case LB_ENET:
+        return "connect_refused";
+    case LB_ETIMEOUT:
+        return "timeout";
+    default:
+        return attempt->verdict.outcome == DESTINATION_AUTH    ? "auth"
+               : attempt->verdict.outcome == DESTINATION_RETRY ? "write_failed"
+                                                               : "rejected";
+    }
+}
 
 /* On a thread of its own. */
 static void run_write(void *ctx)
@@ -188,7 +206,7 @@ static void done_write(void *ctx)
         return;
     }
     if (verdict->outcome != DESTINATION_SUCCESS) {
-        attempt->record.error = "write_failed";
+        attempt->record.error = error_of_write(attempt);
         lb_log_limited(LB_LOG_WARN, "destination_unusable",
                        "destination=%s text=\"%s\"", attempt->destination.id,
                        attempt->written.text);
@@ -238,7 +256,9 @@ static void send_request(struct attempt *attempt)
                                          request.mail_from,
                                          request.mail_to,
                                          attempt->destination.user,
-                                         attempt->destination.token};
+                                         attempt->destination.token,
+                                         request.sigv4,
+                                         request.has_login};
     if (rc == LB_EAUTH) {
         lb_log_limited(LB_LOG_WARN, "destination_unusable",
                        "destination=%s text=\"%s\"", attempt->destination.id,
@@ -285,6 +305,7 @@ void attempt_send(struct attempt *attempt,
 {
     attempt->curl = means->curl;
     attempt->files = means->files;
+    attempt->dials = means->dials;
     attempt->writer = means->writer;
     attempt->destination.memory =
         attempt->lane != NULL ? &attempt->lane->memory : &attempt->memory;
@@ -299,6 +320,7 @@ void attempt_send(struct attempt *attempt,
         .remote_id = attempt->remote_id,
         .tries = attempt->delivery.tries,
         .data_dir = db_dir(writer_db(means->writer)),
+        .dials = means->dials,
         .zone = find_zone(attempt)};
     send_step(attempt);
 }
@@ -332,7 +354,7 @@ const char *attempt_skips(const struct attempt *attempt)
     const struct destination_message message = {.id = attempt->delivery.message,
                                                 .body = attempt->delivery.body};
 
-    if (!is_severe_enough(attempt)) {
+    if (attempt->message.rows == NULL && !is_severe_enough(attempt)) {
         return "min_severity";
     }
     return type->skips == NULL ? NULL

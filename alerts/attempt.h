@@ -4,6 +4,7 @@
 #define LINKBELL_ALERTS_ATTEMPT_H
 
 #include "alerts/deliver_curl.h"
+#include "alerts/deliver_dial.h"
 #include "alerts/deliver_file.h"
 #include "alerts/destination.h"
 #include "alerts/excerpt.h"
@@ -29,6 +30,7 @@ struct attempt {
     struct outbox_delivery delivery;             /* its body owned */
     struct deliver_curl *curl;                   /* borrowed */
     struct deliver_file *files;                  /* borrowed */
+    const struct deliver_dial *dials;            /* borrowed */
     struct lb_error written;                     /* why it could not be */
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
@@ -63,6 +65,7 @@ struct attempt_means {
     struct deliver_curl *curl;
     struct deliver_file *files;
     struct writer *writer;
+    const struct deliver_dial *dials;
 };
 /* Sends it; what a request made over there is recorded before the next one of
  * the attempt.  sent is called once, maybe before this returns, with verdict

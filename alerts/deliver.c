@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alerts/deliver_curl.h"
+#include "alerts/deliver_dial.h"
 #include "alerts/deliver_file.h"
 #include "alerts/deliver_gauges.h"
 #include "alerts/deliver_notice.h"
@@ -32,6 +33,7 @@ struct deliver {
     struct cursor *cursor;
     struct deliver_curl *curl;     /* owned */
     struct deliver_file *files;    /* owned */
+    struct deliver_dial *dials;    /* owned */
     struct deliver_sweep *sweep;   /* owned */
     struct deliver_gauges *gauges; /* owned */
     struct attempt *attempts;      /* owned; under way */
@@ -625,14 +627,15 @@ enum lb_err deliver_new(uv_loop_t *loop,
                                           &deliver->gauges, err)
                      : rc;
     rc = rc == LB_OK ? deliver_file_new(loop, &deliver->files, err) : rc;
+    rc = rc == LB_OK ? deliver_dial_new(config, &deliver->dials, err) : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
     if (rc != LB_OK) {
         lanes_free(deliver->lanes);
         free(deliver);
         return rc;
     }
-    deliver->means =
-        (struct attempt_means){deliver->curl, deliver->files, parts->writer};
+    deliver->means = (struct attempt_means){deliver->curl, deliver->files,
+                                            parts->writer, deliver->dials};
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);
     deliver->async.data = deliver;
@@ -667,6 +670,7 @@ void deliver_free(struct deliver *deliver)
     lanes_free(deliver->lanes);
     deliver_curl_free(deliver->curl);
     deliver_file_free(deliver->files);
+    deliver_dial_free(deliver->dials);
     deliver_sweep_free(deliver->sweep);
     deliver_gauges_free(deliver->gauges);
     free(deliver);

@@ -51,6 +51,7 @@ struct transfer {
     int64_t retry_after_ms;
     int64_t reset_after_ms;
     bool has_none_left; /* X-RateLimit-Remaining: 0 */
+    int exception;
     struct lb_buf answer;
     struct curl_slist *recipients; /* owned; of mail */
     size_t body_len;
@@ -165,6 +166,7 @@ static void report(struct transfer *transfer, CURLcode code)
     result.retry_after_ms = transfer->retry_after_ms;
     result.reset_after_ms =
         transfer->has_none_left ? transfer->reset_after_ms : -1;
+    result.exception = transfer->exception;
     result.body = lb_buf_text(&transfer->answer);
     transfer->done(transfer->ctx, &result);
     free_transfer(transfer);
@@ -412,6 +414,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
         } else if ((value = value_of(line, "X-RateLimit-Reset-After")) !=
                    NULL) {
             transfer->reset_after_ms = read_seconds(value);
+        } else if ((value = value_of(line, "X-ClickHouse-Exception-Code")) !=
+                   NULL) {
+            transfer->exception = (int)strtol(value, NULL, 10);
         }
     }
     return transfer->header_bytes > HEADER_MAX_BYTES ? 0 : len;
@@ -484,6 +489,24 @@ static void set_http(struct transfer *transfer,
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
         (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     }
+    if (request->sigv4[0] != '\0' || request->has_login) {
+        (void)curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
+        (void)curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);
+    }
+    if (request->sigv4[0] != '\0') {
+        (void)curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, request->sigv4);
+    }
+}
+
+static char *copy_body(const struct lb_buf *body)
+{
+    char *copy = malloc(body->len + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, lb_buf_text(body), body->len);
+        copy[body->len] = '\0';
+    }
+    return copy;
 }
 
 static void set_options(struct transfer *transfer,
@@ -550,7 +573,7 @@ enum lb_err deliver_curl_send(struct deliver_curl *curl,
     if (request->mail_from[0] != '\0') {
         transfer->recipients = curl_slist_append(NULL, request->mail_to);
     }
-    transfer->body = strdup(lb_buf_text(request->body));
+    transfer->body = copy_body(request->body);
     transfer->easy = curl_easy_init();
     if (transfer->headers == NULL || transfer->body == NULL ||
         transfer->easy == NULL) {

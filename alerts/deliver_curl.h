@@ -24,6 +24,7 @@ struct deliver_curl_result {
     int64_t first_byte_ms;
     int64_t retry_after_ms; /* -1: none */
     int64_t reset_after_ms; /* X-RateLimit-Remaining is 0 until then; -1 */
+    int exception;          /* X-ClickHouse-Exception-Code; 0: none */
     const char *body;       /* of the answer, as far as it came and is kept;
                                borrowed for the call */
 };
@@ -50,8 +51,10 @@ struct deliver_curl_request {
     bool is_answer_long;   /* megabytes may come */
     const char *mail_from; /* of mail, body being all of it; "": it is HTTP */
     const char *mail_to;
-    const char *user; /* of mail; "" none */
+    const char *user; /* of mail, of sigv4 or of has_login; "" none */
     const char *password;
+    const char *sigv4; /* "aws:amz:REGION:SERVICE"; "" none */
+    bool has_login;    /* basic authentication */
 };
 
 /* Sends the request.  On an error done is never called. */

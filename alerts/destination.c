@@ -15,24 +15,19 @@
 #define SECRETS_BYTES 1024 /* of a file of secrets */
 #define REQUEST_URL_BYTES 8192
 #define REQUEST_HEADER_BYTES 8192
-#define REQUEST_BODY_BYTES ((size_t)1024 * 1024)
+#define REQUEST_BODY_BYTES ((size_t)128 * 1024 * 1024) /* of a stream's rows   \
+                                                        */
 
 #define DEFAULT_CONCURRENCY 4
 #define CONCURRENCY_MAX 64
 
-const struct destination_type *const destination_types[] = {&slack_type,
-                                                            &webhook_type,
-                                                            &zapier_type,
-                                                            &discord_type,
-                                                            &teams_type,
-                                                            &telegram_type,
-                                                            &pagerduty_type,
-                                                            &hubspot_type,
-                                                            &airtable_type,
-                                                            &google_sheets_type,
-                                                            &email_type,
-                                                            &csv_type,
-                                                            NULL};
+const struct destination_type *const destination_types[] = {
+    &slack_type,         &webhook_type, &zapier_type,
+    &discord_type,       &teams_type,   &telegram_type,
+    &pagerduty_type,     &hubspot_type, &airtable_type,
+    &google_sheets_type, &email_type,   &csv_type,
+    &redis_stream_type,  &sqs_type,     &s3_type,
+    &clickhouse_type,    NULL};
 
 /* Delays after a failed attempt: Standard Webhooks' example with three early
  * steps added, so that a restart of the receiver costs a minute. */
@@ -156,10 +151,11 @@ static enum lb_err read_url(struct destination *destination,
                             struct lb_error *err)
 {
     const struct destination_type *type = destination->type;
-    const char *key = type->place == DESTINATION_SERVICE ? "base_url"
-                      : type->place == DESTINATION_MAIL  ? "smtp"
-                      : type->place == DESTINATION_FILE  ? "path"
-                                                         : "url";
+    const char *key = type->url_key != NULL                ? type->url_key
+                      : type->place == DESTINATION_SERVICE ? "base_url"
+                      : type->place == DESTINATION_MAIL    ? "smtp"
+                      : type->place == DESTINATION_FILE    ? "path"
+                                                           : "url";
     const char *url = lb_json_text(destination->body, key);
     size_t len;
 
@@ -234,13 +230,42 @@ static enum lb_err read_headers(struct destination *destination,
     return LB_OK;
 }
 
-/* Of mail: none, or user and password. */
+/* The token of a session, where there is one, is a header. */
+static enum lb_err read_aws(struct destination *destination,
+                            struct lb_error *err)
+{
+    char session[DESTINATION_HEADERS_BYTES - 64];
+    enum lb_err rc =
+        read_named(destination->body, "access_key", destination->user,
+                   sizeof(destination->user), err);
+
+    rc = rc == LB_OK
+             ? read_named(destination->body, "secret_key", destination->token,
+                          sizeof(destination->token), err)
+             : rc;
+    if (rc != LB_OK ||
+        (lb_json_text(destination->body, "session_token_env") == NULL &&
+         lb_json_text(destination->body, "session_token_file") == NULL)) {
+        return rc;
+    }
+    rc = read_named(destination->body, "session_token", session,
+                    sizeof(session), err);
+    if (rc == LB_OK) {
+        (void)snprintf(destination->headers, sizeof(destination->headers),
+                       "X-Amz-Security-Token: %s\n", session);
+    }
+    return rc;
+}
+
 static enum lb_err read_login(struct destination *destination,
                               struct lb_error *err)
 {
     enum lb_err rc;
 
-    if (destination->type->place != DESTINATION_MAIL ||
+    if (destination->type->login == DESTINATION_AWS) {
+        return read_aws(destination, err);
+    }
+    if (destination->type->login == DESTINATION_NO_LOGIN ||
         (lb_json_text(destination->body, "user_env") == NULL &&
          lb_json_text(destination->body, "user_file") == NULL)) {
         return LB_OK;
@@ -392,7 +417,8 @@ enum lb_err destination_read(const cJSON *body,
         return lb_err_set(err, LB_EINVAL, "its type is not of this version");
     }
     rc = read_url(destination_out, err);
-    if (rc == LB_OK && has_user_info(destination_out->url)) {
+    if (rc == LB_OK && !destination_out->type->may_have_login &&
+        has_user_info(destination_out->url)) {
         rc = lb_err_set(err, LB_EINVAL,
                         "its URL has user info; use headers_env");
     }
@@ -433,6 +459,8 @@ void destination_request_init(struct destination_request *request)
 {
     request->method = "POST";
     request->is_answer_long = false;
+    request->sigv4[0] = '\0';
+    request->has_login = false;
     request->mail_from[0] = '\0';
     request->mail_to[0] = '\0';
     lb_buf_init(&request->url, REQUEST_URL_BYTES);

@@ -24,8 +24,12 @@
 #define DESTINATION_HEADERS_BYTES 2048
 #define DESTINATION_REMOTE_BYTES 64
 #define DESTINATION_MEMORY_BYTES 3072
-#define DESTINATION_STEPS 20 /* requests of one attempt at most */
+#define DESTINATION_STEPS 20        /* requests of one attempt at most */
+#define DESTINATION_ROW_STEPS 10000 /* and of one that sends rows */
 #define DESTINATION_MAIL_BYTES 320
+#define DESTINATION_SIGV4_BYTES 96
+
+struct deliver_dial;
 
 enum destination_outcome {
     DESTINATION_SUCCESS,
@@ -67,7 +71,18 @@ struct destination {
     bool is_enabled;
 };
 
+/* Events of a stream, each as the JSON of an export's row without its line end.
+ */
+struct destination_rows {
+    const char *const *lines;
+    size_t count;
+    /* Of types that are by place: the rows of a site and UTC day stand together
+     * and have one number; NULL for others. */
+    const uint32_t *places;
+};
+
 struct destination_message {
+    const struct destination_rows *rows; /* of a stream; NULL: an alert, ... */
     const char *id;
     const char *body; /* the webhook's bytes */
     int64_t now_s;    /* of this attempt */
@@ -76,7 +91,8 @@ struct destination_message {
     const char *remote_id;
     int64_t tries; /* attempts made before this one */
     const char *data_dir;
-    const struct lb_zone *zone; /* of the message's site; NULL: UTC */
+    const struct deliver_dial *dials; /* for types that write; borrowed */
+    const struct lb_zone *zone;       /* of the message's site; NULL: UTC */
 };
 
 /* What is sent; POST of JSON unless the type says otherwise. */
@@ -88,6 +104,9 @@ struct destination_request {
     char mail_from[DESTINATION_MAIL_BYTES]; /* "": this is no mail */
     char mail_to[DESTINATION_MAIL_BYTES];
     bool is_answer_long; /* megabytes may come, not delivery.response_limit */
+    /* "aws:amz:REGION:SERVICE": signed with user and token; "": not. */
+    char sigv4[DESTINATION_SIGV4_BYTES];
+    bool has_login; /* user and token go as HTTP's basic authentication */
 };
 void destination_request_init(struct destination_request *request);
 void destination_request_deinit(struct destination_request *request);
@@ -97,6 +116,7 @@ struct destination_answer {
     const char *body;       /* what came of it; whole for types that need it */
     int64_t retry_after_ms; /* -1: the answer has none */
     int64_t reset_after_ms; /* no call is left until then; -1: nothing said */
+    int exception;          /* X-ClickHouse-Exception-Code; 0: none */
 };
 
 struct destination_verdict {
@@ -114,11 +134,20 @@ enum destination_place {
     DESTINATION_MAIL /* `smtp`, with user and password where it wants them */
 };
 
+enum destination_login {
+    DESTINATION_NO_LOGIN,
+    DESTINATION_USER, /* user and password, or neither */
+    DESTINATION_AWS   /* access_key and secret_key; maybe session_token */
+};
+
 struct destination_type {
     const char *name;
     enum destination_place place;
+    const char *url_key; /* that holds the address; NULL: see place */
+    enum destination_login login;
     const char *service; /* address of a service; NULL: see place */
     bool may_have_url;   /* url_env or url_file in its place */
+    bool may_have_login; /* user and password may stand in the address */
     const char *token;   /* key without _env and _file; NULL: none */
     const char *rate;    /* unless set; NULL: no limit */
     const char *(*rate_of)(const cJSON *body); /* instead; NULL: rate */
@@ -128,6 +157,8 @@ struct destination_type {
     bool is_serial;           /* one message after the other, whatever is set */
     bool is_without_contact;  /* unless `contact` names what to send */
     bool is_of_people;        /* a test message is about a made-up person */
+    size_t stream_rows; /* of a stream's batch at most; 0: takes no stream */
+    bool is_by_place;   /* rows are sorted by site and UTC day */
     /* Faults of the type's own keys; NULL: none to look for. */
     void (*check)(const struct lb_yaml *destination,
                   struct lb_config_faults *faults);
@@ -155,13 +186,17 @@ struct destination_type {
 };
 
 extern const struct destination_type airtable_type;
+extern const struct destination_type clickhouse_type;
 extern const struct destination_type csv_type;
 extern const struct destination_type discord_type;
 extern const struct destination_type email_type;
 extern const struct destination_type google_sheets_type;
 extern const struct destination_type hubspot_type;
 extern const struct destination_type pagerduty_type;
+extern const struct destination_type redis_stream_type;
+extern const struct destination_type s3_type;
 extern const struct destination_type slack_type;
+extern const struct destination_type sqs_type;
 extern const struct destination_type teams_type;
 extern const struct destination_type telegram_type;
 extern const struct destination_type webhook_type;

@@ -147,9 +147,9 @@ static bool is_http(const char *url)
     return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
 }
 
-static void check_url(const struct lb_yaml *node,
-                      const char *key,
-                      struct lb_config_faults *faults)
+void destination_check_url(const struct lb_yaml *node,
+                           const char *key,
+                           struct lb_config_faults *faults)
 {
     const char *url = text_of(node);
 
@@ -170,7 +170,8 @@ static void check_place(const struct lb_yaml *destination,
     bool has_other = lb_yaml_find(destination, "url_env") != NULL ||
                      lb_yaml_find(destination, "url_file") != NULL;
 
-    check_url(lb_yaml_find(destination, "base_url"), "base_url", faults);
+    destination_check_url(lb_yaml_find(destination, "base_url"), "base_url",
+                          faults);
     if (place == DESTINATION_SERVICE || place == DESTINATION_MAIL ||
         place == DESTINATION_FILE) {
         return;
@@ -184,13 +185,13 @@ static void check_place(const struct lb_yaml *destination,
                         place == DESTINATION_SECRET_URL ? "url_env" : "url",
                         "is missing");
     } else {
-        check_url(url, "url", faults);
+        destination_check_url(url, "url", faults);
     }
 }
 
-static void check_token(const struct lb_yaml *destination,
-                        const char *token,
-                        struct lb_config_faults *faults)
+void destination_check_token(const struct lb_yaml *destination,
+                             const char *token,
+                             struct lb_config_faults *faults)
 {
     const struct lb_yaml *plain = lb_yaml_find(destination, token);
     char env[48];
@@ -302,8 +303,12 @@ void destination_check(const struct lb_yaml *destination,
     check_contact(destination, faults);
     check_severity(destination, faults);
     check_needs(destination, type, faults);
+    if (type->login == DESTINATION_AWS) {
+        destination_check_token(destination, "access_key", faults);
+        destination_check_token(destination, "secret_key", faults);
+    }
     if (type->token != NULL) {
-        check_token(destination, type->token, faults);
+        destination_check_token(destination, type->token, faults);
     }
     if (is_in("unsigned", type->keys)) {
         check_signed(destination, faults);

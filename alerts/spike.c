@@ -8,9 +8,10 @@
 #include "alerts/threshold.h"
 #include "base/clock.h"
 
-#define BACK 0.5                      /* of what is usual: a drop is over */
-#define SLACK_MS (2 * LB_MS_PER_HOUR) /* a window of days has 23 hours or 25   \
-                                       */
+#define BACK 0.5 /* of what is usual: a drop is over */
+#define SLACK_MS                                                               \
+    (2 * LB_MS_PER_HOUR) /* a window of days has 23 hours or 25                \
+                          */
 
 int64_t spike_expires_at_ms(const struct rule *rule,
                             const struct catalog_site *site,

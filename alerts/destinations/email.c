@@ -431,6 +431,7 @@ static void email_judge(const struct destination *destination,
 
 const struct destination_type email_type = {.name = "email",
                                             .place = DESTINATION_MAIL,
+                                            .login = DESTINATION_USER,
                                             .rate = "20/m",
                                             .keys = keys,
                                             .needs = needs,

@@ -10,6 +10,7 @@ ALERTS_ALSO = {"aggregate/rollup.h"}
 LIBRARIES = {
     "sqlite3.h": r"^sql/|_store\.[ch]$",
     "curl/curl.h": r"^alerts/deliver|^base/client(_pipe)?\.c$",
+    "hiredis/hiredis.h": r"^alerts/destinations/redis_stream\.c$",
     "maxminddb.h": r"^geo/geo\.c$",
     "uv.h": r"^main\.c$|^base/http_server|^sql/(db|writer|pool)\.|^alerts/(deliver|listen)",
 }
