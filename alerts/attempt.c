@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alerts/destination_store.h"
+#include "alerts/stream.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -13,8 +14,16 @@
 
 #define FAILURES_LEAST 20 /* before a failing destination is disabled */
 
+static void free_rows(struct destination_rows *rows)
+{
+    free((void *)(uintptr_t)rows->lines);
+    free((void *)(uintptr_t)rows->places);
+    *rows = (struct destination_rows){0};
+}
+
 void attempt_free(struct attempt *attempt)
 {
+    free_rows(&attempt->rows);
     catalog_unref(attempt->catalog);
     notice_deinit(&attempt->notice);
     free(attempt->delivery.body);
@@ -227,38 +236,46 @@ static void write_step(struct attempt *attempt)
 /* --- of requests
  * ------------------------------------------------------------------------ */
 
-static void send_request(struct attempt *attempt)
+/* On any thread. */
+static void render(void *ctx)
 {
-    const struct destination_type *type = attempt->destination.type;
-    struct destination_request request;
-    struct deliver_curl_request sent;
-    struct lb_error err = {LB_OK, ""};
-    struct deliver_curl *curl = attempt->curl;
-    enum lb_err rc;
+    struct attempt *attempt = ctx;
+    struct destination_request *request = &attempt->request;
 
-    destination_request_init(&request);
-    lb_buf_add_text(&request.url, attempt->destination.url);
-    lb_buf_add_text(&request.headers, attempt->destination.headers);
-    rc = type->render(&attempt->destination, &attempt->message, &request, &err);
-    if (request.url.is_failed || request.headers.is_failed ||
-        request.body.is_failed) {
-        rc = LB_ELIMIT;
+    lb_buf_add_text(&request->url, attempt->destination.url);
+    lb_buf_add_text(&request->headers, attempt->destination.headers);
+    attempt->rendered = attempt->destination.type->render(
+        &attempt->destination, &attempt->message, request,
+        &attempt->render_err);
+    if (request->url.is_failed || request->headers.is_failed ||
+        request->body.is_failed) {
+        attempt->rendered = LB_ELIMIT;
     }
+}
+
+static void transmit(void *ctx)
+{
+    struct attempt *attempt = ctx;
+    const struct destination_type *type = attempt->destination.type;
+    struct destination_request *request = &attempt->request;
+    const struct deliver_curl_request sent = {request->method,
+                                              lb_buf_text(&request->url),
+                                              &request->headers,
+                                              &request->body,
+                                              attempt->destination.timeout_ms,
+                                              type->needs_body,
+                                              request->is_answer_long,
+                                              request->mail_from,
+                                              request->mail_to,
+                                              attempt->destination.user,
+                                              attempt->destination.token,
+                                              request->sigv4,
+                                              request->has_login};
+    enum lb_err rc = attempt->rendered;
+    struct lb_error err = attempt->render_err;
+
     attempt->requests++;
-    attempt->request_bytes += (int64_t)request.body.len;
-    sent = (struct deliver_curl_request){request.method,
-                                         lb_buf_text(&request.url),
-                                         &request.headers,
-                                         &request.body,
-                                         attempt->destination.timeout_ms,
-                                         type->needs_body,
-                                         request.is_answer_long,
-                                         request.mail_from,
-                                         request.mail_to,
-                                         attempt->destination.user,
-                                         attempt->destination.token,
-                                         request.sigv4,
-                                         request.has_login};
+    attempt->request_bytes += (int64_t)request->body.len;
     if (rc == LB_EAUTH) {
         lb_log_limited(LB_LOG_WARN, "destination_unusable",
                        "destination=%s text=\"%s\"", attempt->destination.id,
@@ -268,14 +285,28 @@ static void send_request(struct attempt *attempt)
         attempt->verdict.outcome =
             rc == LB_EAUTH ? DESTINATION_AUTH : DESTINATION_PERMANENT;
         attempt->record.error = rc == LB_EAUTH ? "auth" : "rejected";
-        end(attempt);
-    } else if (deliver_curl_send(curl, &sent, on_result, attempt, &err) !=
-               LB_OK) {
-        attempt->verdict.outcome = DESTINATION_RETRY;
-        attempt->record.error = "bad_response";
+    } else {
+        rc = deliver_curl_send(attempt->curl, &sent, on_result, attempt, &err);
+        if (rc != LB_OK) {
+            attempt->verdict.outcome = DESTINATION_RETRY;
+            attempt->record.error = "bad_response";
+        }
+    }
+    destination_request_deinit(request);
+    if (rc != LB_OK) {
         end(attempt);
     }
-    destination_request_deinit(&request);
+}
+
+/* Many rows are made into a request on another thread. */
+static void send_request(struct attempt *attempt)
+{
+    destination_request_init(&attempt->request);
+    if (attempt->message.rows == NULL ||
+        !deliver_file_run(attempt->files, render, transmit, attempt)) {
+        render(attempt);
+        transmit(attempt);
+    }
 }
 
 static void send_step(struct attempt *attempt)
@@ -297,6 +328,45 @@ static const struct lb_zone *find_zone(const struct attempt *attempt)
 
     cJSON_Delete(json);
     return site == NULL ? NULL : site->zone;
+}
+
+/* Cuts the body of a batch into its message and rows (stream.h).  False: out of
+ * memory. */
+static bool cut_rows(struct attempt *attempt)
+{
+    char *at = strchr(attempt->delivery.body, '\n');
+    size_t most = 0;
+    const char **lines;
+    uint32_t *places;
+    uint32_t place = 0;
+    size_t count = 0;
+
+    for (const char *c = at; c != NULL; c = strchr(c + 1, '\n')) {
+        most++;
+    }
+    lines = calloc(most + 1, sizeof(*lines));
+    places = calloc(most + 1, sizeof(*places));
+    attempt->rows = (struct destination_rows){lines, 0, places};
+    if (lines == NULL || places == NULL) {
+        return false;
+    }
+    while (at != NULL && at[1] != '\0') {
+        char *line = at + 1;
+
+        *at = '\0';
+        at = strchr(line, '\n');
+        if (at == line) {
+            place++;
+            continue;
+        }
+        lines[count] = line;
+        places[count++] = place;
+    }
+    if (at != NULL) {
+        *at = '\0';
+    }
+    attempt->rows.count = count;
+    return true;
 }
 
 void attempt_send(struct attempt *attempt,
@@ -322,6 +392,20 @@ void attempt_send(struct attempt *attempt,
         .data_dir = db_dir(writer_db(means->writer)),
         .dials = means->dials,
         .zone = find_zone(attempt)};
+    if (stream_is_batch(attempt->delivery.body)) {
+        attempt->message.rows = &attempt->rows;
+        if (!cut_rows(attempt)) {
+            attempt->verdict.outcome = DESTINATION_RETRY;
+            attempt->record.error = "out_of_memory";
+            end(attempt);
+            return;
+        }
+        if (attempt->rows.count == 0) { /* all were erased */
+            attempt->verdict.outcome = DESTINATION_SUCCESS;
+            end(attempt);
+            return;
+        }
+    }
     send_step(attempt);
 }
 
@@ -354,7 +438,10 @@ const char *attempt_skips(const struct attempt *attempt)
     const struct destination_message message = {.id = attempt->delivery.message,
                                                 .body = attempt->delivery.body};
 
-    if (attempt->message.rows == NULL && !is_severe_enough(attempt)) {
+    if (stream_is_batch(attempt->delivery.body)) {
+        return NULL;
+    }
+    if (!is_severe_enough(attempt)) {
         return "min_severity";
     }
     return type->skips == NULL ? NULL
@@ -389,6 +476,12 @@ static void decide_retry(struct attempt *attempt,
         delay_after(&attempt->destination, attempt->record.attempts);
     int64_t wait_ms = attempt->verdict.wait_ms;
 
+    if (delay_ms < 0 && attempt->message.rows != NULL &&
+        attempt->destination.retry_count > 0) {
+        /* A stream waits. */
+        delay_ms = attempt->destination
+                       .retries_ms[attempt->destination.retry_count - 1];
+    }
     if (delay_ms < 0) {
         die(attempt, "retries_used_up", now_ms);
         return;
@@ -454,6 +547,7 @@ void attempt_decide(struct attempt *attempt,
         return;
     }
     if (strcmp(attempt->state, "waiting") == 0 &&
+        attempt->message.rows == NULL &&
         now_ms - attempt->delivery.queued_at_ms >
             attempt->destination.max_age_ms) {
         die(attempt, "expired", now_ms);
@@ -518,6 +612,7 @@ enum lb_err attempt_record(struct attempt *attempt,
                                     is_success, now_ms, &health, err);
     }
     attempt->is_failing = attempt->lane != NULL &&
+                          attempt->message.rows == NULL &&
                           health.failures >= FAILURES_LEAST &&
                           now_ms - health.failing_since_ms >= disable_after_ms;
     if (rc == LB_OK && attempt->is_failing) {

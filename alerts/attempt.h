@@ -35,6 +35,11 @@ struct attempt {
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
     struct destination_message message;
+    struct destination_rows rows; /* of a stream; its lists are owned */
+    /* What goes out, while it is made. */
+    struct destination_request request;
+    enum lb_err rendered;
+    struct lb_error render_err;
     struct destination_verdict verdict;
     int requests; /* so far */
     bool is_claimed;

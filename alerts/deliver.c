@@ -13,6 +13,8 @@
 #include "alerts/deliver_sweep.h"
 #include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
+#include "alerts/stream.h"
+#include "alerts/streams.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -36,6 +38,7 @@ struct deliver {
     struct deliver_dial *dials;    /* owned */
     struct deliver_sweep *sweep;   /* owned */
     struct deliver_gauges *gauges; /* owned */
+    struct streams *streams;       /* owned */
     struct attempt *attempts;      /* owned; under way */
     size_t attempt_count;
     struct lanes *lanes; /* owned */
@@ -64,6 +67,7 @@ struct read_item {
 struct read_job {
     struct pool_job job; /* first */
     struct deliver *deliver;
+    struct catalog *catalog; /* owned reference */
     struct read_item *items; /* owned */
     size_t item_count;
     struct outbox_delivery rows[READ_MOST];
@@ -138,6 +142,9 @@ done_record(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     } else {
         lanes_note(attempt->lane, attempt->change, attempt->is_failing,
                    attempt->fingerprint);
+    }
+    if (attempt->message.rows != NULL && !deliver->is_stopping) {
+        streams_look(deliver->streams, attempt->delivery.destination);
     }
     remove_attempt(deliver, attempt);
     start_reading(deliver);
@@ -316,6 +323,21 @@ static void start_attempt(struct deliver *deliver,
 /* --- what is due
  * --------------------------------------------------------------------- */
 
+/* A batch of a stream gets its rows. */
+static enum lb_err add_rows(struct read_job *read,
+                            struct db *db,
+                            struct outbox_delivery *row,
+                            struct lb_error *err)
+{
+    const struct catalog_object *object = catalog_object_find(
+        read->catalog, CATALOG_DESTINATION, row->destination);
+
+    return object == NULL || row->body == NULL || !stream_is_batch(row->body)
+               ? LB_OK
+               : stream_add_rows(db, read->catalog, object->body, &row->body,
+                                 err);
+}
+
 /* A few of each destination, so that none can hide another. */
 static void run_read(struct pool_job *job, struct db *db)
 {
@@ -336,6 +358,9 @@ static void run_read(struct pool_job *job, struct db *db)
         }
         read->rc = outbox_read_due(db, item->lane->id, item->is_ordered, now_ms,
                                    &due, &err);
+        for (size_t j = 0; j < due.count && read->rc == LB_OK; j++) {
+            read->rc = add_rows(read, db, &due.rows[j], &err);
+        }
         read->count += due.count;
         read->next_due_at_ms = due.next_due_at_ms < read->next_due_at_ms
                                    ? due.next_due_at_ms
@@ -423,6 +448,7 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
             look_after(deliver, at_ms - now_ms);
         }
     }
+    catalog_unref(read->catalog);
     free(read->items);
     free(read);
 }
@@ -455,7 +481,7 @@ static void choose_lanes(struct deliver *deliver, struct read_job *read)
         item.max = item.max < READ_EACH ? item.max : READ_EACH;
         read->items[read->item_count++] = item;
     }
-    catalog_unref(catalog);
+    read->catalog = catalog;
 }
 
 static void start_reading(struct deliver *deliver)
@@ -626,6 +652,10 @@ enum lb_err deliver_new(uv_loop_t *loop,
     rc = rc == LB_OK ? deliver_gauges_new(loop, parts->readers, parts->holder,
                                           &deliver->gauges, err)
                      : rc;
+    rc = rc == LB_OK
+             ? streams_new(loop, parts->writer, parts->readers, parts->holder,
+                           deliver_wake, deliver, &deliver->streams, err)
+             : rc;
     rc = rc == LB_OK ? deliver_file_new(loop, &deliver->files, err) : rc;
     rc = rc == LB_OK ? deliver_dial_new(config, &deliver->dials, err) : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
@@ -651,6 +681,7 @@ void deliver_stop(struct deliver *deliver)
     deliver_curl_stop(deliver->curl);
     deliver_sweep_stop(deliver->sweep);
     deliver_gauges_stop(deliver->gauges);
+    streams_stop(deliver->streams);
     uv_close((uv_handle_t *)&deliver->async, NULL);
     uv_close((uv_handle_t *)&deliver->timer, NULL);
 }
@@ -673,5 +704,6 @@ void deliver_free(struct deliver *deliver)
     deliver_dial_free(deliver->dials);
     deliver_sweep_free(deliver->sweep);
     deliver_gauges_free(deliver->gauges);
+    streams_free(deliver->streams);
     free(deliver);
 }

@@ -422,7 +422,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
     return transfer->header_bytes > HEADER_MAX_BYTES ? 0 : len;
 }
 
-static struct curl_slist *make_headers(const struct lb_buf *lines)
+/* libcurl would sign a header that is left out as if it were sent, so a signed
+ * request may have an `Expect`; see set_http. */
+static struct curl_slist *make_headers(const struct lb_buf *lines,
+                                       bool is_signed)
 {
     struct curl_slist *list =
         curl_slist_append(NULL, "Accept: application/json");
@@ -431,7 +434,9 @@ static struct curl_slist *make_headers(const struct lb_buf *lines)
     if (strstr(line, "Content-Type:") == NULL) {
         list = curl_slist_append(list, "Content-Type: application/json");
     }
-    list = curl_slist_append(list, "Expect:");
+    if (!is_signed) {
+        list = curl_slist_append(list, "Expect:");
+    }
     while (*line != '\0') {
         size_t len = strcspn(line, "\n");
         char text[4096];
@@ -495,6 +500,7 @@ static void set_http(struct transfer *transfer,
     }
     if (request->sigv4[0] != '\0') {
         (void)curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, request->sigv4);
+        (void)curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
     }
 }
 
@@ -569,7 +575,7 @@ enum lb_err deliver_curl_send(struct deliver_curl *curl,
     transfer->ctx = ctx;
     transfer->is_plain = request->mail_from[0] == '\0' &&
                          strncmp(request->url, "https://", 8) != 0;
-    transfer->headers = make_headers(request->headers);
+    transfer->headers = make_headers(request->headers, request->sigv4[0] != '\0');
     if (request->mail_from[0] != '\0') {
         transfer->recipients = curl_slist_append(NULL, request->mail_to);
     }

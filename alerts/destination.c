@@ -15,8 +15,9 @@
 #define SECRETS_BYTES 1024 /* of a file of secrets */
 #define REQUEST_URL_BYTES 8192
 #define REQUEST_HEADER_BYTES 8192
-#define REQUEST_BODY_BYTES ((size_t)128 * 1024 * 1024) /* of a stream's rows   \
-                                                        */
+#define REQUEST_BODY_BYTES                                                     \
+    ((size_t)128 * 1024 * 1024) /* of a stream's rows                          \
+                                 */
 
 #define DEFAULT_CONCURRENCY 4
 #define CONCURRENCY_MAX 64

@@ -70,12 +70,14 @@ static void set_url(const struct destination *destination,
 {
     const char *database = lb_json_text(destination->body, "database");
     size_t len = strlen(destination->url);
+    bool has_settings = strchr(destination->url, '?') != NULL;
 
     len -= len > 0 && destination->url[len - 1] == '/' ? 1 : 0;
     lb_buf_clear(url);
     lb_buf_add(url, destination->url, len);
+    lb_buf_add_text(url, has_settings ? "&" : "/?");
     lb_buf_printf(url,
-                  "/?database=%s&query=INSERT%%20INTO%%20%s%%20FORMAT"
+                  "database=%s&query=INSERT%%20INTO%%20%s%%20FORMAT"
                   "%%20JSONEachRow&wait_end_of_query=1",
                   database == NULL ? "default" : database,
                   lb_json_text(destination->body, message->rows == NULL

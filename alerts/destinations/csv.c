@@ -17,7 +17,9 @@
 #include "base/text.h"
 
 #define PATH_BYTES 2048
-#define ROW_BYTES ((size_t)128 * 1024)
+#define ROW_BYTES ((size_t)16 * 1024 * 1024) /* of a batch of a stream */
+#define STREAM_ROWS 10000
+#define STREAM_BYTES ((size_t)8 * 1024 * 1024)
 #define CELL_UNITS 8000
 #define FILES_MAX 99 /* of one name, as columns change */
 #define STEP_WRITE 1
@@ -61,10 +63,8 @@ static void check(const struct lb_yaml *destination,
 /* --- a row
  * ------------------------------------------------------------------------ */
 
-static void
-add_cell(struct lb_buf *out, const struct facts *facts, const char *path)
+static void add_cell(struct lb_buf *out, const cJSON *value)
 {
-    const cJSON *value = facts_find(facts, path);
     struct lb_buf text;
 
     if (value == NULL) {
@@ -80,10 +80,31 @@ add_cell(struct lb_buf *out, const struct facts *facts, const char *path)
     lb_buf_deinit(&text);
 }
 
-/* The row of a message, or with NULL the header. */
+/* What stands at a path of a stream's row; paths of alerts lead there too:
+ * "event.contact.email" to contact.email, "timestamp" to ts. */
+static const cJSON *find_in_row(const cJSON *row, const char *path)
+{
+    char word[64];
+
+    path = strncmp(path, "event.", 6) == 0 ? path + 6 : path;
+    path = strcmp(path, "timestamp") == 0 ? "ts" : path;
+    while (row != NULL && *path != '\0') {
+        size_t len = strcspn(path, ".");
+
+        (void)snprintf(word, sizeof(word), "%.*s", (int)len, path);
+        row = cJSON_GetObjectItemCaseSensitive(row, word);
+        path += len + (path[len] == '.' ? 1 : 0);
+    }
+    return cJSON_IsString(row) || cJSON_IsNumber(row) || cJSON_IsBool(row)
+               ? row
+               : NULL;
+}
+
+/* The row of a message or of an event; with neither the header. */
 static void add_row(struct lb_buf *out,
                     const struct destination *destination,
-                    const struct facts *facts)
+                    const struct facts *facts,
+                    const cJSON *row)
 {
     const cJSON *column;
     bool is_first = true;
@@ -96,10 +117,12 @@ static void add_row(struct lb_buf *out,
             lb_buf_add_char(out, ',');
         }
         is_first = false;
-        if (facts == NULL) {
-            lb_text_add_csv(out, path);
+        if (facts != NULL) {
+            add_cell(out, facts_find(facts, path));
+        } else if (row != NULL) {
+            add_cell(out, find_in_row(row, path));
         } else {
-            add_cell(out, facts, path);
+            lb_text_add_csv(out, path);
         }
     }
     lb_buf_add_text(out, "\r\n");
@@ -111,7 +134,25 @@ static void add_header(struct lb_buf *out,
     if (lb_json_is_true(destination->body, "bom")) {
         lb_buf_add_text(out, BOM);
     }
-    add_row(out, destination, NULL);
+    add_row(out, destination, NULL, NULL);
+}
+
+/* All that is appended at once. */
+static void add_all(struct lb_buf *out,
+                    const struct destination *destination,
+                    const struct destination_message *message,
+                    const struct facts *facts)
+{
+    if (facts != NULL) {
+        add_row(out, destination, facts, NULL);
+        return;
+    }
+    for (size_t i = 0; i < message->rows->count; i++) {
+        cJSON *row = cJSON_Parse(message->rows->lines[i]);
+
+        add_row(out, destination, NULL, row);
+        cJSON_Delete(row);
+    }
 }
 
 /* --- its file
@@ -310,13 +351,15 @@ static void write_row(const struct destination *destination,
         if (place == 0) {
             lb_buf_add_text(&row, lb_buf_text(&header));
         }
-        add_row(&row, destination, facts);
+        add_all(&row, destination, message, facts);
         if (place == 0 && info.st_size > 0 &&
             !is_ours(fd, 0, info.st_size, &row)) {
             lb_buf_consume(&row, header.len); /* somebody else began it */
             place = info.st_size;
         }
-        if (append(fd, place, &row, err) == LB_OK) {
+        if (row.is_failed) {
+            (void)lb_err_set(err, LB_ENOMEM, "out of memory");
+        } else if (append(fd, place, &row, err) == LB_OK) {
             verdict->outcome = DESTINATION_SUCCESS;
         }
     }
@@ -334,6 +377,10 @@ static void csv_write(const struct destination *destination,
 {
     struct facts facts;
 
+    if (message->rows != NULL) {
+        write_row(destination, message, NULL, verdict, err);
+        return;
+    }
     if (facts_read(destination, message, &facts, err) != LB_OK) {
         verdict->outcome = DESTINATION_PERMANENT;
         return;
@@ -347,5 +394,7 @@ const struct destination_type csv_type = {.name = "csv",
                                           .keys = keys,
                                           .needs = needs,
                                           .is_serial = true,
+                                          .stream_rows = STREAM_ROWS,
+                                          .stream_bytes = STREAM_BYTES,
                                           .check = check,
                                           .write = csv_write};

@@ -8,6 +8,32 @@
 
 static const char *const keys[] = {"unsigned", "headers_env", NULL};
 
+#define STREAM_ROWS 1000
+#define STREAM_BYTES ((size_t)1024 * 1024 - 4096) /* a body of 1 MiB */
+
+/* {"type":"event.batch","timestamp":..,"data":{"batch":..,"events":[..]}} */
+static enum lb_err add_rows(const struct destination_message *message,
+                            struct lb_buf *out,
+                            struct lb_error *err)
+{
+    cJSON *json = cJSON_Parse(message->body);
+    const char *timestamp = lb_json_text(json, "timestamp");
+
+    lb_buf_add_text(out, "{\"type\":\"event.batch\",\"timestamp\":");
+    lb_json_add_string(out, timestamp);
+    lb_buf_add_text(out, ",\"data\":{\"batch\":");
+    lb_json_add_string(out, message->id);
+    lb_buf_add_text(out, ",\"events\":[");
+    for (size_t i = 0; i < message->rows->count; i++) {
+        lb_buf_add_text(out, i == 0 ? "" : ",");
+        lb_buf_add_text(out, message->rows->lines[i]);
+    }
+    lb_buf_add_text(out, "]}}");
+    cJSON_Delete(json);
+    return out->is_failed ? lb_err_set(err, LB_ELIMIT, "it is too long")
+                          : LB_OK;
+}
+
 static enum lb_err webhook_render(const struct destination *destination,
                                   const struct destination_message *message,
                                   struct destination_request *request,
@@ -15,6 +41,13 @@ static enum lb_err webhook_render(const struct destination *destination,
 {
     cJSON *json;
 
+    if (message->rows != NULL) {
+        enum lb_err rc = add_rows(message, &request->body, err);
+
+        destination_add_signature(destination, message, &request->body,
+                                  &request->headers);
+        return rc;
+    }
     if (cJSON_GetObjectItemCaseSensitive(destination->body, "contact") ==
         NULL) {
         lb_buf_add_text(&request->body, message->body);
@@ -48,5 +81,7 @@ static void webhook_judge(const struct destination *destination,
 const struct destination_type webhook_type = {.name = "webhook",
                                               .place = DESTINATION_URL,
                                               .keys = keys,
+                                              .stream_rows = STREAM_ROWS,
+                                              .stream_bytes = STREAM_BYTES,
                                               .render = webhook_render,
                                               .judge = webhook_judge};

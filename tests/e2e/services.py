@@ -2,6 +2,7 @@
 what the real service refuses, as destinations.md describes it, and keeps what came."""
 import base64
 import hashlib
+import hmac
 import http.server
 import json
 import re
@@ -465,3 +466,95 @@ class GoogleSheets(Service):
             self.rows += given["values"]
             return "append", 200, {"updates": {"updatedRange": f"'My leads'!Z{len(self.rows)}:AB{len(self.rows)}"}}
         return "unknown " + method + " " + path, 404, {"error": {"code": 404}}
+
+
+def sigv4_fault(method, path, headers, body, region, service, access_key, secret_key):
+    """What is wrong with a request's AWS Signature Version 4 ("Signature Version 4 signing
+    process", AWS documentation); None when nothing is."""
+    match = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
+                         r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})", headers.get("authorization", ""))
+    if not match:
+        return "authorization: " + headers.get("authorization", "none")
+    key, day, for_region, for_service, signed, signature = match.groups()
+    at = headers.get("x-amz-date", "")
+    if (key, for_region, for_service) != (access_key, region, service) or not at.startswith(day):
+        return f"scope {key} {day} {for_region} {for_service} at {at}"
+    if abs(time.time() - time.mktime(time.strptime(at + " UTC", "%Y%m%dT%H%M%SZ %Z")) + time.timezone) > 900:
+        return "RequestTimeTooSkewed"
+    if "host" not in signed.split(";"):
+        return "the host is not signed"
+    where, _, query = path.partition("?")
+    digest = hashlib.sha256(body).hexdigest()
+    if headers.get("x-amz-content-sha256", digest) != digest:
+        return "XAmzContentSHA256Mismatch"
+    # S3 takes the path as it was sent; other services encode it once more.
+    where = where if service == "s3" else urllib.parse.quote(where, safe="/~")
+    canonical = "\n".join([method, where, query, *[f"{name}:{' '.join(headers[name].split())}" for name in signed.split(";")], "", signed, digest])
+    scope = f"{day}/{region}/{service}/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", at, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    secret = b"AWS4" + secret_key.encode()
+    for part in (day, region, service, "aws4_request"):
+        secret = hmac.new(secret, part.encode(), hashlib.sha256).digest()
+    return None if hmac.new(secret, text.encode(), hashlib.sha256).hexdigest() == signature else "SignatureDoesNotMatch"
+
+
+class Aws(Service):
+    region, access_key, secret_key = "eu-west-1", "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+    def take(self, method, path, headers, body):
+        fault = sigv4_fault(method, path, headers, body, self.region, self.service, self.access_key, self.secret_key)
+        with self.lock:
+            number = len(self.received)
+            self.received.append(body)
+            self.paths.append(path)
+            self.headers.append(headers)
+            self.methods.append(method)
+            self.times.append(time.monotonic())
+            self.faults += [fault] if fault else []
+        if fault:
+            return 403, {}, json.dumps({"__type": "com.amazon.coral.service#" + fault}).encode()
+        return self.answer(number)
+
+
+class Sqs(Aws):
+    """A queue: what was sent is in messages, by FIFO rules when the queue's name says so."""
+    service = "sqs"
+    path = "/123456789012/linkbell.fifo"
+
+    def __init__(self, answer=None):
+        super().__init__(answer)
+        self.messages, self.known = [], set()
+
+    def usual(self, number):
+        headers, request = self.headers[number], json.loads(self.received[number])
+        entries = request["Entries"]
+        faults = [] if headers["content-type"] == "application/x-amz-json-1.0" else ["content-type"]
+        faults += [] if headers["x-amz-target"] == "AmazonSQS.SendMessageBatch" else ["target"]
+        faults += [] if 1 <= len(entries) <= 10 else [f"{len(entries)} entries"]
+        faults += [] if len({e["Id"] for e in entries}) == len(entries) else ["ids of entries"]
+        faults += [] if request["QueueUrl"].endswith(self.path) else ["queue"]
+        is_fifo = request["QueueUrl"].endswith(".fifo")
+        with self.lock:
+            for entry in entries:
+                if is_fifo and ("MessageGroupId" not in entry or "MessageDeduplicationId" not in entry):
+                    faults.append("no group or id")
+                elif not is_fifo or entry["MessageDeduplicationId"] not in self.known:
+                    self.messages.append(entry)
+                    self.known.add(entry.get("MessageDeduplicationId"))
+            self.faults += faults
+        return 200, {}, json.dumps({"Successful": [{"Id": e["Id"], "MessageId": f"m{number}-{e['Id']}"} for e in entries], "Failed": []}).encode()
+
+
+class S3(Aws):
+    service = "s3"
+
+    def __init__(self, answer=None):
+        super().__init__(answer)
+        self.objects = {}
+
+    def usual(self, number):
+        with self.lock:
+            if self.methods[number] != "PUT":
+                self.faults.append(self.methods[number])
+            self.objects.setdefault(urllib.parse.unquote(self.paths[number]), []).append((self.headers[number], self.received[number]))
+        return 200, {"ETag": '"e"'}, b""

@@ -1,0 +1,31 @@
+/* streams.h - plans the batches of destinations that get events as a stream:
+ * looks at the log now and then, and puts the next batch of each into the
+ * outbox when the one before has an end.  The loop thread's. */
+#ifndef LINKBELL_ALERTS_STREAMS_H
+#define LINKBELL_ALERTS_STREAMS_H
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "sql/catalog.h"
+#include "sql/pool.h"
+#include "sql/writer.h"
+
+struct streams;
+
+/* wake is called with ctx, on the loop thread, when a batch was put. */
+LB_MUST_CHECK enum lb_err streams_new(uv_loop_t *loop,
+                                      struct writer *writer,
+                                      struct pool *readers,
+                                      struct catalog_holder *holder,
+                                      void (*wake)(void *ctx),
+                                      void *ctx,
+                                      struct streams **streams_out,
+                                      struct lb_error *err);
+/* Looks at once for what follows a batch that has an end. */
+void streams_look(struct streams *streams, const char *destination);
+/* Its handle closes; free after the loop ran. */
+void streams_stop(struct streams *streams);
+void streams_free(struct streams *streams); /* NULL is fine */
+
+#endif
