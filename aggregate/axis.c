@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/rollup.h"
 #include "base/hash.h"
 #include "sql/log_store.h"
 
@@ -332,4 +333,49 @@ enum lb_err axis_open(struct axis *axis,
     axis->count = column->value_count;
     axis->values = column->texts;
     return LB_OK;
+}
+
+void axis_combine(const struct axis *axis,
+                  const struct axis_rows *rows,
+                  uint32_t stride,
+                  uint32_t *combinations)
+{
+    const uint16_t *places = axis->column < 0 ? NULL : axis->places;
+    const uint16_t *codes = rows->codes;
+
+    if (axis->column == AXIS_SITE) {
+        for (size_t i = 0; i < rows->count; i++) {
+            combinations[i] += stride * (uint32_t)rows->site;
+        }
+    } else if (places == NULL) {
+        for (size_t i = 0; i < rows->count; i++) {
+            combinations[i] += stride * codes[rows->rows[i]];
+        }
+    } else {
+        for (size_t i = 0; i < rows->count; i++) {
+            combinations[i] += stride * (uint32_t)places[codes[rows->rows[i]]];
+        }
+    }
+}
+
+void axis_number_times(const struct axis *axis,
+                       const struct lb_zone *zone,
+                       int64_t first_ms,
+                       const int64_t *ts,
+                       const struct axis_rows *rows,
+                       uint16_t *times)
+{
+    enum lb_zone_grain grain = (enum lb_zone_grain)axis->dimension->grain;
+    int64_t from_ms = 0;
+    int64_t to_ms = 0;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        uint16_t row = rows->rows[i];
+
+        if (ts[row] < from_ms || ts[row] >= to_ms) {
+            from_ms = lb_zone_bucket_start_ms(zone, grain, ts[row]);
+            to_ms = lb_zone_bucket_next_ms(zone, grain, ts[row]);
+        }
+        times[row] = (uint16_t)((from_ms - first_ms) / ROLLUP_BUCKET_MS);
+    }
 }

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/zone.h"
 #include "sql/catalog.h"
 #include "sql/dict.h"
 #include "sql/segment_store.h"
@@ -63,5 +64,26 @@ LB_MUST_CHECK enum lb_err axis_open(struct axis *axis,
                                     struct segment *segment,
                                     const struct axis_context *context,
                                     struct lb_error *err);
+
+/* Rows of a block of one site. */
+struct axis_rows {
+    const uint16_t *rows; /* places in the block */
+    size_t count;
+    size_t site;           /* its place in the segment */
+    const uint16_t *codes; /* by place in the block; not of AXIS_SITE */
+};
+/* Adds stride times the place of each row's value to its combination. */
+void axis_combine(const struct axis *axis,
+                  const struct axis_rows *rows,
+                  uint32_t stride,
+                  uint32_t *combinations);
+/* Of AXIS_TIME: numbers the buckets of the rows' times from first_ms on, by
+ * place in the block. */
+void axis_number_times(const struct axis *axis,
+                       const struct lb_zone *zone,
+                       int64_t first_ms,
+                       const int64_t *ts,
+                       const struct axis_rows *rows,
+                       uint16_t *times);
 
 #endif

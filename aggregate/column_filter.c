@@ -262,3 +262,28 @@ enum lb_err column_filter_keep(struct column_filter *column_filter,
     *count = left;
     return LB_OK;
 }
+
+enum lb_err column_filter_narrow(struct column_block *block,
+                                 const struct segment_wish *wish,
+                                 const struct segment_site *site,
+                                 struct column_run *run,
+                                 struct lb_error *err)
+{
+    int64_t from_ms = segment_store_from_ms(wish, site->site);
+    const int64_t *ts;
+    enum lb_err rc;
+
+    if (site->first_at_ms >= from_ms && site->last_at_ms < wish->to_at_ms) {
+        return LB_OK;
+    }
+    rc = column_block_numbers(block, SEGMENT_TS, run->block, err);
+    ts = block->numbers[SEGMENT_TS];
+    while (rc == LB_OK && run->first < run->end && ts[run->first] < from_ms) {
+        run->first++;
+    }
+    while (rc == LB_OK && run->first < run->end &&
+           ts[run->end - 1] >= wish->to_at_ms) {
+        run->end--;
+    }
+    return rc;
+}

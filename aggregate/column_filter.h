@@ -47,6 +47,13 @@ struct column_run {
     bool is_view_side; /* clauses of the click are left out */
 };
 
+/* Narrows the run to the times that are wished of its site. */
+LB_MUST_CHECK enum lb_err column_filter_narrow(struct column_block *block,
+                                               const struct segment_wish *wish,
+                                               const struct segment_site *site,
+                                               struct column_run *run,
+                                               struct lb_error *err);
+
 /* Keeps those of rows (places in the block, ascending, all within the run) that
  * match; returns how many in *count.  Columns are unpacked as far as rows are
  * left that need them. */

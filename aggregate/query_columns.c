@@ -334,6 +334,15 @@ static enum lb_err find_group(struct query_columns *columns,
 
 /* --- rows ----------------------------------------------------------------- */
 
+static void read_visitor(struct query_columns *columns, uint16_t row)
+{
+    const struct column_block *block = &columns->block;
+
+    columns->entry.visitor = block->numbers[SEGMENT_VISITOR][row];
+    columns->entry.visitor_day =
+        columns->days->numbers[block->codes[SEGMENT_VISITOR_DAY][row]];
+}
+
 static enum lb_err note_visitor(struct query_columns *columns,
                                 struct grouping *grouping,
                                 uint32_t group,
@@ -342,9 +351,7 @@ static enum lb_err note_visitor(struct query_columns *columns,
     struct entry *entry = &columns->entry;
     uint16_t code = columns->block.codes[SEGMENT_BITS][row];
 
-    entry->visitor = columns->block.numbers[SEGMENT_VISITOR][row];
-    entry->visitor_day =
-        columns->days->numbers[columns->block.codes[SEGMENT_VISITOR_DAY][row]];
+    read_visitor(columns, row);
     entry->type = (enum entry_type)columns->types[code];
     entry->ts_at_ms =
         columns->needs_times ? columns->block.numbers[SEGMENT_TS][row] : 0;
@@ -396,35 +403,20 @@ static void combine(struct query_columns *columns,
                     size_t site,
                     size_t count)
 {
-    const uint16_t *rows = columns->rows;
-    uint32_t *combinations = columns->combinations;
     size_t dimension_count =
         grouping->has_dimensions ? columns->work->query->dimension_count : 0;
 
-    memset(combinations, 0, count * sizeof(*combinations));
+    memset(columns->combinations, 0, count * sizeof(*columns->combinations));
     for (size_t i = 0; i < dimension_count; i++) {
         const struct axis *axis = &columns->dimensions[i];
-        uint32_t stride = (uint32_t)grouping->strides[i];
-        const uint16_t *codes = axis->column >= 0
-                                    ? columns->block.codes[axis->column]
-                                    : columns->times;
+        const struct axis_rows rows = {columns->rows, count, site,
+                                       axis->column >= 0
+                                           ? columns->block.codes[axis->column]
+                                           : columns->times};
 
-        if (stride == 0) {
-            continue;
-        }
-        if (axis->column == AXIS_SITE) {
-            for (size_t j = 0; j < count; j++) {
-                combinations[j] += stride * (uint32_t)site;
-            }
-        } else if (axis->column < 0 || axis->places == NULL) {
-            for (size_t j = 0; j < count; j++) {
-                combinations[j] += stride * codes[rows[j]];
-            }
-        } else {
-            for (size_t j = 0; j < count; j++) {
-                combinations[j] +=
-                    stride * (uint32_t)axis->places[codes[rows[j]]];
-            }
+        if (grouping->strides[i] != 0) {
+            axis_combine(axis, &rows, (uint32_t)grouping->strides[i],
+                         columns->combinations);
         }
     }
 }
@@ -546,10 +538,7 @@ static void note_periods(struct query_columns *columns, size_t count)
         uint16_t row = columns->rows[i];
 
         columns->entry.ts_at_ms = columns->block.numbers[SEGMENT_TS][row];
-        columns->entry.visitor = columns->block.numbers[SEGMENT_VISITOR][row];
-        columns->entry.visitor_day =
-            columns->days
-                ->numbers[columns->block.codes[SEGMENT_VISITOR_DAY][row]];
+        read_visitor(columns, row);
         query_work_note_period(work, &columns->entry);
     }
 }
@@ -557,28 +546,15 @@ static void note_periods(struct query_columns *columns, size_t count)
 /* Numbers the buckets of the rows' times. */
 static void number_times(struct query_columns *columns, size_t count)
 {
+    const struct axis_rows rows = {.rows = columns->rows, .count = count};
     const struct query *query = columns->work->query;
-    int grain = -1;
-    int64_t from_ms = 0;
-    int64_t to_ms = 0;
 
     for (size_t i = 0; i < query->dimension_count; i++) {
-        grain = query->dimensions[i].kind == DIMENSION_TIME
-                    ? query->dimensions[i].grain
-                    : grain;
-    }
-    for (size_t i = 0; i < count && grain >= 0; i++) {
-        uint16_t row = columns->rows[i];
-        int64_t at_ms = columns->block.numbers[SEGMENT_TS][row];
-
-        if (at_ms < from_ms || at_ms >= to_ms) {
-            from_ms = lb_zone_bucket_start_ms(query->zone,
-                                              (enum lb_zone_grain)grain, at_ms);
-            to_ms = lb_zone_bucket_next_ms(query->zone,
-                                           (enum lb_zone_grain)grain, at_ms);
+        if (columns->dimensions[i].column == AXIS_TIME) {
+            axis_number_times(
+                &columns->dimensions[i], query->zone, columns->first_bucket_ms,
+                columns->block.numbers[SEGMENT_TS], &rows, columns->times);
         }
-        columns->times[row] =
-            (uint16_t)((from_ms - columns->first_bucket_ms) / ROLLUP_BUCKET_MS);
     }
 }
 
@@ -637,40 +613,15 @@ static enum lb_err count_side(struct query_columns *columns,
     return rc;
 }
 
-/* Narrows rows of the block to the wished times. */
-static enum lb_err narrow(struct query_columns *columns,
-                          const struct segment_site *site,
-                          size_t block,
-                          size_t *first,
-                          size_t *end)
-{
-    const struct segment_wish *wish = columns->wish;
-    int64_t from_ms = segment_store_from_ms(wish, site->site);
-    const int64_t *ts;
-    enum lb_err rc;
-
-    if (site->first_at_ms >= from_ms && site->last_at_ms < wish->to_at_ms) {
-        return LB_OK;
-    }
-    rc = read_numbers(columns, SEGMENT_TS, block);
-    ts = columns->block.numbers[SEGMENT_TS];
-    while (rc == LB_OK && *first < *end && ts[*first] < from_ms) {
-        (*first)++;
-    }
-    while (rc == LB_OK && *first < *end && ts[*end - 1] >= wish->to_at_ms) {
-        (*end)--;
-    }
-    return rc;
-}
-
 /* The rows of a site in one block. */
 static enum lb_err count_run(struct query_columns *columns,
                              struct column_run *run)
 {
     const struct segment_directory *directory =
         segment_store_directory(columns->segment);
-    enum lb_err rc = narrow(columns, &directory->sites[run->site], run->block,
-                            &run->first, &run->end);
+    enum lb_err rc = column_filter_narrow(&columns->block, columns->wish,
+                                          &directory->sites[run->site], run,
+                                          columns->work->err);
 
     if (rc != LB_OK || run->first >= run->end) {
         return rc;
@@ -681,19 +632,6 @@ static enum lb_err count_run(struct query_columns *columns,
     run->is_view_side = true;
     return rc == LB_OK && columns->work->is_split ? count_side(columns, run)
                                                   : rc;
-}
-
-static bool is_wished(const struct segment_wish *wish,
-                      const struct segment_site *site)
-{
-    bool is_among = wish->sites == NULL;
-
-    for (size_t i = 0; i < wish->site_count && !is_among; i++) {
-        is_among = wish->sites[i] == site->site;
-    }
-    return is_among &&
-           site->last_at_ms >= segment_store_from_ms(wish, site->site) &&
-           site->first_at_ms < wish->to_at_ms;
 }
 
 static enum lb_err count_rows(struct query_columns *columns)
@@ -708,7 +646,7 @@ static enum lb_err count_rows(struct query_columns *columns)
         size_t row = site->first_row;
         size_t end = row + site->row_count;
 
-        if (!is_wished(columns->wish, site)) {
+        if (!segment_store_is_wished(columns->wish, site)) {
             continue;
         }
         columns->work->result->read.sealed_events += site->row_count;

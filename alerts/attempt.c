@@ -227,7 +227,7 @@ static void write_step(struct attempt *attempt)
 {
     attempt->verdict =
         (struct destination_verdict){.outcome = DESTINATION_RETRY};
-    if (!deliver_file_run(attempt->files, run_write, done_write, attempt)) {
+    if (!deliver_thread_run(attempt->threads, run_write, done_write, attempt)) {
         attempt->record.error = "write_failed";
         end(attempt);
     }
@@ -303,7 +303,7 @@ static void send_request(struct attempt *attempt)
 {
     destination_request_init(&attempt->request);
     if (attempt->message.rows == NULL ||
-        !deliver_file_run(attempt->files, render, transmit, attempt)) {
+        !deliver_thread_run(attempt->threads, render, transmit, attempt)) {
         render(attempt);
         transmit(attempt);
     }
@@ -374,7 +374,7 @@ void attempt_send(struct attempt *attempt,
                   attempt_fn sent)
 {
     attempt->curl = means->curl;
-    attempt->files = means->files;
+    attempt->threads = means->threads;
     attempt->dials = means->dials;
     attempt->writer = means->writer;
     attempt->destination.memory =

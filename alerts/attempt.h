@@ -4,9 +4,9 @@
 #define LINKBELL_ALERTS_ATTEMPT_H
 
 #include "alerts/deliver_curl.h"
-#include "alerts/deliver_dial.h"
-#include "alerts/deliver_file.h"
+#include "alerts/deliver_thread.h"
 #include "alerts/destination.h"
+#include "alerts/dial.h"
 #include "alerts/excerpt.h"
 #include "alerts/lane.h"
 #include "alerts/outbox_store.h"
@@ -29,8 +29,8 @@ struct attempt {
     uint8_t fingerprint[LB_SECRET_SHA256_BYTES]; /* of the destination */
     struct outbox_delivery delivery;             /* its body owned */
     struct deliver_curl *curl;                   /* borrowed */
-    struct deliver_file *files;                  /* borrowed */
-    const struct deliver_dial *dials;            /* borrowed */
+    struct deliver_thread *threads;              /* borrowed */
+    const struct dials *dials;                   /* borrowed */
     struct lb_error written;                     /* why it could not be */
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
@@ -68,9 +68,9 @@ void attempt_free(struct attempt *attempt);
 /* What it is sent with; borrowed until it has been. */
 struct attempt_means {
     struct deliver_curl *curl;
-    struct deliver_file *files;
+    struct deliver_thread *threads;
     struct writer *writer;
-    const struct deliver_dial *dials;
+    const struct dials *dials;
 };
 /* Sends it; what a request made over there is recorded before the next one of
  * the attempt.  sent is called once, maybe before this returns, with verdict

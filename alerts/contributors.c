@@ -226,30 +226,29 @@ enum lb_err contributors_write(const struct contributors *what,
         .site_count = 1,
         .has_texts = true};
     struct tally *tally = calloc(1, sizeof(*tally));
-    struct dict_cache *cache = dict_cache_new();
+    struct dict_cache *cache;
     struct log_reader *reader = NULL;
-    enum lb_err rc;
+    enum lb_err rc = LB_OK;
 
-    if (tally != NULL) {
-        tally->faces = faces_new();
+    if (tally == NULL) {
+        return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    rc = tally == NULL || tally->faces == NULL || cache == NULL
-             ? lb_err_set(err, LB_ENOMEM, "out of memory")
-             : LB_OK;
-
+    tally->faces = faces_new();
+    cache = dict_cache_new();
+    if (tally->faces == NULL || cache == NULL) {
+        rc = lb_err_set(err, LB_ENOMEM, "out of memory");
+    }
     rc = rc == LB_OK ? log_reader_open(db, cache, &range, &reader, err) : rc;
     rc = rc == LB_OK ? read_all(what, reader, tally, err) : rc;
-    if (rc == LB_OK && tally != NULL) {
+    if (rc == LB_OK) {
         write_all(what->rule, tally, out);
     }
     log_reader_close(reader);
     dict_cache_free(cache);
-    for (size_t i = 0; tally != NULL && i < SLOTS; i++) {
+    for (size_t i = 0; i < SLOTS; i++) {
         free(tally->slots[i].text);
     }
-    if (tally != NULL) {
-        faces_free(tally->faces);
-    }
+    faces_free(tally->faces);
     free(tally);
     return rc;
 }

@@ -6,22 +6,21 @@
 #include <string.h>
 
 #include "alerts/deliver_curl.h"
-#include "alerts/deliver_dial.h"
-#include "alerts/deliver_file.h"
 #include "alerts/deliver_gauges.h"
 #include "alerts/deliver_notice.h"
+#include "alerts/deliver_read.h"
 #include "alerts/deliver_sweep.h"
+#include "alerts/deliver_thread.h"
+#include "alerts/dial.h"
 #include "alerts/lanes.h"
 #include "alerts/outbox_store.h"
-#include "alerts/stream.h"
 #include "alerts/streams.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
 
-#define READ_MOST 512      /* deliveries read at once */
-#define READ_EACH 64       /* of one destination */
+#define READ_EACH 64       /* deliveries of one destination, read at once */
 #define LOOK_AGAIN_MS 1000 /* when messages wait for a free place */
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
 
@@ -33,13 +32,13 @@ struct deliver {
     struct pool *readers;
     struct catalog_holder *holder;
     struct cursor *cursor;
-    struct deliver_curl *curl;     /* owned */
-    struct deliver_file *files;    /* owned */
-    struct deliver_dial *dials;    /* owned */
-    struct deliver_sweep *sweep;   /* owned */
-    struct deliver_gauges *gauges; /* owned */
-    struct streams *streams;       /* owned */
-    struct attempt *attempts;      /* owned; under way */
+    struct deliver_curl *curl;      /* owned */
+    struct deliver_thread *threads; /* owned */
+    struct dials *dials;            /* owned */
+    struct deliver_sweep *sweep;    /* owned */
+    struct deliver_gauges *gauges;  /* owned */
+    struct streams *streams;        /* owned */
+    struct attempt *attempts;       /* owned; under way */
     size_t attempt_count;
     struct lanes *lanes; /* owned */
     struct attempt_means means;
@@ -56,25 +55,6 @@ struct trial {
     struct deliver *deliver;
     deliver_fn done;
     void *ctx;
-};
-
-struct read_item {
-    struct lane *lane;
-    size_t max;
-    bool is_ordered;
-};
-
-struct read_job {
-    struct pool_job job; /* first */
-    struct deliver *deliver;
-    struct catalog *catalog; /* owned reference */
-    struct read_item *items; /* owned */
-    size_t item_count;
-    struct outbox_delivery rows[READ_MOST];
-    size_t count;
-    int64_t chosen_at_ms; /* when the items were */
-    int64_t next_due_at_ms;
-    enum lb_err rc;
 };
 
 static void start_reading(struct deliver *deliver);
@@ -323,53 +303,8 @@ static void start_attempt(struct deliver *deliver,
 /* --- what is due
  * --------------------------------------------------------------------- */
 
-/* A batch of a stream gets its rows. */
-static enum lb_err add_rows(struct read_job *read,
-                            struct db *db,
-                            struct outbox_delivery *row,
-                            struct lb_error *err)
-{
-    const struct catalog_object *object = catalog_object_find(
-        read->catalog, CATALOG_DESTINATION, row->destination);
-
-    return object == NULL || row->body == NULL || !stream_is_batch(row->body)
-               ? LB_OK
-               : stream_add_rows(db, read->catalog, object->body, &row->body,
-                                 err);
-}
-
-/* A few of each destination, so that none can hide another. */
-static void run_read(struct pool_job *job, struct db *db)
-{
-    struct read_job *read = (struct read_job *)job;
-    int64_t now_ms = lb_clock_wall_ms();
-    struct lb_error err;
-
-    for (size_t i = 0; i < read->item_count && read->rc == LB_OK; i++) {
-        const struct read_item *item = &read->items[i];
-        size_t room = READ_MOST - read->count;
-        struct outbox_due due = {.rows = read->rows + read->count,
-                                 .max = item->max < room ? item->max : room,
-                                 .next_due_at_ms = INT64_MAX};
-
-        if (room == 0) {
-            read->next_due_at_ms = now_ms;
-            break;
-        }
-        read->rc = outbox_read_due(db, item->lane->id, item->is_ordered, now_ms,
-                                   &due, &err);
-        for (size_t j = 0; j < due.count && read->rc == LB_OK; j++) {
-            read->rc = add_rows(read, db, &due.rows[j], &err);
-        }
-        read->count += due.count;
-        read->next_due_at_ms = due.next_due_at_ms < read->next_due_at_ms
-                                   ? due.next_due_at_ms
-                                   : read->next_due_at_ms;
-    }
-}
-
 /* Starts what may start; what may not comes again when it is due. */
-static void start_rows(struct deliver *deliver, struct read_job *read)
+static void start_rows(struct deliver *deliver, struct deliver_read *read)
 {
     struct catalog *catalog = catalog_current(deliver->holder);
     int64_t now_ms = lb_clock_wall_ms();
@@ -422,8 +357,8 @@ static int64_t next_look(struct deliver *deliver, int64_t chosen_at_ms)
 static void
 done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
 {
-    struct read_job *read = (struct read_job *)job;
-    struct deliver *deliver = read->deliver;
+    struct deliver_read *read = (struct deliver_read *)job;
+    struct deliver *deliver = read->owner;
     int64_t now_ms = lb_clock_wall_ms();
     int64_t at_ms = read->next_due_at_ms;
     bool is_well = rc == LB_OK && read->rc == LB_OK;
@@ -432,9 +367,6 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     deliver->is_reading = false;
     if (is_well && !deliver->is_stopping) {
         start_rows(deliver, read);
-    }
-    for (size_t i = 0; i < read->count; i++) {
-        free(read->rows[i].body);
     }
     if (!is_well) {
         look_after(deliver, LOOK_AGAIN_MS);
@@ -448,13 +380,11 @@ done_read(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
             look_after(deliver, at_ms - now_ms);
         }
     }
-    catalog_unref(read->catalog);
-    free(read->items);
-    free(read);
+    deliver_read_free(read);
 }
 
 /* The destinations of which something may start now. */
-static void choose_lanes(struct deliver *deliver, struct read_job *read)
+static void choose_lanes(struct deliver *deliver, struct deliver_read *read)
 {
     struct catalog *catalog = catalog_current(deliver->holder);
     size_t count = catalog_object_count(catalog, CATALOG_DESTINATION);
@@ -468,7 +398,7 @@ static void choose_lanes(struct deliver *deliver, struct read_job *read)
             catalog_object_at(catalog, CATALOG_DESTINATION, i);
         struct lane *lane = lanes_get(deliver->lanes, object->id);
         struct lane_rules rules;
-        struct read_item item = {.lane = lane};
+        struct deliver_read_item item = {.lane = lane};
 
         if (lane == NULL ||
             !lanes_read_rules(deliver->lanes, catalog, object->id, &rules,
@@ -486,7 +416,7 @@ static void choose_lanes(struct deliver *deliver, struct read_job *read)
 
 static void start_reading(struct deliver *deliver)
 {
-    struct read_job *read;
+    struct deliver_read *read;
 
     if (deliver->is_stopping || deliver->is_reading) {
         deliver->is_asked_again = true;
@@ -499,10 +429,10 @@ static void start_reading(struct deliver *deliver)
     }
     deliver->is_reading = true;
     deliver->is_asked_again = false;
-    read->deliver = deliver;
+    read->owner = deliver;
     read->next_due_at_ms = INT64_MAX;
     choose_lanes(deliver, read);
-    read->job.run = run_read;
+    read->job.run = deliver_read_run;
     read->job.done = done_read;
     pool_submit(deliver->readers, &read->job);
 }
@@ -652,19 +582,21 @@ enum lb_err deliver_new(uv_loop_t *loop,
     rc = rc == LB_OK ? deliver_gauges_new(loop, parts->readers, parts->holder,
                                           &deliver->gauges, err)
                      : rc;
-    rc = rc == LB_OK
-             ? streams_new(loop, parts->writer, parts->readers, parts->holder,
-                           deliver_wake, deliver, &deliver->streams, err)
-             : rc;
-    rc = rc == LB_OK ? deliver_file_new(loop, &deliver->files, err) : rc;
-    rc = rc == LB_OK ? deliver_dial_new(config, &deliver->dials, err) : rc;
+    rc = rc == LB_OK ? streams_new(loop,
+                                   &(struct streams_parts){
+                                       parts->writer, parts->readers,
+                                       parts->holder, deliver_wake, deliver},
+                                   &deliver->streams, err)
+                     : rc;
+    rc = rc == LB_OK ? deliver_thread_new(loop, &deliver->threads, err) : rc;
+    rc = rc == LB_OK ? dials_new(config, &deliver->dials, err) : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
     if (rc != LB_OK) {
         lanes_free(deliver->lanes);
         free(deliver);
         return rc;
     }
-    deliver->means = (struct attempt_means){deliver->curl, deliver->files,
+    deliver->means = (struct attempt_means){deliver->curl, deliver->threads,
                                             parts->writer, deliver->dials};
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);
@@ -682,6 +614,7 @@ void deliver_stop(struct deliver *deliver)
     deliver_sweep_stop(deliver->sweep);
     deliver_gauges_stop(deliver->gauges);
     streams_stop(deliver->streams);
+    deliver_thread_stop(deliver->threads);
     uv_close((uv_handle_t *)&deliver->async, NULL);
     uv_close((uv_handle_t *)&deliver->timer, NULL);
 }
@@ -700,8 +633,8 @@ void deliver_free(struct deliver *deliver)
     }
     lanes_free(deliver->lanes);
     deliver_curl_free(deliver->curl);
-    deliver_file_free(deliver->files);
-    deliver_dial_free(deliver->dials);
+    deliver_thread_free(deliver->threads);
+    dials_free(deliver->dials);
     deliver_sweep_free(deliver->sweep);
     deliver_gauges_free(deliver->gauges);
     streams_free(deliver->streams);

@@ -575,7 +575,8 @@ enum lb_err deliver_curl_send(struct deliver_curl *curl,
     transfer->ctx = ctx;
     transfer->is_plain = request->mail_from[0] == '\0' &&
                          strncmp(request->url, "https://", 8) != 0;
-    transfer->headers = make_headers(request->headers, request->sigv4[0] != '\0');
+    transfer->headers =
+        make_headers(request->headers, request->sigv4[0] != '\0');
     if (request->mail_from[0] != '\0') {
         transfer->recipients = curl_slist_append(NULL, request->mail_to);
     }

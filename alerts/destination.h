@@ -29,7 +29,7 @@
 #define DESTINATION_MAIL_BYTES 320
 #define DESTINATION_SIGV4_BYTES 96
 
-struct deliver_dial;
+struct dials;
 
 enum destination_outcome {
     DESTINATION_SUCCESS,
@@ -91,8 +91,8 @@ struct destination_message {
     const char *remote_id;
     int64_t tries; /* attempts made before this one */
     const char *data_dir;
-    const struct deliver_dial *dials; /* for types that write; borrowed */
-    const struct lb_zone *zone;       /* of the message's site; NULL: UTC */
+    const struct dials *dials;  /* for types that write; borrowed */
+    const struct lb_zone *zone; /* of the message's site; NULL: UTC */
 };
 
 /* What is sent; POST of JSON unless the type says otherwise. */

@@ -89,8 +89,10 @@ static void turn(struct faces *faces)
             (struct generation){calloc(faces->now.slot_count, sizeof(uint64_t)),
                                 faces->now.slot_count, 0};
     } else {
-        memset(emptied.slots, 0, emptied.slot_count * sizeof(uint64_t));
         emptied.count = 0;
+        if (emptied.slots != NULL) {
+            memset(emptied.slots, 0, emptied.slot_count * sizeof(uint64_t));
+        }
     }
     if (emptied.slots == NULL) { /* all are forgotten then */
         faces->before = (struct generation){NULL, 0, 0};

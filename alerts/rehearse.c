@@ -633,24 +633,19 @@ static void add_series(struct rehearsal *rehearsal, struct lb_buf *out)
     int64_t end_ms = rehearsal->end_ms + 1 < rehearsal->order.to_at_ms
                          ? rehearsal->end_ms + 1
                          : rehearsal->order.to_at_ms;
-    int64_t from_ms = rehearsal->order.from_at_ms;
+    int64_t first_ms = rehearsal->point_count > 0 ? rehearsal->points[0].at_ms
+                       : slots->count > 0         ? slots->slots[0].at_ms
+                                                  : end_ms;
+    int64_t least_ms = end_ms - REHEARSE_POINTS * grain;
     struct ctr_window window;
     size_t at = 0;
 
-    if (slots->count > 0 && from_ms < slots->slots[0].at_ms &&
-        rehearsal->point_count == 0) {
-        from_ms = slots->slots[0].at_ms;
-    } else if (rehearsal->point_count > 0 &&
-               from_ms < rehearsal->points[0].at_ms) {
-        from_ms = rehearsal->points[0].at_ms;
-    }
-    if (from_ms < end_ms - REHEARSE_POINTS * grain) {
-        from_ms = end_ms - REHEARSE_POINTS * grain;
-    }
-    window = ctr_window_at(zone, grain, from_ms);
-    for (size_t i = 0; window.from_ms < end_ms && i < REHEARSE_POINTS &&
-                       (slots->count > 0 || rehearsal->point_count > 0);
-         i++) {
+    first_ms = first_ms > least_ms ? first_ms : least_ms;
+    window = ctr_window_at(zone, grain,
+                           first_ms > rehearsal->order.from_at_ms
+                               ? first_ms
+                               : rehearsal->order.from_at_ms);
+    for (size_t i = 0; window.from_ms < end_ms && i < REHEARSE_POINTS; i++) {
         int64_t count = 0;
 
         while (at < slots->count && slots->slots[at].at_ms < window.to_ms) {
@@ -678,8 +673,7 @@ enum lb_err rehearse_write(struct rehearsal *rehearsal,
     int64_t count = 0;
     enum lb_err rc;
 
-    qsort(rehearsal->points, points, sizeof(*rehearsal->points),
-          compare_points);
+    qsort(rehearsal->points, points, sizeof(struct point), compare_points);
     lb_buf_add_text(out, "{\"rule\":");
     lb_json_add_plain_string(out, rule_of(rehearsal)->id);
     lb_buf_add_text(out, ",\"from\":");

@@ -413,22 +413,21 @@ static void write_batch(const cJSON *destination,
     plan->planned_seq = found->last_seq;
 }
 
-static enum lb_err plan_batch(struct db *db,
+/* From planned_seq of the plan to last_seq. */
+static enum lb_err plan_batch(const struct stream_order *order,
                               struct wish *wish,
-                              const struct catalog *catalog,
-                              const cJSON *destination,
-                              int64_t after_seq,
                               int64_t last_seq,
-                              int64_t now_ms,
                               struct stream_plan *plan,
                               struct lb_error *err)
 {
     struct reading reading;
     struct found found = {0};
-    enum lb_err rc = open_reading(db, wish, after_seq, last_seq, &reading, err);
+    enum lb_err rc = open_reading(order->db, wish, plan->planned_seq, last_seq,
+                                  &reading, err);
     int64_t due_ms;
 
-    rc = rc == LB_OK ? find_rows(wish, catalog, &reading, &found, err) : rc;
+    rc = rc == LB_OK ? find_rows(wish, order->catalog, &reading, &found, err)
+                     : rc;
     close_reading(&reading);
     if (rc != LB_OK) {
         return rc;
@@ -436,11 +435,12 @@ static enum lb_err plan_batch(struct db *db,
     due_ms = found.oldest_ms + wish->max_wait_ms;
     if (found.count == 0) {
         plan->planned_seq = last_seq;
-    } else if (found.is_full || now_ms >= due_ms) {
-        write_batch(destination, &found, now_ms, plan);
+    } else if (found.is_full || order->now_ms >= due_ms) {
+        write_batch(order->destination, &found, order->now_ms, plan);
     } else {
         /* Where many come, it may be full before. */
-        int64_t soon_ms = now_ms + wish->max_wait_ms / 8 + SHORTEST_LOOK_MS;
+        int64_t soon_ms =
+            order->now_ms + wish->max_wait_ms / 8 + SHORTEST_LOOK_MS;
 
         plan->next_look_ms = due_ms < soon_ms ? due_ms : soon_ms;
         plan->planned_seq = found.first_seq - 1;
@@ -448,29 +448,26 @@ static enum lb_err plan_batch(struct db *db,
     return LB_OK;
 }
 
-enum lb_err stream_make_plan(struct db *db,
-                             const struct catalog *catalog,
-                             const cJSON *destination,
+enum lb_err stream_make_plan(const struct stream_order *order,
                              int64_t planned_seq,
-                             int64_t now_ms,
                              struct stream_plan *plan_out,
                              struct lb_error *err)
 {
     const cJSON *stream =
-        cJSON_GetObjectItemCaseSensitive(destination, "stream");
+        cJSON_GetObjectItemCaseSensitive(order->destination, "stream");
     int64_t next_seq = 1;
     struct wish wish;
-    enum lb_err rc = read_wish(destination, stream, &wish, err);
+    enum lb_err rc = read_wish(order->destination, stream, &wish, err);
 
-    rc = rc == LB_OK ? db_meta_get(db, "next_seq", 1, &next_seq, err) : rc;
+    rc = rc == LB_OK ? db_meta_get(order->db, "next_seq", 1, &next_seq, err)
+                     : rc;
     plan_out->has_batch = false;
-    plan_out->next_look_ms = now_ms + SHORTEST_LOOK_MS;
+    plan_out->next_look_ms = order->now_ms + SHORTEST_LOOK_MS;
     plan_out->planned_seq = planned_seq >= 0     ? planned_seq
                             : wish.is_from_start ? 0
                                                  : next_seq - 1;
     if (rc == LB_OK && next_seq - 1 > plan_out->planned_seq) {
-        rc = plan_batch(db, &wish, catalog, destination, plan_out->planned_seq,
-                        next_seq - 1, now_ms, plan_out, err);
+        rc = plan_batch(order, &wish, next_seq - 1, plan_out, err);
     }
     release_wish(&wish);
     return rc;
@@ -569,17 +566,18 @@ static enum lb_err read_rows(struct wish *wish,
 
 static void write_placed(struct rows *rows)
 {
-    if (rows->count > 0) {
-        qsort(rows->all, rows->count, sizeof(*rows->all), compare_placed);
-    }
-    for (size_t i = 0; i < rows->count; i++) {
-        const struct placed *before = i == 0 ? NULL : &rows->all[i - 1];
+    struct placed *all = rows->all;
 
-        if (before != NULL && (before->site != rows->all[i].site ||
-                               before->day != rows->all[i].day)) {
+    if (all == NULL) {
+        return;
+    }
+    qsort(all, rows->count, sizeof(*all), compare_placed);
+    for (size_t i = 0; i < rows->count; i++) {
+        if (i > 0 &&
+            (all[i - 1].site != all[i].site || all[i - 1].day != all[i].day)) {
             lb_buf_add_char(&rows->text, '\n');
         }
-        lb_buf_add_text(&rows->text, rows->all[i].text);
+        lb_buf_add_text(&rows->text, all[i].text);
     }
 }
 
@@ -626,7 +624,7 @@ enum lb_err stream_add_rows(struct db *db,
     rc = data == NULL ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
                       : fill(db, catalog, destination, data, &rows, err);
     if (rc == LB_OK) {
-        char *whole = strdup(lb_buf_text(&rows.text));
+        char *whole = lb_buf_take(&rows.text);
 
         rc =
             whole == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;

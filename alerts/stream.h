@@ -40,13 +40,17 @@ struct stream_plan {
     char id[STREAM_ID_BYTES];
     struct lb_buf body; /* the message; the caller's */
 };
+/* What is planned, and from what. */
+struct stream_order {
+    struct db *db;
+    const struct catalog *catalog;
+    const cJSON *destination;
+    int64_t now_ms; /* wall */
+};
 /* Plans the batch that follows planned_seq (-1: the stream begins), if one is
  * ready: full, or its oldest event waited for max_wait. */
-LB_MUST_CHECK enum lb_err stream_make_plan(struct db *db,
-                                           const struct catalog *catalog,
-                                           const cJSON *destination,
+LB_MUST_CHECK enum lb_err stream_make_plan(const struct stream_order *order,
                                            int64_t planned_seq,
-                                           int64_t now_ms,
                                            struct stream_plan *plan_out,
                                            struct lb_error *err);
 

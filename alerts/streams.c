@@ -12,8 +12,9 @@
 #include "base/log.h"
 
 #define LOOK_MS 100
-#define FAILED_MS 5000 /* until a stream that could not be read is looked at   \
-                        */
+#define FAILED_MS                                                              \
+    5000 /* until a stream that could not be read is looked at                 \
+          */
 #define NAME_BYTES 48
 #define PLAN_BYTES ((size_t)64 * 1024)
 #define SKIP_SEQS 100000 /* of no interest, until that is stored */
@@ -39,11 +40,7 @@ struct item {
 
 struct streams {
     uv_timer_t timer;
-    struct writer *writer;
-    struct pool *readers;
-    struct catalog_holder *holder;
-    void (*wake)(void *ctx);
-    void *ctx;
+    struct streams_parts parts;
     struct state *states; /* owned */
     bool is_stopping;
     /* A round: */
@@ -141,7 +138,7 @@ done_put(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     }
     end_round(streams);
     if (has_batch && !streams->is_stopping) {
-        streams->wake(streams->ctx);
+        streams->parts.wake(streams->parts.ctx);
     }
 }
 
@@ -170,8 +167,10 @@ static enum lb_err look_at(struct streams *streams,
     from_seq = stored.planned_seq > item->state->planned_seq
                    ? stored.planned_seq
                    : item->state->planned_seq;
-    return stream_make_plan(db, streams->catalog, item->destination, from_seq,
-                            streams->now_ms, &item->plan, err);
+    return stream_make_plan(&(struct stream_order){db, streams->catalog,
+                                                   item->destination,
+                                                   streams->now_ms},
+                            from_seq, &item->plan, err);
 }
 
 static void run_look(struct pool_job *job, struct db *db)
@@ -215,7 +214,7 @@ done_look(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     streams->put.run = run_put;
     streams->put.done = done_put;
     if (!is_any || streams->is_stopping ||
-        writer_submit(streams->writer, &streams->put) != LB_OK) {
+        writer_submit(streams->parts.writer, &streams->put) != LB_OK) {
         end_round(streams);
     }
 }
@@ -253,7 +252,7 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     streams->is_busy = true;
-    streams->catalog = catalog_current(streams->holder);
+    streams->catalog = catalog_current(streams->parts.holder);
     streams->now_ms = lb_clock_wall_ms();
     choose(streams);
     if (streams->item_count == 0) {
@@ -262,7 +261,7 @@ static void on_timer(uv_timer_t *timer)
     }
     streams->look.run = run_look;
     streams->look.done = done_look;
-    pool_submit(streams->readers, &streams->look);
+    pool_submit(streams->parts.readers, &streams->look);
 }
 
 void streams_look(struct streams *streams, const char *destination)
@@ -282,11 +281,7 @@ void streams_look(struct streams *streams, const char *destination)
  * ------------------------------------------------------------------------ */
 
 enum lb_err streams_new(uv_loop_t *loop,
-                        struct writer *writer,
-                        struct pool *readers,
-                        struct catalog_holder *holder,
-                        void (*wake)(void *ctx),
-                        void *ctx,
+                        const struct streams_parts *parts,
                         struct streams **streams_out,
                         struct lb_error *err)
 {
@@ -296,11 +291,7 @@ enum lb_err streams_new(uv_loop_t *loop,
     if (streams == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    streams->writer = writer;
-    streams->readers = readers;
-    streams->holder = holder;
-    streams->wake = wake;
-    streams->ctx = ctx;
+    streams->parts = *parts;
     (void)uv_timer_init(loop, &streams->timer);
     streams->timer.data = streams;
     (void)uv_timer_start(&streams->timer, on_timer, 0, LOOK_MS);

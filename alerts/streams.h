@@ -13,13 +13,17 @@
 
 struct streams;
 
-/* wake is called with ctx, on the loop thread, when a batch was put. */
+struct streams_parts {
+    struct writer *writer; /* borrowed, and so the others */
+    struct pool *readers;
+    struct catalog_holder *holder;
+    /* Called with ctx, on the loop thread, when a batch was put. */
+    void (*wake)(void *ctx);
+    void *ctx;
+};
+
 LB_MUST_CHECK enum lb_err streams_new(uv_loop_t *loop,
-                                      struct writer *writer,
-                                      struct pool *readers,
-                                      struct catalog_holder *holder,
-                                      void (*wake)(void *ctx),
-                                      void *ctx,
+                                      const struct streams_parts *parts,
                                       struct streams **streams_out,
                                       struct lb_error *err);
 /* Looks at once for what follows a batch that has an end. */

@@ -32,6 +32,19 @@ int64_t segment_store_from_ms(const struct segment_wish *wish, int64_t site)
     return horizon_ms > wish->from_at_ms ? horizon_ms : wish->from_at_ms;
 }
 
+bool segment_store_is_wished(const struct segment_wish *wish,
+                             const struct segment_site *site)
+{
+    bool is_among = wish->sites == NULL;
+
+    for (size_t i = 0; i < wish->site_count && !is_among; i++) {
+        is_among = wish->sites[i] == site->site;
+    }
+    return is_among &&
+           site->last_at_ms >= segment_store_from_ms(wish, site->site) &&
+           site->first_at_ms < wish->to_at_ms;
+}
+
 static void read_info(sqlite3_stmt *stmt, struct segment_info *info)
 {
     info->number = sqlite3_column_int64(stmt, 0);

@@ -35,6 +35,9 @@ struct segment_wish {
 
 /* From when on the wish sees events of the site. */
 int64_t segment_store_from_ms(const struct segment_wish *wish, int64_t site);
+/* Whether it may see any of a site of a segment. */
+bool segment_store_is_wished(const struct segment_wish *wish,
+                             const struct segment_site *site);
 
 /* The live segments that may hold what is wished, in log order; free() what
  * infos_out gets. */

@@ -1,5 +1,5 @@
 /* redis_stream.c - entries of a Redis stream (XADD), pipelined; commands and
- * replies by hiredis, the connection by deliver_dial.  An entry has the fields
+ * replies by hiredis, the connection by dial.  An entry has the fields
  * id, type and data.  With `exact` the entry's own id is the event's log
  * number, so that what stands there already is found and not added again. */
 #include <stdio.h>
@@ -8,9 +8,9 @@
 
 #include <hiredis/hiredis.h>
 
-#include "alerts/deliver_dial.h"
 #include "alerts/destination.h"
 #include "alerts/destination_check.h"
+#include "alerts/dial.h"
 #include "alerts/facts.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -165,12 +165,23 @@ static enum lb_err flush(struct talk *talk)
     return rc;
 }
 
-/* The next reply; freeReplyObject() it. */
-static enum lb_err receive(struct talk *talk, redisReply **reply_out)
+/* More bytes for the reader. */
+static enum lb_err feed(struct talk *talk)
 {
     char bytes[READ_BYTES];
-    void *reply = NULL;
     size_t len = 0;
+    enum lb_err rc =
+        dial_receive(talk->dial, bytes, sizeof(bytes), &len, talk->err);
+
+    return rc == LB_OK && redisReaderFeed(talk->reader, bytes, len) != REDIS_OK
+               ? lb_err_set(talk->err, LB_ENOMEM, "out of memory")
+               : rc;
+}
+
+/* The next reply, NULL when there is an error; freeReplyObject() it. */
+static enum lb_err receive(struct talk *talk, redisReply **reply_out)
+{
+    void *reply = NULL;
     enum lb_err rc = LB_OK;
 
     while (rc == LB_OK && reply == NULL) {
@@ -178,14 +189,7 @@ static enum lb_err receive(struct talk *talk, redisReply **reply_out)
             return lb_err_set(talk->err, LB_EFORMAT,
                               "its answer is none of Redis");
         }
-        if (reply == NULL) {
-            rc =
-                dial_receive(talk->dial, bytes, sizeof(bytes), &len, talk->err);
-            if (rc == LB_OK &&
-                redisReaderFeed(talk->reader, bytes, len) != REDIS_OK) {
-                rc = lb_err_set(talk->err, LB_ENOMEM, "out of memory");
-            }
-        }
+        rc = reply == NULL ? feed(talk) : LB_OK;
     }
     *reply_out = reply;
     return rc;
@@ -310,8 +314,8 @@ static bool has_id(const redisReply *range, const char *id)
 {
     const redisReply *fields;
 
-    if (range->type != REDIS_REPLY_ARRAY || range->elements != 1 ||
-        range->element[0]->type != REDIS_REPLY_ARRAY ||
+    if (range == NULL || range->type != REDIS_REPLY_ARRAY ||
+        range->elements != 1 || range->element[0]->type != REDIS_REPLY_ARRAY ||
         range->element[0]->elements != 2) {
         return false;
     }
@@ -365,11 +369,14 @@ static enum lb_err take_reply(struct talk *talk, bool *is_known_out)
     enum lb_err rc = receive(talk, &reply);
 
     *is_known_out = false;
-    if (rc == LB_OK && reply->type == REDIS_REPLY_STRING) {
+    if (reply == NULL) {
+        return rc;
+    }
+    if (reply->type == REDIS_REPLY_STRING) {
         (void)snprintf(talk->last, sizeof(talk->last), "%.40s", reply->str);
-    } else if (rc == LB_OK && is_behind(reply)) {
+    } else if (is_behind(reply)) {
         *is_known_out = true;
-    } else if (rc == LB_OK) {
+    } else {
         rc = refuse(talk, reply->type == REDIS_REPLY_ERROR ? reply->str
                                                            : "no entry's id");
     }
@@ -406,7 +413,7 @@ static enum lb_err log_in(struct talk *talk, const struct place *place)
         redisReply *reply = NULL;
 
         rc = receive(talk, &reply);
-        if (rc == LB_OK && reply->type == REDIS_REPLY_ERROR) {
+        if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
             rc = refuse(talk, reply->str);
         }
         freeReplyObject(reply);
@@ -414,32 +421,42 @@ static enum lb_err log_in(struct talk *talk, const struct place *place)
     return rc;
 }
 
-static enum lb_err send_rows(struct talk *talk,
-                             const struct destination_rows *rows)
+/* As many rows as one pipeline takes. */
+static enum lb_err
+send_some(struct talk *talk, const char *const *lines, size_t count)
 {
     bool is_known[PIPELINE];
     struct redis_entry entry;
+    enum lb_err rc;
+
+    for (size_t i = 0; i < count; i++) {
+        read_row(talk->destination, lines[i], &entry);
+        add_entry(talk, &entry);
+    }
+    rc = flush(talk);
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        rc = take_reply(talk, &is_known[i]);
+    }
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        if (is_known[i]) {
+            read_row(talk->destination, lines[i], &entry);
+            rc = look_again(talk, &entry);
+        }
+    }
+    return rc;
+}
+
+static enum lb_err send_rows(struct talk *talk,
+                             const struct destination_rows *rows)
+{
     enum lb_err rc = LB_OK;
 
     for (size_t first = 0; first < rows->count && rc == LB_OK;
          first += PIPELINE) {
-        size_t count =
-            rows->count - first < PIPELINE ? rows->count - first : PIPELINE;
+        size_t left = rows->count - first;
 
-        for (size_t i = 0; i < count; i++) {
-            read_row(talk->destination, rows->lines[first + i], &entry);
-            add_entry(talk, &entry);
-        }
-        rc = flush(talk);
-        for (size_t i = 0; i < count && rc == LB_OK; i++) {
-            rc = take_reply(talk, &is_known[i]);
-        }
-        for (size_t i = 0; i < count && rc == LB_OK; i++) {
-            if (is_known[i]) {
-                read_row(talk->destination, rows->lines[first + i], &entry);
-                rc = look_again(talk, &entry);
-            }
-        }
+        rc = send_some(talk, rows->lines + first,
+                       left < PIPELINE ? left : PIPELINE);
     }
     return rc;
 }
@@ -489,7 +506,8 @@ static void redis_write(const struct destination *destination,
         return;
     }
     lb_buf_init(&talk.out, PIPELINE_BYTES);
-    rc = dial_open(message->dials, place.host, place.port, place.is_tls,
+    rc = dial_open(message->dials,
+                   &(struct dial_place){place.host, place.port, place.is_tls},
                    destination->timeout_ms, &talk.dial, err);
     verdict->outcome =
         rc == LB_EFORBIDDEN ? DESTINATION_AUTH : DESTINATION_RETRY;

@@ -250,14 +250,13 @@ static void s3_judge(const struct destination *destination,
 
     (void)destination;
     destination_judge(answer, verdict);
-    if (answer->status == 301 || answer->status == 307) {
-        verdict->outcome = DESTINATION_PERMANENT; /* another region */
+    if (answer->status == 301 || answer->status == 307 || /* another region */
+        answer->status == 400) {
+        verdict->outcome = DESTINATION_PERMANENT;
     } else if (answer->status == 403) {
         verdict->outcome = DESTINATION_AUTH;
     } else if (answer->status == 404) {
         verdict->outcome = DESTINATION_DISABLE;
-    } else if (answer->status == 400) {
-        verdict->outcome = DESTINATION_PERMANENT;
     } else if (verdict->outcome == DESTINATION_SUCCESS &&
                message->rows != NULL &&
                (next = next_place(message->rows, (size_t)message->step)) <

@@ -13,7 +13,7 @@ SAME = {"json_check": "json", "config_parse": "config", "http_server_conn": "htt
         "import_format": "import_format", "engine_load": "engine", "engine_decide": "engine", "outbox_store": "outbox", "embedded": "sql"}
 ALSO = {"verify": ["rebuild_command"], "inflate": ["lb_inflate"], "http_respond": ["lb_http_respond"],
         "zone_file": ["lb_zone_find"], "http_server_conn": ["lb_http_server"],
-        "import_session": ["import_sessions"], "hook_event": ["hook_events"],
+        "import_session": ["import_sessions"], "dial": ["dials_"], "hook_event": ["hook_events"],
         "linkbell_man_page": ["linkbell_man_page"]}
 faults = []
 for folder in ("base", "sql", "geo", "ingest", "aggregate", "alerts"):

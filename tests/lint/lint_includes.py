@@ -6,13 +6,13 @@ from common import SOURCE, product_files, report
 MAY = {"base": {"base"}, "sql": {"sql", "base"}, "geo": {"geo", "base"},
        "ingest": {"ingest", "geo", "sql", "base"}, "aggregate": {"aggregate", "sql", "base"},
        "alerts": {"alerts", "sql", "base"}}
-ALERTS_ALSO = {"aggregate/rollup.h"}
+ALERTS_ALSO = {"aggregate/export_row.h", "aggregate/filter.h", "aggregate/rollup.h"}
 LIBRARIES = {
     "sqlite3.h": r"^sql/|_store\.[ch]$",
-    "curl/curl.h": r"^alerts/deliver|^base/client(_pipe)?\.c$",
+    "curl/curl.h": r"^alerts/(deliver|dial\.)|^base/client(_pipe)?\.c$",
     "hiredis/hiredis.h": r"^alerts/destinations/redis_stream\.c$",
     "maxminddb.h": r"^geo/geo\.c$",
-    "uv.h": r"^main\.c$|^base/http_server|^sql/(db|writer|pool)\.|^alerts/(deliver|listen)",
+    "uv.h": r"^main\.c$|^base/http_server|^sql/(db|writer|pool)\.|^alerts/(deliver|listen|streams\.h)",
 }
 faults = []
 for path in product_files():

@@ -1,5 +1,5 @@
-/* deliver_dial.c - connections for destinations that do not speak HTTP. */
-#include "alerts/deliver_dial.h"
+/* dial.c - connections for destinations that do not speak HTTP. */
+#include "alerts/dial.h"
 
 #include <curl/curl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 #define URL_BYTES 512
 
-struct deliver_dial {
+struct dials {
     char *allowed[LB_CONFIG_LIST_MAX]; /* owned */
     size_t allowed_count;
     char proxy[LB_CONFIG_TEXT_BYTES];
@@ -20,7 +20,7 @@ struct deliver_dial {
 };
 
 struct dial {
-    const struct deliver_dial *dials;
+    const struct dials *dials;
     CURL *easy; /* owned */
     curl_socket_t socket;
     int64_t until_ms; /* monotonic */
@@ -28,11 +28,11 @@ struct dial {
     bool is_blocked;
 };
 
-enum lb_err deliver_dial_new(const struct lb_config *config,
-                             struct deliver_dial **dials_out,
-                             struct lb_error *err)
+enum lb_err dials_new(const struct lb_config *config,
+                      struct dials **dials_out,
+                      struct lb_error *err)
 {
-    struct deliver_dial *dials = calloc(1, sizeof(*dials));
+    struct dials *dials = calloc(1, sizeof(*dials));
 
     *dials_out = dials;
     if (dials == NULL) {
@@ -51,7 +51,7 @@ enum lb_err deliver_dial_new(const struct lb_config *config,
     return LB_OK;
 }
 
-void deliver_dial_free(struct deliver_dial *dials)
+void dials_free(struct dials *dials)
 {
     if (dials != NULL) {
         for (size_t i = 0; i < dials->allowed_count; i++) {
@@ -126,10 +126,8 @@ static enum lb_err dial_connect(struct dial *dial, struct lb_error *err)
     return LB_OK;
 }
 
-enum lb_err dial_open(const struct deliver_dial *dials,
-                      const char *host,
-                      unsigned port,
-                      bool is_tls,
+enum lb_err dial_open(const struct dials *dials,
+                      const struct dial_place *place,
                       int64_t timeout_ms,
                       struct dial **dial_out,
                       struct lb_error *err)
@@ -144,10 +142,10 @@ enum lb_err dial_open(const struct deliver_dial *dials,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     dial->dials = dials;
-    dial->is_plain = !is_tls;
+    dial->is_plain = !place->is_tls;
     dial->until_ms = lb_clock_mono_ms() + timeout_ms;
     (void)snprintf(url, sizeof(url), "%s://%.300s:%u/",
-                   is_tls ? "https" : "http", host, port);
+                   place->is_tls ? "https" : "http", place->host, place->port);
     set_options(dial, url);
     rc = dial_connect(dial, err);
     if (rc != LB_OK) {

@@ -1,8 +1,8 @@
-/* deliver_dial.h - connections for destinations that do not speak HTTP, by
+/* dial.h - connections for destinations that do not speak HTTP, by
  * libcurl, plain or TLS, held to the same rules of addresses.  For threads that
  * may wait. */
-#ifndef LINKBELL_ALERTS_DELIVER_DIAL_H
-#define LINKBELL_ALERTS_DELIVER_DIAL_H
+#ifndef LINKBELL_ALERTS_DIAL_H
+#define LINKBELL_ALERTS_DIAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,20 +11,24 @@
 #include "base/config.h"
 #include "base/err.h"
 
-struct deliver_dial; /* what connections are made with; any thread */
-struct dial;         /* one of them; one thread's at a time */
+struct dials; /* what connections are made with; any thread */
+struct dial;  /* one of them; one thread's at a time */
 
-LB_MUST_CHECK enum lb_err deliver_dial_new(const struct lb_config *config,
-                                           struct deliver_dial **dials_out,
-                                           struct lb_error *err);
-void deliver_dial_free(struct deliver_dial *dials); /* NULL is fine */
+struct dial_place {
+    const char *host;
+    unsigned port;
+    bool is_tls;
+};
+
+LB_MUST_CHECK enum lb_err dials_new(const struct lb_config *config,
+                                    struct dials **dials_out,
+                                    struct lb_error *err);
+void dials_free(struct dials *dials); /* NULL is fine */
 
 /* Connects within timeout_ms, which holds for all that follows, too.
  * LB_EFORBIDDEN: the address is not allowed; LB_ENET: any other failure. */
-LB_MUST_CHECK enum lb_err dial_open(const struct deliver_dial *dials,
-                                    const char *host,
-                                    unsigned port,
-                                    bool is_tls,
+LB_MUST_CHECK enum lb_err dial_open(const struct dials *dials,
+                                    const struct dial_place *place,
                                     int64_t timeout_ms,
                                     struct dial **dial_out,
                                     struct lb_error *err);
