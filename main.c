@@ -32,6 +32,7 @@
 #include "alerts/rules_store.h"
 #include "alerts/system_alert.h"
 #include "alerts/ticker.h"
+#include "alerts/transform_worker.h"
 #include "base/cli.h"
 #include "base/client.h"
 #include "base/client_rules.h"
@@ -691,6 +692,9 @@ int main(int argc, char **argv)
 {
     int exit_code;
 
+    if (argc > 1 && strcmp(argv[1], TRANSFORM_WORKER_WORD) == 0) {
+        return transform_worker_main(argc, argv);
+    }
     lb_process_prepare();
     exit_code = lb_cli_main(verbs, sizeof(verbs) / sizeof(verbs[0]),
                             socket_path, argc, argv);

@@ -26,6 +26,7 @@ void attempt_free(struct attempt *attempt)
     free_rows(&attempt->rows);
     catalog_unref(attempt->catalog);
     notice_deinit(&attempt->notice);
+    free(attempt->reshaped.body);
     free(attempt->delivery.body);
     free(attempt);
 }
@@ -369,6 +370,82 @@ static bool cut_rows(struct attempt *attempt)
     return true;
 }
 
+/* With the message that goes out. */
+static void send_message(struct attempt *attempt)
+{
+    attempt->message.body = attempt->delivery.body;
+    if (stream_is_batch(attempt->delivery.body)) {
+        attempt->message.rows = &attempt->rows;
+        if (!cut_rows(attempt)) {
+            attempt->verdict.outcome = DESTINATION_RETRY;
+            attempt->record.error = "out_of_memory";
+            end(attempt);
+            return;
+        }
+        if (attempt->rows.count == 0) { /* all were erased, or are not wanted */
+            attempt->verdict.outcome = DESTINATION_SUCCESS;
+            end(attempt);
+            return;
+        }
+    }
+    send_step(attempt);
+}
+
+/* --- transforms
+ * ------------------------------------------------------------------------ */
+
+/* On a thread of its own. */
+static void run_transform(void *ctx)
+{
+    struct attempt *attempt = ctx;
+    const char *body = attempt->delivery.body;
+
+    attempt->transformed =
+        stream_is_batch(body)
+            ? reshape_batch(attempt->workers, &attempt->destination, body,
+                            &attempt->reshaped, &attempt->written)
+            : reshape_message(attempt->workers, &attempt->destination, body,
+                              attempt->delivery.part, &attempt->reshaped,
+                              &attempt->written);
+}
+
+static void end_transform(struct attempt *attempt)
+{
+    const char *secrets[] = {attempt->destination.token};
+    bool is_fault = attempt->transformed != LB_EIO;
+
+    if (attempt->transformed == LB_ETIMEOUT) {
+        lb_metrics_limit_hit("transform_time");
+    } else if (attempt->transformed == LB_ELIMIT) {
+        lb_metrics_limit_hit("transform_bytes");
+    }
+    attempt->verdict.outcome =
+        is_fault ? DESTINATION_PERMANENT : DESTINATION_RETRY;
+    attempt->record.error = "transform_failed";
+    excerpt_make(attempt->written.text, secrets, 1, attempt->excerpt);
+    attempt->record.excerpt = attempt->excerpt;
+    end(attempt);
+}
+
+static void done_transform(void *ctx)
+{
+    struct attempt *attempt = ctx;
+
+    if (attempt->transformed != LB_OK) {
+        end_transform(attempt);
+    } else if (attempt->reshaped.body == NULL) {
+        attempt->is_filtered = true;
+        attempt->verdict.outcome = DESTINATION_PERMANENT;
+        attempt->record.error = "filtered";
+        end(attempt);
+    } else {
+        free(attempt->delivery.body);
+        attempt->delivery.body = attempt->reshaped.body;
+        attempt->reshaped.body = NULL;
+        send_message(attempt);
+    }
+}
+
 void attempt_send(struct attempt *attempt,
                   const struct attempt_means *means,
                   attempt_fn sent)
@@ -376,6 +453,7 @@ void attempt_send(struct attempt *attempt,
     attempt->curl = means->curl;
     attempt->threads = means->threads;
     attempt->dials = means->dials;
+    attempt->workers = means->workers;
     attempt->writer = means->writer;
     attempt->destination.memory =
         attempt->lane != NULL ? &attempt->lane->memory : &attempt->memory;
@@ -385,28 +463,19 @@ void attempt_send(struct attempt *attempt,
                    attempt->delivery.remote_id);
     attempt->message = (struct destination_message){
         .id = attempt->delivery.message,
-        .body = attempt->delivery.body,
         .now_s = attempt->started_at_ms / LB_MS_PER_S,
         .remote_id = attempt->remote_id,
         .tries = attempt->delivery.tries,
         .data_dir = db_dir(writer_db(means->writer)),
         .dials = means->dials,
         .zone = find_zone(attempt)};
-    if (stream_is_batch(attempt->delivery.body)) {
-        attempt->message.rows = &attempt->rows;
-        if (!cut_rows(attempt)) {
-            attempt->verdict.outcome = DESTINATION_RETRY;
-            attempt->record.error = "out_of_memory";
-            end(attempt);
-            return;
-        }
-        if (attempt->rows.count == 0) { /* all were erased */
-            attempt->verdict.outcome = DESTINATION_SUCCESS;
-            end(attempt);
-            return;
-        }
+    if (reshape_program(&attempt->destination) == NULL) {
+        send_message(attempt);
+    } else if (!deliver_thread_run(attempt->threads, run_transform,
+                                   done_transform, attempt)) {
+        attempt->transformed = LB_EIO;
+        end_transform(attempt);
     }
-    send_step(attempt);
 }
 
 static bool is_severe_enough(const struct attempt *attempt)
@@ -529,7 +598,9 @@ void attempt_decide(struct attempt *attempt,
         attempt->state = "delivered";
         return;
     case DESTINATION_PERMANENT:
-        die(attempt, "rejected", now_ms);
+        die(attempt,
+            attempt->transformed == LB_OK ? "rejected" : "transform_failed",
+            now_ms);
         return;
     case DESTINATION_RETRY:
         if (is_used) {
@@ -605,6 +676,13 @@ enum lb_err attempt_record(struct attempt *attempt,
     enum lb_err rc = outbox_finish(db, &attempt->record, attempt->state,
                                    attempt->reason, attempt->due_at_ms, err);
 
+    for (size_t part = 2; rc == LB_OK && part <= attempt->reshaped.count &&
+                          attempt->message.rows == NULL &&
+                          attempt->delivery.part == 1 && attempt->lane != NULL;
+         part++) {
+        rc =
+            outbox_put_part(db, &attempt->delivery, (int64_t)part, now_ms, err);
+    }
     rc = rc == LB_OK ? record_change(attempt, db, err) : rc;
     if (rc == LB_OK && (is_success || outcome == DESTINATION_RETRY ||
                         outcome == DESTINATION_AUTH)) {

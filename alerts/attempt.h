@@ -10,6 +10,7 @@
 #include "alerts/excerpt.h"
 #include "alerts/lane.h"
 #include "alerts/outbox_store.h"
+#include "alerts/reshape.h"
 #include "sql/catalog.h"
 #include "sql/notice.h"
 #include "sql/writer.h"
@@ -31,11 +32,15 @@ struct attempt {
     struct deliver_curl *curl;                   /* borrowed */
     struct deliver_thread *threads;              /* borrowed */
     const struct dials *dials;                   /* borrowed */
+    struct transform_workers *workers;           /* borrowed */
     struct lb_error written;                     /* why it could not be */
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
     struct destination_message message;
     struct destination_rows rows; /* of a stream; its lists are owned */
+    struct reshaped reshaped;     /* by its transform; the body goes over */
+    enum lb_err transformed;
+    bool is_filtered; /* the transform left nothing: it is not sent */
     /* What goes out, while it is made. */
     struct destination_request request;
     enum lb_err rendered;
@@ -71,6 +76,7 @@ struct attempt_means {
     struct deliver_thread *threads;
     struct writer *writer;
     const struct dials *dials;
+    struct transform_workers *workers;
 };
 /* Sends it; what a request made over there is recorded before the next one of
  * the attempt.  sent is called once, maybe before this returns, with verdict

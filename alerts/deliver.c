@@ -32,13 +32,14 @@ struct deliver {
     struct pool *readers;
     struct catalog_holder *holder;
     struct cursor *cursor;
-    struct deliver_curl *curl;      /* owned */
-    struct deliver_thread *threads; /* owned */
-    struct dials *dials;            /* owned */
-    struct deliver_sweep *sweep;    /* owned */
-    struct deliver_gauges *gauges;  /* owned */
-    struct streams *streams;        /* owned */
-    struct attempt *attempts;       /* owned; under way */
+    struct deliver_curl *curl;         /* owned */
+    struct deliver_thread *threads;    /* owned */
+    struct transform_workers *workers; /* owned */
+    struct dials *dials;               /* owned */
+    struct deliver_sweep *sweep;       /* owned */
+    struct deliver_gauges *gauges;     /* owned */
+    struct streams *streams;           /* owned */
+    struct attempt *attempts;          /* owned; under way */
     size_t attempt_count;
     struct lanes *lanes; /* owned */
     struct attempt_means means;
@@ -146,11 +147,17 @@ static void end_in_lane(struct attempt *attempt, int64_t now_ms)
     attempt->change = lane_finish(attempt->lane, &rules, &end, now_ms);
 }
 
+static void skip(struct attempt *attempt, const char *reason);
+
 static void on_sent(struct attempt *attempt)
 {
     struct deliver *deliver = attempt->owner;
     int64_t now_ms = lb_clock_wall_ms();
 
+    if (attempt->is_filtered) {
+        skip(attempt, "filtered");
+        return;
+    }
     end_in_lane(attempt, now_ms);
     attempt_decide(attempt, now_ms, deliver->jitter, random_share());
     deliver_notice_choose(attempt, now_ms);
@@ -521,6 +528,7 @@ void deliver_set_config(struct deliver *deliver, const struct lb_config *config)
 {
     read_config(deliver, config);
     deliver_sweep_set_config(deliver->sweep, config);
+    transform_workers_set_config(deliver->workers, config);
     start_reading(deliver);
 }
 
@@ -590,14 +598,17 @@ enum lb_err deliver_new(uv_loop_t *loop,
                      : rc;
     rc = rc == LB_OK ? deliver_thread_new(loop, &deliver->threads, err) : rc;
     rc = rc == LB_OK ? dials_new(config, &deliver->dials, err) : rc;
+    rc = rc == LB_OK ? transform_workers_new(config, &deliver->workers, err)
+                     : rc;
     rc = rc == LB_OK ? deliver_curl_new(loop, config, &deliver->curl, err) : rc;
     if (rc != LB_OK) {
         lanes_free(deliver->lanes);
         free(deliver);
         return rc;
     }
-    deliver->means = (struct attempt_means){deliver->curl, deliver->threads,
-                                            parts->writer, deliver->dials};
+    deliver->means =
+        (struct attempt_means){deliver->curl, deliver->threads, parts->writer,
+                               deliver->dials, deliver->workers};
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);
     deliver->async.data = deliver;
@@ -635,6 +646,7 @@ void deliver_free(struct deliver *deliver)
     deliver_curl_free(deliver->curl);
     deliver_thread_free(deliver->threads);
     dials_free(deliver->dials);
+    transform_workers_free(deliver->workers);
     deliver_sweep_free(deliver->sweep);
     deliver_gauges_free(deliver->gauges);
     streams_free(deliver->streams);

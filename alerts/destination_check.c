@@ -6,21 +6,22 @@
 
 #include "alerts/destination.h"
 #include "alerts/stream.h"
+#include "alerts/transform.h"
 #include "base/text.h"
 
 #define KEYS_MAX 64
 #define TYPES_BYTES 512
 
 static const char *const common_keys[] = {
-    "id",       "type",         "url",          "url_env", "url_file",
-    "rate",     "secrets_env",  "secrets_file", "timeout", "concurrency",
-    "retry",    "max_age",      "contact",      "enabled", "ordered",
-    "base_url", "min_severity", "stream",       NULL};
+    "id",       "type",         "url",          "url_env",   "url_file",
+    "rate",     "secrets_env",  "secrets_file", "timeout",   "concurrency",
+    "retry",    "max_age",      "contact",      "enabled",   "ordered",
+    "base_url", "min_severity", "stream",       "transform", NULL};
 static const char *const contact_fields[] = {"email", "name", "message",
                                              "phone", NULL};
 /* Keys that the interface has and this version not yet. */
-static const char *const later_keys[] = {"digest", "template", "transform",
-                                         "max_waiting", NULL};
+static const char *const later_keys[] = {"digest", "template", "max_waiting",
+                                         NULL};
 
 static bool is_in(const char *word, const char *const *words)
 {
@@ -314,6 +315,7 @@ void destination_check(const struct lb_yaml *destination,
         check_signed(destination, faults);
     }
     stream_check(destination, type, faults);
+    transform_check(destination, faults);
     if (type->check != NULL) {
         type->check(destination, faults);
     }

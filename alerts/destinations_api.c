@@ -234,7 +234,9 @@ static const char *error_words(const char *code)
                 {"body_too_large", "The answer is too long."},
                 {"bad_response", "The answer is not HTTP."},
                 {"auth", "It refuses the token or URL."},
-                {"rate_limited", "It takes no more for now."}};
+                {"rate_limited", "It takes no more for now."},
+                {"filtered", "The transform leaves nothing of the sample."},
+                {"transform_failed", "The transform fails on the sample."}};
 
     for (size_t i = 0; code != NULL && i < sizeof(rows) / sizeof(rows[0]);
          i++) {
@@ -313,8 +315,8 @@ static void
 done_put(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct work *work = work_of(job);
-    struct outbox_delivery delivery = {.created_at_ms = work->now_ms,
-                                       .queued_at_ms = work->now_ms};
+    struct outbox_delivery delivery = {
+        .created_at_ms = work->now_ms, .queued_at_ms = work->now_ms, .part = 1};
     struct lb_error failure = {LB_OK, ""};
 
     if (rc != LB_OK) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts/alert_store.h"
+
 #define PIECE_ROWS 500 /* a few milliseconds of the writer */
 
 static enum lb_err read_next_due(struct db *db,
@@ -56,6 +58,7 @@ static void read_row(sqlite3_stmt *stmt, struct outbox_delivery *row)
     }
     copy_column(stmt, 8, row->remote_id, sizeof(row->remote_id));
     row->due_at_ms = sqlite3_column_int64(stmt, 9);
+    row->part = sqlite3_column_int64(stmt, 10);
 }
 
 static enum lb_err read_head(struct db *db,
@@ -181,6 +184,28 @@ enum lb_err outbox_finish(struct db *db,
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? put_attempt(db, attempt, err) : rc;
+}
+
+enum lb_err outbox_put_part(struct db *db,
+                            const struct outbox_delivery *delivery,
+                            int64_t part,
+                            int64_t now_ms,
+                            struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_PUT_PART);
+    char message[OUTBOX_NAME_BYTES + 24];
+    char id[OUTBOX_ID_BYTES];
+
+    (void)snprintf(message, sizeof(message), "%s_%lld", delivery->message,
+                   (long long)part);
+    alert_store_delivery_id(message, delivery->destination, id);
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, delivery->id);
+        db_bind_text(stmt, 2, id);
+        (void)sqlite3_bind_int64(stmt, 3, part);
+        (void)sqlite3_bind_int64(stmt, 4, now_ms);
+    }
+    return db_run(db, stmt, err);
 }
 
 enum lb_err outbox_skip(struct db *db,

@@ -15,7 +15,7 @@
 
 struct outbox_delivery {
     char id[OUTBOX_ID_BYTES];
-    char message[OUTBOX_NAME_BYTES];
+    char message[OUTBOX_NAME_BYTES]; /* with _2 and so on of a part */
     char destination[OUTBOX_NAME_BYTES];
     char remote_id[OUTBOX_NAME_BYTES]; /* "" none */
     char *body;                        /* owned */
@@ -24,6 +24,7 @@ struct outbox_delivery {
     int64_t due_at_ms;
     int64_t attempts; /* used up */
     int64_t tries;    /* made */
+    int64_t part;     /* 1, or more: an output of a transform */
 };
 
 /* What is due at one destination. */
@@ -84,6 +85,14 @@ LB_MUST_CHECK enum lb_err outbox_note_remote(struct db *db,
                                              const char *delivery,
                                              const char *remote_id,
                                              struct lb_error *err);
+/* A delivery of a further part of the message of delivery (of part 1), if there
+ * is none. */
+LB_MUST_CHECK enum lb_err
+outbox_put_part(struct db *db,
+                const struct outbox_delivery *delivery,
+                int64_t part,
+                int64_t now_ms,
+                struct lb_error *err);
 /* It is not sent at all. */
 LB_MUST_CHECK enum lb_err outbox_skip(struct db *db,
                                       const char *delivery,

@@ -85,6 +85,8 @@ struct lb_config {
     struct lb_config_list breaker_probe;
     int64_t disable_after_ms;
     int64_t response_limit_bytes;
+    int64_t transform_time_ms;
+    int64_t transform_bytes;
 };
 
 /* Faults of a file, one line each: "LINE:COL: key: message". */

@@ -48,6 +48,11 @@ static void check(const struct lb_yaml *destination,
     if (exact != NULL && lb_yaml_find(destination, "stream") == NULL) {
         lb_config_fault(faults, exact->key_line, exact->key_column, "exact",
                         "is for streams: alerts have no log number");
+    } else if (exact != NULL &&
+               lb_yaml_find(destination, "transform") != NULL) {
+        lb_config_fault(faults, exact->key_line, exact->key_column, "exact",
+                        "does not go with a transform, which may make several "
+                        "entries of one event");
     }
 }
 

@@ -1,6 +1,6 @@
--- outbox_due: ?1 now, ?2 most, ?3 destination; id, message, destination, body, created, attempts, tries, queued, remote id, due; outbox_store.c
+-- outbox_due: ?1 now, ?2 most, ?3 destination; id, message, destination, body, created, attempts, tries, queued, remote id, due, part; outbox_store.c
 -- That an alert is over is told after the alert itself.
-SELECT o.id, o.message, o.destination, m.body, o.created, o.attempts, o.tries, o.queued, o.remote_id, o.due
+SELECT o.id, o.message || iif(o.part > 1, '_' || o.part, ''), o.destination, m.body, o.created, o.attempts, o.tries, o.queued, o.remote_id, o.due, o.part
 FROM outbox o JOIN messages m ON m.id = o.message
 WHERE o.state = 'waiting' AND o.destination = ?3 AND o.due <= ?1
     AND NOT (m.type = 'alert.resolved' AND EXISTS (SELECT 1 FROM outbox f

@@ -11,6 +11,7 @@ LIBRARIES = {
     "sqlite3.h": r"^sql/|_store\.[ch]$",
     "curl/curl.h": r"^alerts/(deliver|dial\.)|^base/client(_pipe)?\.c$",
     "hiredis/hiredis.h": r"^alerts/destinations/redis_stream\.c$",
+    "jq.h": r"^alerts/transform_worker\.c$",
     "maxminddb.h": r"^geo/geo\.c$",
     "uv.h": r"^main\.c$|^base/http_server|^sql/(db|writer|pool)\.|^alerts/(deliver|listen|streams\.h)",
 }

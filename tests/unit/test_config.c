@@ -115,6 +115,8 @@ static void the_default_delivery_is_that_of_the_manual(void **state)
     assert_string_equal(config->breaker_probe.values[4], "5m");
     assert_true(config->disable_after_ms == 5 * LB_MS_PER_DAY);
     assert_int_equal(config->response_limit_bytes, 65536);
+    assert_int_equal(config->transform_time_ms, 1000);
+    assert_int_equal(config->transform_bytes, 64 << 20);
 }
 
 static void a_file_is_read_over_the_defaults(void **state)
