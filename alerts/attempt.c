@@ -7,11 +7,15 @@
 
 #include "alerts/destination_store.h"
 #include "alerts/stream.h"
+#include "alerts/stream_store.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
+#define STREAM_RETRY_MS 300000 /* where no delays are set */
+#define DEAD_ROWS 3            /* one after the other, without a success */
+#define HALF_BYTES ((size_t)64 * 1024)
 #define FAILURES_LEAST 20 /* before a failing destination is disabled */
 
 static void free_rows(struct destination_rows *rows)
@@ -26,6 +30,8 @@ void attempt_free(struct attempt *attempt)
     free_rows(&attempt->rows);
     catalog_unref(attempt->catalog);
     notice_deinit(&attempt->notice);
+    lb_buf_deinit(&attempt->halves[0].body);
+    lb_buf_deinit(&attempt->halves[1].body);
     free(attempt->reshaped.body);
     free(attempt->delivery.body);
     free(attempt);
@@ -46,8 +52,54 @@ static const char *error_of_status(int status)
 
 static void send_step(struct attempt *attempt);
 
+bool attempt_is_batch(const struct attempt *attempt)
+{
+    return stream_is_batch(attempt->delivery.body);
+}
+
+/* What a service refuses of a stream is lost for nobody: a batch with a bad row
+ * goes on in halves, until that row is alone and dead; else the batch is held,
+ * and its destination disabled, until somebody looks. */
+static void save_batch(struct attempt *attempt)
+{
+    const struct destination_rows *rows = &attempt->rows;
+    struct lb_error err = {LB_OK, ""};
+    int64_t before = 0;
+    int64_t middle = 0;
+
+    if (!attempt->verdict.is_of_row) {
+        attempt->verdict.outcome = DESTINATION_DISABLE;
+        return;
+    }
+    if (rows->count < 2) {
+        /* All of them are refused: it is no row that is at fault. */
+        if (++attempt->lane->dead_rows > DEAD_ROWS) {
+            attempt->verdict.outcome = DESTINATION_DISABLE;
+        }
+        return;
+    }
+    before = stream_row_seq(rows->lines[rows->count / 2 - 1]);
+    middle = stream_row_seq(rows->lines[rows->count / 2]);
+    for (int i = 0; i < 2; i++) {
+        lb_buf_init(&attempt->halves[i].body, HALF_BYTES);
+    }
+    if (before < 1 || middle <= before ||
+        stream_halve(attempt->destination.body, attempt->delivery.body, before,
+                     middle, attempt->halves, &err) != LB_OK) {
+        attempt->halves[0].has_batch = false;
+        attempt->verdict.outcome = DESTINATION_DISABLE;
+    }
+}
+
 static void end(struct attempt *attempt)
 {
+    if (attempt->verdict.outcome == DESTINATION_PERMANENT &&
+        attempt_is_batch(attempt) && attempt->lane != NULL) {
+        save_batch(attempt);
+    } else if (attempt->verdict.outcome == DESTINATION_SUCCESS &&
+               attempt->lane != NULL) {
+        attempt->lane->dead_rows = 0;
+    }
     attempt->record.delivery = attempt->delivery.id;
     attempt->record.number = attempt->delivery.tries + 1;
     attempt->record.started_at_ms = attempt->started_at_ms;
@@ -59,7 +111,8 @@ static void end(struct attempt *attempt)
     attempt->sent(attempt);
 }
 
-/* The path of a URL that is a secret, and the other secrets. */
+/* The path of a URL that is a secret, and the other secrets.  Of rows that are
+ * quoted nothing is kept. */
 static void keep_excerpt(struct attempt *attempt,
                          const struct deliver_curl_result *result)
 {
@@ -72,7 +125,12 @@ static void keep_excerpt(struct attempt *attempt,
         path[1] != '\0') {
         secrets[1] = path;
     }
-    excerpt_make(result->body, secrets, 2, attempt->excerpt);
+    if (result->exception != 0 && attempt->message.rows != NULL) {
+        (void)snprintf(attempt->excerpt, sizeof(attempt->excerpt), "Code: %d",
+                       result->exception);
+    } else {
+        excerpt_make(result->body, secrets, 2, attempt->excerpt);
+    }
     attempt->record.excerpt =
         attempt->excerpt[0] == '\0' ? NULL : attempt->excerpt;
 }
@@ -153,6 +211,14 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     if (verdict->remote_id[0] != '\0') {
         (void)snprintf(attempt->remote_id, sizeof(attempt->remote_id), "%s",
                        verdict->remote_id);
+    }
+    if (verdict->refused > 0) {
+        attempt->refused += verdict->refused;
+        lb_log_limited(LB_LOG_WARN, "rows_refused",
+                       "destination=%s message=%s rows=%d",
+                       attempt->destination.id, attempt->delivery.message,
+                       verdict->refused);
+        keep_excerpt(attempt, result);
     }
     if (verdict->outcome == DESTINATION_NEXT) {
         if (attempt->requests < (attempt->message.rows == NULL
@@ -250,7 +316,8 @@ static void render(void *ctx)
         &attempt->render_err);
     if (request->url.is_failed || request->headers.is_failed ||
         request->body.is_failed) {
-        attempt->rendered = LB_ELIMIT;
+        attempt->rendered =
+            attempt->rendered == LB_ENOMEM ? LB_ENOMEM : LB_ELIMIT;
     }
 }
 
@@ -283,9 +350,12 @@ static void transmit(void *ctx)
                        err.text);
     }
     if (rc != LB_OK) {
-        attempt->verdict.outcome =
-            rc == LB_EAUTH ? DESTINATION_AUTH : DESTINATION_PERMANENT;
-        attempt->record.error = rc == LB_EAUTH ? "auth" : "rejected";
+        attempt->verdict.outcome = rc == LB_EAUTH    ? DESTINATION_AUTH
+                                   : rc == LB_ENOMEM ? DESTINATION_RETRY
+                                                     : DESTINATION_PERMANENT;
+        attempt->record.error = rc == LB_EAUTH    ? "auth"
+                                : rc == LB_ENOMEM ? "out_of_memory"
+                                                  : "rejected";
     } else {
         rc = deliver_curl_send(attempt->curl, &sent, on_result, attempt, &err);
         if (rc != LB_OK) {
@@ -321,7 +391,9 @@ static void send_step(struct attempt *attempt)
 
 static const struct lb_zone *find_zone(const struct attempt *attempt)
 {
-    cJSON *json = cJSON_Parse(attempt->delivery.body);
+    /* A batch is of many sites, and long. */
+    cJSON *json =
+        attempt_is_batch(attempt) ? NULL : cJSON_Parse(attempt->delivery.body);
     const char *id =
         lb_json_text(cJSON_GetObjectItemCaseSensitive(json, "data"), "site");
     const struct catalog_site *site =
@@ -370,25 +442,49 @@ static bool cut_rows(struct attempt *attempt)
     return true;
 }
 
+/* What a trial says of it. */
+static void skip(struct attempt *attempt)
+{
+    attempt->verdict.outcome = DESTINATION_SUCCESS;
+    if (attempt->lane == NULL) {
+        attempt->verdict.outcome = DESTINATION_PERMANENT;
+        attempt->record.error = attempt->skipped;
+    }
+    end(attempt);
+}
+
 /* With the message that goes out. */
 static void send_message(struct attempt *attempt)
 {
     attempt->message.body = attempt->delivery.body;
-    if (stream_is_batch(attempt->delivery.body)) {
+    if (attempt_is_batch(attempt)) {
         attempt->message.rows = &attempt->rows;
-        if (!cut_rows(attempt)) {
+        if (!attempt->is_cut) {
             attempt->verdict.outcome = DESTINATION_RETRY;
             attempt->record.error = "out_of_memory";
             end(attempt);
             return;
         }
         if (attempt->rows.count == 0) { /* all were erased, or are not wanted */
-            attempt->verdict.outcome = DESTINATION_SUCCESS;
-            end(attempt);
+            attempt->skipped = reshape_program(&attempt->destination) != NULL
+                                   ? "filtered"
+                                   : "no_rows";
+            skip(attempt);
             return;
         }
     }
     send_step(attempt);
+}
+
+void attempt_read_rows(struct attempt *attempt, struct db *db)
+{
+    attempt->filled =
+        stream_add_rows(db, attempt->catalog, attempt->destination.body,
+                        &attempt->delivery.body, &attempt->written);
+    if (attempt->filled == LB_OK &&
+        reshape_program(&attempt->destination) == NULL) {
+        attempt->is_cut = cut_rows(attempt);
+    }
 }
 
 /* --- transforms
@@ -407,6 +503,14 @@ static void run_transform(void *ctx)
             : reshape_message(attempt->workers, &attempt->destination, body,
                               attempt->delivery.part, &attempt->reshaped,
                               &attempt->written);
+    if (attempt->transformed == LB_OK && attempt->reshaped.body != NULL) {
+        free(attempt->delivery.body);
+        attempt->delivery.body = attempt->reshaped.body;
+        attempt->reshaped.body = NULL;
+        attempt->is_cut = !attempt_is_batch(attempt) || cut_rows(attempt);
+    } else {
+        attempt->skipped = attempt->transformed == LB_OK ? "filtered" : NULL;
+    }
 }
 
 static void end_transform(struct attempt *attempt)
@@ -433,15 +537,9 @@ static void done_transform(void *ctx)
 
     if (attempt->transformed != LB_OK) {
         end_transform(attempt);
-    } else if (attempt->reshaped.body == NULL) {
-        attempt->is_filtered = true;
-        attempt->verdict.outcome = DESTINATION_PERMANENT;
-        attempt->record.error = "filtered";
-        end(attempt);
+    } else if (attempt->skipped != NULL) {
+        skip(attempt);
     } else {
-        free(attempt->delivery.body);
-        attempt->delivery.body = attempt->reshaped.body;
-        attempt->reshaped.body = NULL;
         send_message(attempt);
     }
 }
@@ -468,8 +566,17 @@ void attempt_send(struct attempt *attempt,
         .tries = attempt->delivery.tries,
         .data_dir = db_dir(writer_db(means->writer)),
         .dials = means->dials,
-        .zone = find_zone(attempt)};
-    if (reshape_program(&attempt->destination) == NULL) {
+        .zone = find_zone(attempt),
+        .made_ms = attempt->delivery.created_at_ms};
+    if (attempt->filled != LB_OK) {
+        lb_log_limited(LB_LOG_ERROR, "stream_not_read",
+                       "destination=%s message=%s text=\"%s\"",
+                       attempt->delivery.destination, attempt->delivery.message,
+                       attempt->written.text);
+        attempt->verdict.outcome = DESTINATION_RETRY;
+        attempt->record.error = "not_read";
+        end(attempt);
+    } else if (reshape_program(&attempt->destination) == NULL) {
         send_message(attempt);
     } else if (!deliver_thread_run(attempt->threads, run_transform,
                                    done_transform, attempt)) {
@@ -507,7 +614,7 @@ const char *attempt_skips(const struct attempt *attempt)
     const struct destination_message message = {.id = attempt->delivery.message,
                                                 .body = attempt->delivery.body};
 
-    if (stream_is_batch(attempt->delivery.body)) {
+    if (attempt_is_batch(attempt)) {
         return NULL;
     }
     if (!is_severe_enough(attempt)) {
@@ -545,11 +652,11 @@ static void decide_retry(struct attempt *attempt,
         delay_after(&attempt->destination, attempt->record.attempts);
     int64_t wait_ms = attempt->verdict.wait_ms;
 
-    if (delay_ms < 0 && attempt->message.rows != NULL &&
-        attempt->destination.retry_count > 0) {
-        /* A stream waits. */
-        delay_ms = attempt->destination
-                       .retries_ms[attempt->destination.retry_count - 1];
+    if (delay_ms < 0 && attempt->message.rows != NULL) { /* a stream waits */
+        delay_ms = attempt->destination.retry_count == 0
+                       ? STREAM_RETRY_MS
+                       : attempt->destination
+                             .retries_ms[attempt->destination.retry_count - 1];
     }
     if (delay_ms < 0) {
         die(attempt, "retries_used_up", now_ms);
@@ -598,6 +705,11 @@ void attempt_decide(struct attempt *attempt,
         attempt->state = "delivered";
         return;
     case DESTINATION_PERMANENT:
+        if (attempt->halves[0].has_batch) {
+            attempt->state = "skipped";
+            attempt->reason = "split";
+            return;
+        }
         die(attempt,
             attempt->transformed == LB_OK ? "rejected" : "transform_failed",
             now_ms);
@@ -682,6 +794,14 @@ enum lb_err attempt_record(struct attempt *attempt,
          part++) {
         rc =
             outbox_put_part(db, &attempt->delivery, (int64_t)part, now_ms, err);
+    }
+    for (int i = 0; i < 2 && rc == LB_OK && attempt->halves[0].has_batch; i++) {
+        const struct stream_store_batch half = {
+            attempt->halves[i].id, lb_buf_text(&attempt->halves[i].body),
+            now_ms};
+
+        rc = stream_store_put_half(db, attempt->delivery.destination, &half,
+                                   err);
     }
     rc = rc == LB_OK ? record_change(attempt, db, err) : rc;
     if (rc == LB_OK && (is_success || outcome == DESTINATION_RETRY ||

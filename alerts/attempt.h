@@ -11,8 +11,10 @@
 #include "alerts/lane.h"
 #include "alerts/outbox_store.h"
 #include "alerts/reshape.h"
+#include "alerts/stream.h"
 #include "sql/catalog.h"
 #include "sql/notice.h"
+#include "sql/pool.h"
 #include "sql/writer.h"
 
 struct attempt;
@@ -37,10 +39,16 @@ struct attempt {
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
     struct destination_message message;
+    struct pool_job fill;         /* the owner's, of a batch */
     struct destination_rows rows; /* of a stream; its lists are owned */
+    enum lb_err filled;           /* whether they could be read */
+    bool is_cut;                  /* the body, into these */
+    bool is_unrecorded;           /* the owner's */
+    struct stream_plan halves[2]; /* of a batch that goes on in two */
     struct reshaped reshaped;     /* by its transform; the body goes over */
     enum lb_err transformed;
-    bool is_filtered; /* the transform left nothing: it is not sent */
+    const char *skipped; /* why it is not sent after all; NULL: it is */
+    int refused;         /* rows that the service will never take */
     /* What goes out, while it is made. */
     struct destination_request request;
     enum lb_err rendered;
@@ -78,6 +86,11 @@ struct attempt_means {
     const struct dials *dials;
     struct transform_workers *workers;
 };
+/* Whether it is a batch of a stream, whose rows are to be read before it is
+ * sent. */
+bool attempt_is_batch(const struct attempt *attempt);
+/* Reads them; for a thread of readers.  attempt_send() knows of a failure. */
+void attempt_read_rows(struct attempt *attempt, struct db *db);
 /* Sends it; what a request made over there is recorded before the next one of
  * the attempt.  sent is called once, maybe before this returns, with verdict
  * and record filled, but for state, reason and due. */

@@ -82,8 +82,21 @@ static void remove_attempt(struct deliver *deliver, struct attempt *attempt)
     attempt_free(attempt);
 }
 
+/* What could not be recorded: meanwhile it may be possible. */
+static void record_again(struct deliver *deliver)
+{
+    for (struct attempt *attempt = deliver->attempts; attempt != NULL;
+         attempt = attempt->next) {
+        if (attempt->is_unrecorded) {
+            attempt->is_unrecorded =
+                writer_submit(deliver->writer, &attempt->job) != LB_OK;
+        }
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
+    record_again(timer->data);
     start_reading(timer->data);
 }
 
@@ -120,9 +133,14 @@ done_record(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     if (rc != LB_OK) {
         lb_log_limited(LB_LOG_ERROR, "delivery_record_failed", "text=\"%s\"",
                        err->text);
+        attempt->is_unrecorded = !deliver->is_stopping;
     } else {
         lanes_note(attempt->lane, attempt->change, attempt->is_failing,
                    attempt->fingerprint);
+    }
+    if (attempt->is_unrecorded) {
+        look_after(deliver, LOOK_AGAIN_MS);
+        return;
     }
     if (attempt->message.rows != NULL && !deliver->is_stopping) {
         streams_look(deliver->streams, attempt->delivery.destination);
@@ -138,6 +156,7 @@ static void end_in_lane(struct attempt *attempt, int64_t now_ms)
         lanes_rules_of(deliver->lanes, &attempt->destination);
     const struct lane_end end = {attempt->verdict.outcome,
                                  attempt->has_answered,
+                                 attempt->message.rows != NULL,
                                  attempt->delivery.message,
                                  attempt->record.error,
                                  attempt->verdict.wait_ms,
@@ -154,8 +173,8 @@ static void on_sent(struct attempt *attempt)
     struct deliver *deliver = attempt->owner;
     int64_t now_ms = lb_clock_wall_ms();
 
-    if (attempt->is_filtered) {
-        skip(attempt, "filtered");
+    if (attempt->skipped != NULL) {
+        skip(attempt, attempt->skipped);
         return;
     }
     end_in_lane(attempt, now_ms);
@@ -206,6 +225,8 @@ run_claim(struct writer_job *job, struct db *db, struct lb_error *err)
                               err);
 }
 
+static void fill(struct deliver *deliver, struct attempt *attempt);
+
 static void
 done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
@@ -226,9 +247,42 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         start_reading(deliver);
     } else if ((reason = attempt_skips(attempt)) != NULL) {
         skip(attempt, reason);
+    } else if (attempt_is_batch(attempt)) {
+        fill(deliver, attempt);
     } else {
         attempt_send(attempt, &deliver->means, on_sent);
     }
+}
+
+/* --- the rows of a batch
+ * ------------------------------------------------------------------------ */
+
+static void run_fill(struct pool_job *job, struct db *db)
+{
+    attempt_read_rows(
+        (struct attempt *)(void *)((char *)job -
+                                   offsetof(struct attempt, fill)),
+        db);
+}
+
+static void
+done_fill(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
+{
+    struct attempt *attempt =
+        (struct attempt *)(void *)((char *)job -
+                                   offsetof(struct attempt, fill));
+    struct deliver *deliver = attempt->owner;
+
+    (void)err;
+    attempt->filled = rc == LB_OK ? attempt->filled : rc;
+    attempt_send(attempt, &deliver->means, on_sent);
+}
+
+static void fill(struct deliver *deliver, struct attempt *attempt)
+{
+    attempt->fill.run = run_fill;
+    attempt->fill.done = done_fill;
+    pool_submit(deliver->readers, &attempt->fill);
 }
 
 static bool is_under_way(const struct deliver *deliver, const char *id)
@@ -418,7 +472,7 @@ static void choose_lanes(struct deliver *deliver, struct deliver_read *read)
         item.max = item.max < READ_EACH ? item.max : READ_EACH;
         read->items[read->item_count++] = item;
     }
-    read->catalog = catalog;
+    catalog_unref(catalog);
 }
 
 static void start_reading(struct deliver *deliver)

@@ -10,7 +10,6 @@
 #include "alerts/lane.h"
 #include "alerts/outbox_store.h"
 #include "base/err.h"
-#include "sql/catalog.h"
 #include "sql/pool.h"
 
 #define DELIVER_READ_MOST 512 /* at once */
@@ -24,7 +23,6 @@ struct deliver_read_item {
 struct deliver_read {
     struct pool_job job; /* first */
     void *owner;
-    struct catalog *catalog;         /* owned reference */
     struct deliver_read_item *items; /* owned */
     size_t item_count;
     struct outbox_delivery rows[DELIVER_READ_MOST];

@@ -71,7 +71,7 @@ bool deliver_thread_run(struct deliver_thread *threads,
                         void *ctx)
 {
     const uv_thread_options_t options = {UV_THREAD_HAS_STACK_SIZE, STACK_BYTES};
-    struct task *task = calloc(1, sizeof(*task));
+    struct task *task = threads->is_stopping ? NULL : calloc(1, sizeof(*task));
 
     if (task == NULL) {
         return false;

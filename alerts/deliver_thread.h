@@ -19,7 +19,7 @@ void deliver_thread_stop(struct deliver_thread *threads);
 void deliver_thread_free(struct deliver_thread *threads); /* NULL is fine */
 
 /* Runs work on another thread, then done on the loop's.  False: neither is
- * called. */
+ * called; it stops, or there is no thread to be had. */
 LB_MUST_CHECK bool deliver_thread_run(struct deliver_thread *threads,
                                       void (*work)(void *ctx),
                                       void (*done)(void *ctx),

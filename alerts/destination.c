@@ -354,7 +354,8 @@ static void read_pace(struct destination *destination)
         (void)destination_read_rate(usual, &destination->spacing_us);
     }
     destination->is_ordered =
-        type->is_serial || lb_json_is_true(body, "ordered");
+        type->is_serial || lb_json_is_true(body, "ordered") ||
+        cJSON_GetObjectItemCaseSensitive(body, "stream") != NULL;
     destination->concurrency =
         destination->is_ordered ? 1
         : concurrency >= 1 && concurrency <= CONCURRENCY_MAX
@@ -483,6 +484,7 @@ void destination_judge(const struct destination_answer *answer,
         verdict->outcome = DESTINATION_SUCCESS;
     } else if (answer->status == 413) {
         verdict->outcome = DESTINATION_PERMANENT;
+        verdict->is_of_row = true; /* less of a batch may be taken */
     } else if (answer->status == 429) {
         verdict->outcome = DESTINATION_THROTTLED;
     } else {

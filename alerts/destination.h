@@ -89,7 +89,8 @@ struct destination_message {
     int step;         /* of the attempt, from 0; verdicts set the next */
     /* What an earlier request of this delivery made over there; "" nothing. */
     const char *remote_id;
-    int64_t tries; /* attempts made before this one */
+    int64_t tries;   /* attempts made before this one */
+    int64_t made_ms; /* wall; when the message was */
     const char *data_dir;
     const struct dials *dials;  /* for types that write; borrowed */
     const struct lb_zone *zone; /* of the message's site; NULL: UTC */
@@ -123,6 +124,8 @@ struct destination_verdict {
     enum destination_outcome outcome;
     int64_t wait_ms; /* hold the destination so long; 0: nothing said */
     int next_step;   /* of DESTINATION_NEXT */
+    int refused;     /* rows that were not taken, and never will be */
+    bool is_of_row;  /* of PERMANENT: a row of the batch is at fault */
     char remote_id[DESTINATION_REMOTE_BYTES]; /* "" none */
 };
 

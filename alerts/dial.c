@@ -111,7 +111,7 @@ static enum lb_err dial_connect(struct dial *dial, struct lb_error *err)
 {
     CURLcode code = curl_easy_perform(dial->easy);
 
-    if (dial->is_blocked) {
+    if (code != CURLE_OK && dial->is_blocked) {
         return lb_err_set(err, LB_EFORBIDDEN,
                           "its address is not public; name its network in "
                           "delivery.allow_addresses");

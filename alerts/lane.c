@@ -152,7 +152,8 @@ static enum lane_change note_failure(struct lane *lane,
     }
     lane->failures++;
     lane->has_answered = lane->has_answered || end->has_answered;
-    lane->has_two = lane->has_two || strcmp(lane->failed, end->message) != 0;
+    lane->has_two = lane->has_two || end->is_batch ||
+                    strcmp(lane->failed, end->message) != 0;
     if (lane_is_probing(lane)) {
         if (end->is_probe) {
             plan_probe(lane, rules, end, now_ms);

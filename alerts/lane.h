@@ -44,6 +44,7 @@ struct lane {
     int in_flight;
     int growing; /* in flight at most after the breaker closed; 0: no limit */
     int64_t next_start_us;
+    int dead_rows; /* of a stream, one after the other */
     int64_t hold_until_ms;
     int64_t probe_at_ms;
     size_t probe;            /* the next one's index */
@@ -73,6 +74,7 @@ void lane_start(struct lane *lane,
 struct lane_end {
     enum destination_outcome outcome;
     bool has_answered;   /* there was an answer, whatever it said */
+    bool is_batch;       /* of a stream: many messages in one */
     const char *message; /* its id */
     const char *reason;  /* of AUTH and DISABLE */
     int64_t wait_ms;     /* hold everything so long; 0: nothing said */

@@ -44,6 +44,13 @@ static void add_nested(struct lb_buf *out, const cJSON *object)
     }
 }
 
+/* Objects in other rows, flattened there. */
+static bool is_left_out(const cJSON *item)
+{
+    return cJSON_IsNull(item) && (strcmp(item->string, "value") == 0 ||
+                                  strcmp(item->string, "contact") == 0);
+}
+
 enum lb_err rows_add_flat(const char *line, struct lb_buf *out)
 {
     cJSON *row = cJSON_Parse(line);
@@ -57,6 +64,8 @@ enum lb_err rows_add_flat(const char *line, struct lb_buf *out)
     cJSON_ArrayForEach (item, row) {
         if (strcmp(item->string, "props") == 0) {
             add_props(out, item);
+        } else if (is_left_out(item)) {
+            continue; /* else there would be a column of that name, too */
         } else if (cJSON_IsObject(item)) {
             add_nested(out, item);
         } else {

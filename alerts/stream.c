@@ -17,6 +17,7 @@
 #define BATCH_BYTES ((size_t)96 * 1024 * 1024) /* of rows as text, at most */
 #define ROW_BYTES ((size_t)1024 * 1024)
 #define SHORTEST_LOOK_MS 50
+#define LOOK_SEQS 200000 /* of the log, at a look */
 #define ALL_TYPES ((1u << ENTRY_TYPE_COUNT) - 1)
 #define BATCH_HEAD "{\"type\":\"event.batch\""
 
@@ -390,53 +391,82 @@ static enum lb_err find_rows(struct wish *wish,
     return rc;
 }
 
-static void write_batch(const cJSON *destination,
-                        const struct found *found,
-                        int64_t now_ms,
-                        struct stream_plan *plan)
+/* The message of a batch; stream is what it takes. */
+static enum lb_err write_batch(const cJSON *destination,
+                               const struct found *found,
+                               const char *timestamp,
+                               const cJSON *stream,
+                               struct stream_plan *plan,
+                               struct lb_error *err)
 {
     (void)snprintf(plan->id, sizeof(plan->id), "ev_%.40s_%lld_%lld",
                    lb_json_text(destination, "id"), (long long)found->first_seq,
                    (long long)found->last_seq);
     lb_buf_add_text(&plan->body, BATCH_HEAD ",\"timestamp\":");
-    lb_json_add_time(&plan->body, now_ms);
+    lb_json_add_string(&plan->body, timestamp);
     lb_buf_add_text(&plan->body, ",\"data\":{\"batch\":");
     lb_json_add_string(&plan->body, plan->id);
-    lb_buf_printf(&plan->body, ",\"first\":%lld,\"last\":%lld,\"count\":%zu",
-                  (long long)found->first_seq, (long long)found->last_seq,
-                  found->count);
+    lb_buf_printf(&plan->body, ",\"first\":%lld,\"last\":%lld",
+                  (long long)found->first_seq, (long long)found->last_seq);
+    if (found->count > 0) {
+        lb_buf_printf(&plan->body, ",\"count\":%zu", found->count);
+    }
     lb_buf_add_text(&plan->body, ",\"stream\":");
-    lb_json_add_item(&plan->body,
-                     cJSON_GetObjectItemCaseSensitive(destination, "stream"));
+    lb_json_add_item(&plan->body, stream);
     lb_buf_add_text(&plan->body, "}}");
-    plan->has_batch = !plan->body.is_failed;
+    if (plan->body.is_failed) {
+        return lb_err_set(err, LB_ELIMIT,
+                          "what the stream takes is too long to be kept with "
+                          "each batch; name fewer sites");
+    }
+    plan->has_batch = true;
     plan->planned_seq = found->last_seq;
+    return LB_OK;
 }
 
-/* From planned_seq of the plan to last_seq. */
-static enum lb_err plan_batch(const struct stream_order *order,
-                              struct wish *wish,
-                              int64_t last_seq,
+static enum lb_err plan_found(const struct stream_order *order,
+                              const struct found *found,
                               struct stream_plan *plan,
                               struct lb_error *err)
 {
+    char timestamp[LB_CLOCK_TEXT_BYTES];
+
+    lb_clock_format(order->now_ms, timestamp);
+    return write_batch(
+        order->destination, found, timestamp,
+        cJSON_GetObjectItemCaseSensitive(order->destination, "stream"), plan,
+        err);
+}
+
+/* From planned_seq of the plan to last_seq.  is_behind: the log goes on after
+ * that. */
+static enum lb_err plan_batch(const struct stream_order *order,
+                              struct wish *wish,
+                              int64_t last_seq,
+                              bool is_behind,
+                              struct stream_plan *plan,
+                              struct lb_error *err)
+{
+    /* Taken when the log's end is known: it has each site that is in it. */
+    struct catalog *catalog = catalog_current(order->holder);
     struct reading reading;
     struct found found = {0};
     enum lb_err rc = open_reading(order->db, wish, plan->planned_seq, last_seq,
                                   &reading, err);
     int64_t due_ms;
 
-    rc = rc == LB_OK ? find_rows(wish, order->catalog, &reading, &found, err)
-                     : rc;
+    rc = rc == LB_OK ? find_rows(wish, catalog, &reading, &found, err) : rc;
     close_reading(&reading);
+    catalog_unref(catalog);
     if (rc != LB_OK) {
         return rc;
     }
     due_ms = found.oldest_ms + wish->max_wait_ms;
     if (found.count == 0) {
         plan->planned_seq = last_seq;
-    } else if (found.is_full || order->now_ms >= due_ms) {
-        write_batch(order->destination, &found, order->now_ms, plan);
+        plan->next_look_ms = is_behind ? order->now_ms : plan->next_look_ms;
+    } else if (found.is_full || is_behind || order->now_ms >= due_ms) {
+        rc = plan_found(order, &found, plan, err);
     } else {
         /* Where many come, it may be full before. */
         int64_t soon_ms =
@@ -445,7 +475,7 @@ static enum lb_err plan_batch(const struct stream_order *order,
         plan->next_look_ms = due_ms < soon_ms ? due_ms : soon_ms;
         plan->planned_seq = found.first_seq - 1;
     }
-    return LB_OK;
+    return rc;
 }
 
 enum lb_err stream_make_plan(const struct stream_order *order,
@@ -467,9 +497,40 @@ enum lb_err stream_make_plan(const struct stream_order *order,
                             : wish.is_from_start ? 0
                                                  : next_seq - 1;
     if (rc == LB_OK && next_seq - 1 > plan_out->planned_seq) {
-        rc = plan_batch(order, &wish, next_seq - 1, plan_out, err);
+        bool is_behind = next_seq - 1 - plan_out->planned_seq > LOOK_SEQS;
+
+        rc = plan_batch(order, &wish,
+                        is_behind ? plan_out->planned_seq + LOOK_SEQS
+                                  : next_seq - 1,
+                        is_behind, plan_out, err);
     }
     release_wish(&wish);
+    return rc;
+}
+
+enum lb_err stream_halve(const cJSON *destination,
+                         const char *body,
+                         int64_t before_seq,
+                         int64_t middle_seq,
+                         struct stream_plan halves_out[2],
+                         struct lb_error *err)
+{
+    cJSON *json = cJSON_Parse(body);
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+    const struct found found[2] = {
+        {.first_seq = lb_json_int(data, "first"), .last_seq = before_seq},
+        {.first_seq = middle_seq, .last_seq = lb_json_int(data, "last")}};
+    enum lb_err rc = data == NULL
+                         ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
+                         : LB_OK;
+
+    for (int i = 0; i < 2 && rc == LB_OK; i++) {
+        rc =
+            write_batch(destination, &found[i], lb_json_text(json, "timestamp"),
+                        cJSON_GetObjectItemCaseSensitive(data, "stream"),
+                        &halves_out[i], err);
+    }
+    cJSON_Delete(json);
     return rc;
 }
 
@@ -479,6 +540,22 @@ enum lb_err stream_make_plan(const struct stream_order *order,
 bool stream_is_batch(const char *body)
 {
     return strncmp(body, BATCH_HEAD, sizeof(BATCH_HEAD) - 1) == 0;
+}
+
+int64_t stream_row_seq(const char *line)
+{
+    static const char head[] = "{\"seq\":"; /* of a row as it is read */
+    cJSON *row;
+    int64_t seq;
+
+    if (strncmp(line, head, sizeof(head) - 1) == 0) {
+        return strtoll(line + sizeof(head) - 1, NULL, 10);
+    }
+    row = cJSON_Parse(line);
+    seq = lb_json_int(row, "seq");
+
+    cJSON_Delete(row);
+    return seq;
 }
 
 /* A row on its way into an order by place. */

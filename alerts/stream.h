@@ -43,7 +43,7 @@ struct stream_plan {
 /* What is planned, and from what. */
 struct stream_order {
     struct db *db;
-    const struct catalog *catalog;
+    struct catalog_holder *holder;
     const cJSON *destination;
     int64_t now_ms; /* wall */
 };
@@ -53,6 +53,18 @@ LB_MUST_CHECK enum lb_err stream_make_plan(const struct stream_order *order,
                                            int64_t planned_seq,
                                            struct stream_plan *plan_out,
                                            struct lb_error *err);
+
+/* The halves of a batch of the destination, between its rows before and from
+ * the one of log number middle; body is the message without rows. */
+LB_MUST_CHECK enum lb_err stream_halve(const cJSON *destination,
+                                       const char *body,
+                                       int64_t before_seq,
+                                       int64_t middle_seq,
+                                       struct stream_plan halves_out[2],
+                                       struct lb_error *err);
+
+/* The log number of a row; 0: it has none. */
+int64_t stream_row_seq(const char *line);
 
 /* Whether a message is a batch whose rows are to be read. */
 bool stream_is_batch(const char *body);

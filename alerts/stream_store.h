@@ -32,4 +32,12 @@ stream_store_put(struct db *db,
                  const struct stream_store_batch *batch,
                  struct lb_error *err);
 
+/* Likewise; of a batch that was cut: nothing more is planned until that has an
+ * end, too. */
+LB_MUST_CHECK enum lb_err
+stream_store_put_half(struct db *db,
+                      const char *destination,
+                      const struct stream_store_batch *half,
+                      struct lb_error *err);
+
 #endif

@@ -167,7 +167,7 @@ static enum lb_err look_at(struct streams *streams,
     from_seq = stored.planned_seq > item->state->planned_seq
                    ? stored.planned_seq
                    : item->state->planned_seq;
-    return stream_make_plan(&(struct stream_order){db, streams->catalog,
+    return stream_make_plan(&(struct stream_order){db, streams->parts.holder,
                                                    item->destination,
                                                    streams->now_ms},
                             from_seq, &item->plan, err);

@@ -398,15 +398,30 @@ static void add_members(struct lb_buf *buf, const cJSON *item)
     lb_buf_add_char(buf, is_object ? '}' : ']');
 }
 
+/* The shortest of 15 to 17 digits that reads back as the same number. */
+static void add_number(struct lb_buf *buf, double number)
+{
+    char text[40];
+
+    if (number == floor(number) && fabs(number) < 1e15) {
+        lb_buf_printf(buf, "%.0f", number);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    lb_buf_add_text(buf, text);
+}
+
 void lb_json_add_item(struct lb_buf *buf, const cJSON *item)
 {
     if (cJSON_IsString(item)) {
         lb_json_add_string(buf, item->valuestring);
     } else if (cJSON_IsNumber(item)) {
-        bool is_whole = item->valuedouble == floor(item->valuedouble) &&
-                        fabs(item->valuedouble) < 1e15;
-
-        lb_buf_printf(buf, is_whole ? "%.0f" : "%.17g", item->valuedouble);
+        add_number(buf, item->valuedouble);
     } else if (cJSON_IsBool(item)) {
         lb_buf_add_text(buf, cJSON_IsTrue(item) ? "true" : "false");
     } else if (cJSON_IsObject(item) || cJSON_IsArray(item)) {

@@ -215,6 +215,7 @@ static void clickhouse_judge(const struct destination *destination,
     case 53:  /* a wrong type */
     case 117: /* incorrect data */
         verdict->outcome = DESTINATION_PERMANENT;
+        verdict->is_of_row = true;
         return;
     default:
         verdict->outcome = DESTINATION_RETRY;

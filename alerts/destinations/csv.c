@@ -158,16 +158,16 @@ static void add_all(struct lb_buf *out,
 /* --- its file
  * ------------------------------------------------------------------------ */
 
-/* The path with %Y, %m and %d of the day at the message's site; relative ones
- * are below the data directory. */
+/* The path with %Y, %m and %d of the day at the message's site when it was
+ * made, so that each attempt has the same; relative ones are below the data
+ * directory. */
 static void make_path(const struct destination *destination,
                       const struct destination_message *message,
                       struct lb_buf *out)
 {
-    int64_t now_ms = message->now_s * LB_MS_PER_S;
     int64_t day = message->zone == NULL
-                      ? now_ms / LB_MS_PER_DAY
-                      : lb_zone_local_day(message->zone, now_ms);
+                      ? message->made_ms / LB_MS_PER_DAY
+                      : lb_zone_local_day(message->zone, message->made_ms);
     const char *at = destination->url;
     int64_t year;
     unsigned month;
@@ -280,18 +280,28 @@ static bool is_ours(int fd, int64_t at, int64_t size, const struct lb_buf *row)
     return is_it;
 }
 
-/* One write of the whole row at the end of the file, then to the disk. */
+/* One write of the whole row at the end of the file, then to the disk; what
+ * stands of it from an attempt before goes first, or is enough. */
 static enum lb_err
 append(int fd, int64_t recorded, const struct lb_buf *row, struct lb_error *err)
 {
     struct stat info;
+    bool is_begun;
 
     if (fstat(fd, &info) != 0) {
         return lb_err_set(err, LB_EIO, "the file can't be read: error %d",
                           errno);
     }
-    if (info.st_size > recorded && is_ours(fd, recorded, info.st_size, row) &&
-        ftruncate(fd, recorded) != 0) {
+    is_begun =
+        info.st_size > recorded && is_ours(fd, recorded, info.st_size, row);
+    if (is_begun && info.st_size - recorded >= (int64_t)row->len) {
+        return fdatasync(fd) == 0 ? LB_OK /* and others have come since */
+                                  : lb_err_set(err, LB_EIO,
+                                               "the file can't be written: "
+                                               "error %d",
+                                               errno);
+    }
+    if (is_begun && ftruncate(fd, recorded) != 0) {
         return lb_err_set(err, LB_EIO, "the file can't be cut: error %d",
                           errno);
     }

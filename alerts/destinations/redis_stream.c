@@ -136,6 +136,14 @@ static bool read_place(const char *url, struct place *place)
 /* --- commands and replies
  * ------------------------------------------------------------------------ */
 
+struct redis_entry {
+    char entry_id[ENTRY_ID_BYTES]; /* "*" or the log number's */
+    char key[KEY_BYTES];
+    char id[128];
+    char type[32];
+    const char *data;
+};
+
 struct talk {
     const struct destination *destination;
     struct dial *dial;   /* owned */
@@ -224,13 +232,18 @@ static enum destination_outcome judge_error(const char *text)
         }
     }
     return strncmp(text, "WRONGTYPE", 9) == 0 ? DESTINATION_DISABLE
-                                              : DESTINATION_PERMANENT;
+           : strncmp(text, "MOVED", 5) == 0   ? DESTINATION_PERMANENT
+                                              : DESTINATION_RETRY;
 }
 
+/* An unknown command is quoted with its arguments, which are not for a log. */
 static enum lb_err refuse(struct talk *talk, const char *text)
 {
+    const char *quoted = strstr(text, ", with args");
+
     talk->verdict->outcome = judge_error(text);
-    return lb_err_set(talk->err, LB_EIO, "Redis says: %.160s%s", text,
+    return lb_err_set(talk->err, LB_EIO, "Redis says: %.*s%s",
+                      quoted == NULL ? 120 : (int)(quoted - text), text,
                       strncmp(text, "MOVED", 5) == 0
                           ? "; a cluster needs a hash tag in the key and the "
                             "node that has it"
@@ -239,14 +252,6 @@ static enum lb_err refuse(struct talk *talk, const char *text)
 
 /* --- one message or row
  * ------------------------------------------------------------------------ */
-
-struct redis_entry {
-    char entry_id[ENTRY_ID_BYTES]; /* "*" or the log number's */
-    char key[KEY_BYTES];
-    char id[128];
-    char type[32];
-    const char *data;
-};
 
 /* `{site}` in the key is the site's. */
 static void set_key(const struct destination *destination,
@@ -335,26 +340,32 @@ static bool has_id(const redisReply *range, const char *id)
     return false;
 }
 
-/* The stream has gone past our number: the entry is ours, or somebody else
- * writes there. */
-static enum lb_err look_again(struct talk *talk,
-                              const struct redis_entry *entry)
+static void ask_range(struct talk *talk, const char *key, const char *entry_id)
 {
-    const char *words[] = {"XRANGE", entry->key, entry->entry_id,
-                           entry->entry_id};
-    redisReply *reply = NULL;
-    enum lb_err rc;
+    const char *words[] = {"XRANGE", key, entry_id, entry_id};
 
     add_command(talk, 4, words);
-    rc = flush(talk);
-    rc = rc == LB_OK ? receive(talk, &reply) : rc;
-    if (rc == LB_OK && !has_id(reply, entry->id)) {
-        talk->verdict->outcome = DESTINATION_DISABLE;
-        rc = lb_err_set(talk->err, LB_EEXIST,
-                        "the stream %.80s is ahead of this log: something else "
-                        "writes there, or it is of another log",
-                        entry->key);
-    }
+}
+
+/* The reply to XRANGE; an error of Redis is one of ours. */
+static enum lb_err receive_range(struct talk *talk, redisReply **reply_out)
+{
+    enum lb_err rc = receive(talk, reply_out);
+
+    return *reply_out != NULL && (*reply_out)->type == REDIS_REPLY_ERROR
+               ? refuse(talk, (*reply_out)->str)
+               : rc;
+}
+
+/* Whether the entry that is there under our number is ours. */
+static enum lb_err look_again(struct talk *talk,
+                              const struct redis_entry *entry,
+                              bool *is_ours_out)
+{
+    redisReply *reply = NULL;
+    enum lb_err rc = receive_range(talk, &reply);
+
+    *is_ours_out = rc == LB_OK && has_id(reply, entry->id);
     freeReplyObject(reply);
     return rc;
 }
@@ -426,6 +437,44 @@ static enum lb_err log_in(struct talk *talk, const struct place *place)
     return rc;
 }
 
+/* The stream has gone past our numbers: the entries are ours, or were and have
+ * been cut off (MAXLEN, XDEL) while later ones of them are there; else somebody
+ * else writes there. */
+static enum lb_err look_for_known(struct talk *talk,
+                                  const char *const *lines,
+                                  const bool *is_known,
+                                  size_t count)
+{
+    struct redis_entry entry;
+    bool is_missing = false;
+    enum lb_err rc;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_known[i]) {
+            read_row(talk->destination, lines[i], &entry);
+            ask_range(talk, entry.key, entry.entry_id);
+        }
+    }
+    rc = flush(talk);
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        if (is_known[i]) {
+            bool is_ours = false;
+
+            read_row(talk->destination, lines[i], &entry);
+            rc = look_again(talk, &entry, &is_ours);
+            is_missing = !is_ours;
+        }
+    }
+    if (rc == LB_OK && is_missing) {
+        talk->verdict->outcome = DESTINATION_DISABLE;
+        rc = lb_err_set(talk->err, LB_EEXIST,
+                        "the stream %.80s is ahead of this log: something else "
+                        "writes there, or it is of another log",
+                        entry.key);
+    }
+    return rc;
+}
+
 /* As many rows as one pipeline takes. */
 static enum lb_err
 send_some(struct talk *talk, const char *const *lines, size_t count)
@@ -442,13 +491,7 @@ send_some(struct talk *talk, const char *const *lines, size_t count)
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         rc = take_reply(talk, &is_known[i]);
     }
-    for (size_t i = 0; i < count && rc == LB_OK; i++) {
-        if (is_known[i]) {
-            read_row(talk->destination, lines[i], &entry);
-            rc = look_again(talk, &entry);
-        }
-    }
-    return rc;
+    return rc == LB_OK ? look_for_known(talk, lines, is_known, count) : rc;
 }
 
 static enum lb_err send_rows(struct talk *talk,
@@ -464,6 +507,31 @@ static enum lb_err send_rows(struct talk *talk,
                        left < PIPELINE ? left : PIPELINE);
     }
     return rc;
+}
+
+/* With `exact` only the log's numbers are entries' ids: a sample must not go
+ * there. */
+static enum lb_err send_ping(struct talk *talk)
+{
+    const char *words[] = {"PING"};
+    redisReply *reply = NULL;
+    enum lb_err rc;
+
+    add_command(talk, 1, words);
+    rc = flush(talk);
+    rc = rc == LB_OK ? receive(talk, &reply) : rc;
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        rc = refuse(talk, reply->str);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+static const char *skips(const struct destination *destination,
+                         const struct destination_message *message)
+{
+    (void)message;
+    return lb_json_is_true(destination->body, "exact") ? "exact_stream" : NULL;
 }
 
 static enum lb_err send_alert(struct talk *talk,
@@ -523,7 +591,8 @@ static void redis_write(const struct destination *destination,
     rc = rc == LB_OK ? log_in(&talk, &place) : rc;
     if (rc == LB_OK) {
         rc = message->rows != NULL ? send_rows(&talk, message->rows)
-                                   : send_alert(&talk, message);
+             : skips(destination, message) != NULL ? send_ping(&talk)
+                                                   : send_alert(&talk, message);
     }
     if (rc == LB_OK) {
         verdict->outcome = DESTINATION_SUCCESS;
@@ -545,4 +614,5 @@ const struct destination_type redis_stream_type = {.name = "redis_stream",
                                                    .needs = needs,
                                                    .stream_rows = STREAM_ROWS,
                                                    .check = check,
+                                                   .skips = skips,
                                                    .write = redis_write};

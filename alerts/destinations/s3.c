@@ -251,9 +251,12 @@ static void s3_judge(const struct destination *destination,
     (void)destination;
     destination_judge(answer, verdict);
     if (answer->status == 301 || answer->status == 307 || /* another region */
-        answer->status == 400) {
+        strstr(answer->body, "EntityTooLarge") != NULL) {
         verdict->outcome = DESTINATION_PERMANENT;
-    } else if (answer->status == 403) {
+    } else if (answer->status == 403 ||
+               (answer->status == 400 &&
+                (strstr(answer->body, "Token") != NULL ||
+                 strstr(answer->body, "Authorization") != NULL))) {
         verdict->outcome = DESTINATION_AUTH;
     } else if (answer->status == 404) {
         verdict->outcome = DESTINATION_DISABLE;

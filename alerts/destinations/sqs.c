@@ -2,11 +2,13 @@
  * request, signed by libcurl (SigV4).  A FIFO queue drops a repeat within five
  * minutes by our id, a standard queue never: the id is an attribute too. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alerts/destination.h"
 #include "alerts/destination_check.h"
 #include "alerts/facts.h"
+#include "alerts/stream.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -88,7 +90,8 @@ add_attribute(struct lb_buf *out, const char *name, const char *text)
 
 struct sqs_entry {
     const char *body;
-    const char *id; /* at most ID_BYTES - 1 are sent */
+    const char *id;   /* at most ID_BYTES - 1 are sent */
+    const char *once; /* by which a FIFO queue knows a repeat */
     const char *type;
     const char *group;
 };
@@ -108,7 +111,7 @@ static void add_entry(struct lb_buf *out,
         lb_json_add_key(out, "MessageGroupId");
         lb_json_add_plain_string(out, entry->group);
         lb_json_add_key(out, "MessageDeduplicationId");
-        lb_json_add_plain_string(out, id);
+        lb_json_add_plain_string(out, entry->once);
     }
     lb_json_add_key(out, "MessageAttributes");
     lb_buf_add_char(out, '{');
@@ -143,13 +146,47 @@ static enum lb_err add_alert(const struct destination *destination,
     lb_buf_init(&body, ENTRY_BYTES);
     cJSON_DeleteItemFromObjectCaseSensitive(facts.json, "id");
     lb_json_add_item(&body, facts.json);
-    entry = (struct sqs_entry){lb_buf_text(&body), message->id, facts.type,
-                               group_of(destination, facts.data)};
+    entry = (struct sqs_entry){lb_buf_text(&body), message->id, message->id,
+                               facts.type, group_of(destination, facts.data)};
     add_entry(out, destination->url, 0, &entry);
     rc = body.is_failed ? lb_err_set(err, LB_ELIMIT, "it is too long") : LB_OK;
     lb_buf_deinit(&body);
     facts_free(&facts);
     return rc;
+}
+
+/* What is taken so far of a batch, as the delivery's remote id: "seq:48213" of
+ * the last row, or "row:10" where rows have no log number. */
+static size_t first_row(const struct destination_message *message)
+{
+    const struct destination_rows *rows = message->rows;
+    int64_t number = strlen(message->remote_id) > 4
+                         ? (int64_t)strtoll(message->remote_id + 4, NULL, 10)
+                         : 0;
+    size_t first = 0;
+
+    if (strncmp(message->remote_id, "row:", 4) == 0) {
+        return number < (int64_t)rows->count ? (size_t)number : rows->count;
+    }
+    while (number > 0 && first < rows->count &&
+           stream_row_seq(rows->lines[first]) <= number) {
+        first++;
+    }
+    return first;
+}
+
+static void note_rows(const struct destination_message *message,
+                      size_t taken,
+                      char remote_id[DESTINATION_REMOTE_BYTES])
+{
+    int64_t seq = stream_row_seq(message->rows->lines[taken - 1]);
+
+    if (seq > 0) {
+        (void)snprintf(remote_id, DESTINATION_REMOTE_BYTES, "seq:%lld",
+                       (long long)seq);
+    } else {
+        (void)snprintf(remote_id, DESTINATION_REMOTE_BYTES, "row:%zu", taken);
+    }
 }
 
 static enum lb_err add_rows(const struct destination *destination,
@@ -158,18 +195,23 @@ static enum lb_err add_rows(const struct destination *destination,
                             struct lb_error *err)
 {
     const struct destination_rows *rows = message->rows;
-    size_t first = (size_t)message->step * ENTRIES;
+    size_t first = first_row(message);
 
     for (size_t i = first; i < rows->count && i < first + ENTRIES; i++) {
         cJSON *row = cJSON_Parse(rows->lines[i]);
         const char *id = lb_json_text(row, "id");
         const char *type = lb_json_text(row, "type");
-        char text[48];
+        long long seq = (long long)lb_json_int(row, "seq");
+        char once[80];
         struct sqs_entry entry;
 
-        (void)snprintf(text, sizeof(text), "seq-%lld",
-                       (long long)lb_json_int(row, "seq"));
-        entry = (struct sqs_entry){rows->lines[i], id == NULL ? text : id,
+        /* Ids are a site's own, and of more characters than SQS takes here. */
+        (void)snprintf(once, sizeof(once), "seq-%lld", seq);
+        if (seq == 0) {
+            (void)snprintf(once, sizeof(once), "%.32s-%zu",
+                           strrchr(message->id, '_'), i);
+        }
+        entry = (struct sqs_entry){rows->lines[i], id == NULL ? once : id, once,
                                    type == NULL ? "event" : type,
                                    group_of(destination, row)};
         add_entry(out, destination->url, i - first, &entry);
@@ -211,7 +253,8 @@ static enum lb_err sqs_render(const struct destination *destination,
     return rc;
 }
 
-/* What stands under Failed was not taken, though the status is 200. */
+/* What stands under Failed was not taken, though the status is 200: through our
+ * fault never will be, else it goes again. */
 static void judge_entries(const struct destination_message *message,
                           const char *body,
                           struct destination_verdict *verdict)
@@ -221,20 +264,41 @@ static void judge_entries(const struct destination_message *message,
     const cJSON *done = cJSON_GetObjectItemCaseSensitive(json, "Successful");
     const cJSON *entry;
 
-    verdict->outcome =
-        cJSON_IsArray(done) ? DESTINATION_SUCCESS : DESTINATION_RETRY;
+    verdict->outcome = cJSON_IsArray(done) || cJSON_IsArray(failed)
+                           ? DESTINATION_SUCCESS
+                           : DESTINATION_RETRY;
     cJSON_ArrayForEach (entry, failed) {
-        verdict->outcome = verdict->outcome != DESTINATION_RETRY &&
-                                   lb_json_is_true(entry, "SenderFault")
-                               ? DESTINATION_PERMANENT
-                               : DESTINATION_RETRY;
-    }
-    if (verdict->outcome == DESTINATION_SUCCESS && message->rows != NULL &&
-        (size_t)(message->step + 1) * ENTRIES < message->rows->count) {
-        verdict->outcome = DESTINATION_NEXT;
-        verdict->next_step = message->step + 1;
+        if (!lb_json_is_true(entry, "SenderFault")) {
+            verdict->outcome = DESTINATION_RETRY;
+        } else {
+            verdict->refused++;
+        }
     }
     cJSON_Delete(json);
+    if (verdict->outcome != DESTINATION_SUCCESS) {
+        verdict->refused = 0;
+    } else if (message->rows == NULL) {
+        verdict->outcome =
+            verdict->refused > 0 ? DESTINATION_PERMANENT : DESTINATION_SUCCESS;
+        verdict->refused = 0;
+    } else {
+        size_t taken = first_row(message) + ENTRIES;
+
+        if (taken < message->rows->count) {
+            verdict->outcome = DESTINATION_NEXT;
+            verdict->next_step = message->step + 1;
+            note_rows(message, taken, verdict->remote_id);
+        }
+    }
+}
+
+/* Whether the answer's code is, or has in it, one of the words. */
+static bool says(const char *body, const char *const *words)
+{
+    while (*words != NULL && strstr(body, *words) == NULL) {
+        words++;
+    }
+    return *words != NULL;
 }
 
 static void sqs_judge(const struct destination *destination,
@@ -242,21 +306,31 @@ static void sqs_judge(const struct destination *destination,
                       const struct destination_answer *answer,
                       struct destination_verdict *verdict)
 {
+    static const char *const login[] = {"RequestTimeTooSkewed",
+                                        "InvalidClientTokenId",
+                                        "SignatureDoesNotMatch",
+                                        "AccessDenied",
+                                        "ExpiredToken",
+                                        "UnrecognizedClient",
+                                        "MissingAuthentication",
+                                        "IncompleteSignature",
+                                        NULL};
+    static const char *const queue[] = {"QueueDoesNotExist", "NonExistentQueue",
+                                        NULL};
+    static const char *const never[] = {
+        "InvalidMessageContents", "BatchRequestTooLong",
+        "InvalidParameterValue",  "MissingParameter",
+        "InvalidAttributeValue",  NULL};
+
     (void)destination;
     destination_judge(answer, verdict);
     if (answer->status == 200) {
         judge_entries(message, answer->body, verdict);
-    } else if (answer->status == 403 ||
-               strstr(answer->body, "RequestTimeTooSkewed") != NULL ||
-               strstr(answer->body, "InvalidClientTokenId") != NULL ||
-               strstr(answer->body, "SignatureDoesNotMatch") != NULL) {
+    } else if (answer->status == 403 || says(answer->body, login)) {
         verdict->outcome = DESTINATION_AUTH;
-    } else if (answer->status == 400 &&
-               (strstr(answer->body, "QueueDoesNotExist") != NULL ||
-                strstr(answer->body, "NonExistentQueue") != NULL)) {
+    } else if (answer->status == 400 && says(answer->body, queue)) {
         verdict->outcome = DESTINATION_DISABLE;
-    } else if (answer->status == 400 &&
-               strstr(answer->body, "Throttl") == NULL) {
+    } else if (answer->status == 400 && says(answer->body, never)) {
         verdict->outcome = DESTINATION_PERMANENT;
     }
 }
