@@ -62,6 +62,7 @@
 #include "sql/seal.h"
 #include "sql/token.h"
 
+#define DELIVERY_DRAIN_MS 10000 /* for attempts under way at the end */
 #define READER_THREADS 3 /* one of them may seal */
 #define PARSER_THREADS 1
 #define SOCKET_NAME "linkbell.sock"
@@ -299,16 +300,10 @@ static enum lb_err build(struct service *service, struct lb_error *err)
 
 /* --- the end -------------------------------------------------------------- */
 
-static void on_drained(void *ctx)
+static void on_delivered(void *ctx)
 {
     struct service *service = ctx;
 
-    for (size_t i = 0; i < 3 && !service->is_embedded; i++) {
-        uv_close((uv_handle_t *)&service->signals[i], NULL);
-    }
-    if (service->is_embedded) {
-        uv_close((uv_handle_t *)&service->stop, NULL);
-    }
     if (service->deliver != NULL) {
         deliver_stop(service->deliver);
     }
@@ -318,6 +313,29 @@ static void on_drained(void *ctx)
     pool_stop(service->parsers);
     writer_stop(service->writer);
     (void)unlink(service->socket_path);
+}
+
+/* No request is under way any more; what is being delivered has its time, too.
+ */
+static void on_drained(void *ctx)
+{
+    struct service *service = ctx;
+    int64_t timeout_ms = service->config.shutdown_timeout_ms;
+
+    for (size_t i = 0; i < 3 && !service->is_embedded; i++) {
+        uv_close((uv_handle_t *)&service->signals[i], NULL);
+    }
+    if (service->is_embedded) {
+        uv_close((uv_handle_t *)&service->stop, NULL);
+    }
+    if (service->deliver == NULL) {
+        on_delivered(service);
+        return;
+    }
+    deliver_drain(service->deliver,
+                  timeout_ms < DELIVERY_DRAIN_MS ? timeout_ms
+                                                 : DELIVERY_DRAIN_MS,
+                  on_delivered, service);
 }
 
 static void drain(struct service *service)

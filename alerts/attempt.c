@@ -30,8 +30,7 @@ void attempt_free(struct attempt *attempt)
     free_rows(&attempt->rows);
     catalog_unref(attempt->catalog);
     notice_deinit(&attempt->notice);
-    lb_buf_deinit(&attempt->halves[0].body);
-    lb_buf_deinit(&attempt->halves[1].body);
+    lb_buf_deinit(&attempt->half.body);
     free(attempt->reshaped.body);
     free(attempt->delivery.body);
     free(attempt);
@@ -58,14 +57,13 @@ bool attempt_is_batch(const struct attempt *attempt)
 }
 
 /* What a service refuses of a stream is lost for nobody: a batch with a bad row
- * goes on in halves, until that row is alone and dead; else the batch is held,
- * and its destination disabled, until somebody looks. */
+ * goes on with its first half, and so on until that row is alone and dead; else
+ * the batch is held, and its destination disabled, until somebody looks. */
 static void save_batch(struct attempt *attempt)
 {
     const struct destination_rows *rows = &attempt->rows;
     struct lb_error err = {LB_OK, ""};
-    int64_t before = 0;
-    int64_t middle = 0;
+    int64_t last_seq;
 
     if (!attempt->verdict.is_of_row) {
         attempt->verdict.outcome = DESTINATION_DISABLE;
@@ -78,15 +76,12 @@ static void save_batch(struct attempt *attempt)
         }
         return;
     }
-    before = stream_row_seq(rows->lines[rows->count / 2 - 1]);
-    middle = stream_row_seq(rows->lines[rows->count / 2]);
-    for (int i = 0; i < 2; i++) {
-        lb_buf_init(&attempt->halves[i].body, HALF_BYTES);
-    }
-    if (before < 1 || middle <= before ||
-        stream_halve(attempt->destination.body, attempt->delivery.body, before,
-                     middle, attempt->halves, &err) != LB_OK) {
-        attempt->halves[0].has_batch = false;
+    last_seq = stream_row_seq(rows->lines[rows->count / 2 - 1]);
+    lb_buf_init(&attempt->half.body, HALF_BYTES);
+    if (last_seq < 1 ||
+        stream_cut(attempt->destination.body, attempt->delivery.body, last_seq,
+                   &attempt->half, &err) != LB_OK) {
+        attempt->half.has_batch = false;
         attempt->verdict.outcome = DESTINATION_DISABLE;
     }
 }
@@ -125,9 +120,10 @@ static void keep_excerpt(struct attempt *attempt,
         path[1] != '\0') {
         secrets[1] = path;
     }
-    if (result->exception != 0 && attempt->message.rows != NULL) {
-        (void)snprintf(attempt->excerpt, sizeof(attempt->excerpt), "Code: %d",
-                       result->exception);
+    if (attempt->message.rows != NULL &&
+        strncmp(result->body, "Code: ", 6) == 0) { /* of ClickHouse */
+        (void)snprintf(attempt->excerpt, sizeof(attempt->excerpt), "%.*s",
+                       (int)strcspn(result->body, ",."), result->body);
     } else {
         excerpt_make(result->body, secrets, 2, attempt->excerpt);
     }
@@ -705,7 +701,7 @@ void attempt_decide(struct attempt *attempt,
         attempt->state = "delivered";
         return;
     case DESTINATION_PERMANENT:
-        if (attempt->halves[0].has_batch) {
+        if (attempt->half.has_batch) {
             attempt->state = "skipped";
             attempt->reason = "split";
             return;
@@ -795,13 +791,12 @@ enum lb_err attempt_record(struct attempt *attempt,
         rc =
             outbox_put_part(db, &attempt->delivery, (int64_t)part, now_ms, err);
     }
-    for (int i = 0; i < 2 && rc == LB_OK && attempt->halves[0].has_batch; i++) {
+    if (rc == LB_OK && attempt->half.has_batch) {
         const struct stream_store_batch half = {
-            attempt->halves[i].id, lb_buf_text(&attempt->halves[i].body),
-            now_ms};
+            attempt->half.id, lb_buf_text(&attempt->half.body), now_ms};
 
-        rc = stream_store_put_half(db, attempt->delivery.destination, &half,
-                                   err);
+        rc = stream_store_put(db, attempt->delivery.destination,
+                              attempt->half.planned_seq, &half, err);
     }
     rc = rc == LB_OK ? record_change(attempt, db, err) : rc;
     if (rc == LB_OK && (is_success || outcome == DESTINATION_RETRY ||

@@ -44,8 +44,8 @@ struct attempt {
     enum lb_err filled;           /* whether they could be read */
     bool is_cut;                  /* the body, into these */
     bool is_unrecorded;           /* the owner's */
-    struct stream_plan halves[2]; /* of a batch that goes on in two */
-    struct reshaped reshaped;     /* by its transform; the body goes over */
+    struct stream_plan half;  /* of a batch that goes on in two: the first */
+    struct reshaped reshaped; /* by its transform; the body goes over */
     enum lb_err transformed;
     const char *skipped; /* why it is not sent after all; NULL: it is */
     int refused;         /* rows that the service will never take */

@@ -20,7 +20,8 @@
 #include "base/log.h"
 #include "base/secret.h"
 
-#define READ_EACH 64       /* deliveries of one destination, read at once */
+#define READ_EACH 64 /* deliveries of one destination, read at once */
+#define DRAIN_LOOK_MS 10
 #define LOOK_AGAIN_MS 1000 /* when messages wait for a free place */
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
 
@@ -49,6 +50,10 @@ struct deliver {
     bool is_reading;
     bool is_asked_again; /* woken while reading */
     bool is_stopping;
+    /* Of the end: */
+    int64_t drain_until_ms; /* mono */
+    void (*drained)(void *ctx);
+    void *drained_ctx;
 };
 
 /* An attempt that somebody waits for. */
@@ -670,6 +675,29 @@ enum lb_err deliver_new(uv_loop_t *loop,
     look_after(deliver, 1);
     *deliver_out = deliver;
     return LB_OK;
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+    struct deliver *deliver = timer->data;
+
+    if (deliver->attempt_count == 0 ||
+        lb_clock_mono_ms() >= deliver->drain_until_ms) {
+        (void)uv_timer_stop(timer);
+        deliver->drained(deliver->drained_ctx);
+    }
+}
+
+void deliver_drain(struct deliver *deliver,
+                   int64_t timeout_ms,
+                   void (*done)(void *ctx),
+                   void *ctx)
+{
+    deliver->is_stopping = true;
+    deliver->drain_until_ms = lb_clock_mono_ms() + timeout_ms;
+    deliver->drained = done;
+    deliver->drained_ctx = ctx;
+    (void)uv_timer_start(&deliver->timer, on_drain, 0, DRAIN_LOOK_MS);
 }
 
 void deliver_stop(struct deliver *deliver)

@@ -57,6 +57,12 @@ LB_MUST_CHECK enum lb_err deliver_try(struct deliver *deliver,
                                       deliver_fn done,
                                       void *ctx,
                                       struct lb_error *err);
+/* Starts no further attempt, and calls done with ctx when those under way have
+ * an end that is recorded, or timeout_ms have passed. */
+void deliver_drain(struct deliver *deliver,
+                   int64_t timeout_ms,
+                   void (*done)(void *ctx),
+                   void *ctx);
 /* Starts no further attempt; aborts those under way, which are then due again.
  * Its handles close; free after the loop ran. */
 void deliver_stop(struct deliver *deliver);

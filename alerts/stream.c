@@ -508,28 +508,23 @@ enum lb_err stream_make_plan(const struct stream_order *order,
     return rc;
 }
 
-enum lb_err stream_halve(const cJSON *destination,
-                         const char *body,
-                         int64_t before_seq,
-                         int64_t middle_seq,
-                         struct stream_plan halves_out[2],
-                         struct lb_error *err)
+enum lb_err stream_cut(const cJSON *destination,
+                       const char *body,
+                       int64_t last_seq,
+                       struct stream_plan *part_out,
+                       struct lb_error *err)
 {
     cJSON *json = cJSON_Parse(body);
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
-    const struct found found[2] = {
-        {.first_seq = lb_json_int(data, "first"), .last_seq = before_seq},
-        {.first_seq = middle_seq, .last_seq = lb_json_int(data, "last")}};
-    enum lb_err rc = data == NULL
-                         ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
-                         : LB_OK;
+    const struct found found = {.first_seq = lb_json_int(data, "first"),
+                                .last_seq = last_seq};
+    enum lb_err rc =
+        data == NULL
+            ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
+            : write_batch(destination, &found, lb_json_text(json, "timestamp"),
+                          cJSON_GetObjectItemCaseSensitive(data, "stream"),
+                          part_out, err);
 
-    for (int i = 0; i < 2 && rc == LB_OK; i++) {
-        rc =
-            write_batch(destination, &found[i], lb_json_text(json, "timestamp"),
-                        cJSON_GetObjectItemCaseSensitive(data, "stream"),
-                        &halves_out[i], err);
-    }
     cJSON_Delete(json);
     return rc;
 }

@@ -54,14 +54,13 @@ LB_MUST_CHECK enum lb_err stream_make_plan(const struct stream_order *order,
                                            struct stream_plan *plan_out,
                                            struct lb_error *err);
 
-/* The halves of a batch of the destination, between its rows before and from
- * the one of log number middle; body is the message without rows. */
-LB_MUST_CHECK enum lb_err stream_halve(const cJSON *destination,
-                                       const char *body,
-                                       int64_t before_seq,
-                                       int64_t middle_seq,
-                                       struct stream_plan halves_out[2],
-                                       struct lb_error *err);
+/* The first part of a batch of the destination, up to the row of log number
+ * last_seq; body is the message without rows. */
+LB_MUST_CHECK enum lb_err stream_cut(const cJSON *destination,
+                                     const char *body,
+                                     int64_t last_seq,
+                                     struct stream_plan *part_out,
+                                     struct lb_error *err);
 
 /* The log number of a row; 0: it has none. */
 int64_t stream_row_seq(const char *line);

@@ -81,22 +81,3 @@ enum lb_err stream_store_put(struct db *db,
     }
     return db_run(db, stmt, err);
 }
-
-enum lb_err stream_store_put_half(struct db *db,
-                                  const char *destination,
-                                  const struct stream_store_batch *half,
-                                  struct lb_error *err)
-{
-    enum lb_err rc = put_batch(db, destination, half, err);
-    sqlite3_stmt *stmt;
-
-    if (rc != LB_OK) {
-        return rc;
-    }
-    stmt = db_stmt(db, SQL_STREAM_AWAIT);
-    if (stmt != NULL) {
-        db_bind_text(stmt, 1, destination);
-        db_bind_text(stmt, 2, half->id);
-    }
-    return db_run(db, stmt, err);
-}

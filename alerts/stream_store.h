@@ -19,7 +19,7 @@ LB_MUST_CHECK enum lb_err stream_store_get(struct db *db,
                                            struct lb_error *err);
 
 /* Writer thread, inside a job.  batch, or NULL: nothing was of interest up to
- * planned_seq. */
+ * planned_seq, behind which is planned next. */
 struct stream_store_batch {
     const char *id;
     const char *body;
@@ -31,13 +31,5 @@ stream_store_put(struct db *db,
                  int64_t planned_seq,
                  const struct stream_store_batch *batch,
                  struct lb_error *err);
-
-/* Likewise; of a batch that was cut: nothing more is planned until that has an
- * end, too. */
-LB_MUST_CHECK enum lb_err
-stream_store_put_half(struct db *db,
-                      const char *destination,
-                      const struct stream_store_batch *half,
-                      struct lb_error *err);
 
 #endif

@@ -26,7 +26,7 @@ struct state {
     int64_t planned_seq; /* looked at up to here; -1: not known */
     int64_t stored_seq;  /* and that is stored up to here */
     int64_t next_look_ms;
-    bool is_asked; /* to be looked at at once */
+    bool is_asked; /* to be looked at at once, by what is stored */
 };
 
 /* One stream that is being looked at. */
@@ -34,6 +34,7 @@ struct item {
     struct state *state;
     const cJSON *destination; /* borrowed from the round's catalog */
     struct stream_plan plan;
+    int64_t known_seq; /* the state's planned_seq when the round began */
     int64_t stored_seq;
     enum lb_err rc;
 };
@@ -161,12 +162,11 @@ static enum lb_err look_at(struct streams *streams,
     item->plan.planned_seq = stored.planned_seq;
     item->plan.next_look_ms = streams->now_ms + LOOK_MS;
     if (stored.is_open) {
-        item->plan.planned_seq = item->state->planned_seq;
+        item->plan.planned_seq = item->known_seq;
         return LB_OK;
     }
-    from_seq = stored.planned_seq > item->state->planned_seq
-                   ? stored.planned_seq
-                   : item->state->planned_seq;
+    from_seq = stored.planned_seq > item->known_seq ? stored.planned_seq
+                                                    : item->known_seq;
     return stream_make_plan(&(struct stream_order){db, streams->parts.holder,
                                                    item->destination,
                                                    streams->now_ms},
@@ -236,8 +236,12 @@ static void choose(struct streams *streams)
             (state->is_asked || state->next_look_ms <= streams->now_ms)) {
             struct item *item = &streams->items[streams->item_count++];
 
+            if (state->is_asked) {
+                state->planned_seq = -1; /* it may have gone back */
+            }
             state->is_asked = false;
             item->state = state;
+            item->known_seq = state->planned_seq;
             item->destination = object->body;
             lb_buf_init(&item->plan.body, PLAN_BYTES);
         }

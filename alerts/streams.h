@@ -26,7 +26,7 @@ LB_MUST_CHECK enum lb_err streams_new(uv_loop_t *loop,
                                       const struct streams_parts *parts,
                                       struct streams **streams_out,
                                       struct lb_error *err);
-/* Looks at once for what follows a batch that has an end. */
+/* Looks at once for what follows a batch that has an end, or was cut. */
 void streams_look(struct streams *streams, const char *destination);
 /* Its handle closes; free after the loop ran. */
 void streams_stop(struct streams *streams);

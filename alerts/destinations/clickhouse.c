@@ -64,11 +64,31 @@ static const char *skips(const struct destination *destination,
                : NULL;
 }
 
+/* Where the message goes; NULL: it is a sample, and there is no place for
+ * alerts. */
+static const char *table_of(const struct destination *destination,
+                            const struct destination_message *message)
+{
+    return lb_json_text(destination->body,
+                        message->rows == NULL ? "alerts_table" : "table");
+}
+
+static void add_login(const struct destination *destination,
+                      struct destination_request *request)
+{
+    if (destination->user[0] != '\0') {
+        lb_buf_printf(&request->headers,
+                      "X-ClickHouse-User: %s\nX-ClickHouse-Key: %s\n",
+                      destination->user, destination->token);
+    }
+}
+
 static void set_url(const struct destination *destination,
                     const struct destination_message *message,
                     struct lb_buf *url)
 {
     const char *database = lb_json_text(destination->body, "database");
+    const char *table = table_of(destination, message);
     size_t len = strlen(destination->url);
     bool has_settings = strchr(destination->url, '?') != NULL;
 
@@ -76,13 +96,17 @@ static void set_url(const struct destination *destination,
     lb_buf_clear(url);
     lb_buf_add(url, destination->url, len);
     lb_buf_add_text(url, has_settings ? "&" : "/?");
+    lb_buf_printf(
+        url, "database=%s&query=", database == NULL ? "default" : database);
+    if (table == NULL) { /* a sample where there is no place for alerts */
+        lb_buf_printf(url, "SELECT%%201%%20FROM%%20%s%%20LIMIT%%200",
+                      lb_json_text(destination->body, "table"));
+        return;
+    }
     lb_buf_printf(url,
-                  "database=%s&query=INSERT%%20INTO%%20%s%%20FORMAT"
-                  "%%20JSONEachRow&wait_end_of_query=1",
-                  database == NULL ? "default" : database,
-                  lb_json_text(destination->body, message->rows == NULL
-                                                      ? "alerts_table"
-                                                      : "table"));
+                  "INSERT%%20INTO%%20%s%%20FORMAT%%20JSONEachRow"
+                  "&wait_end_of_query=1",
+                  table);
     lb_buf_add_text(url, "&date_time_input_format=best_effort");
     if (message->step != STEP_PLAIN) {
         lb_buf_printf(url,
@@ -135,6 +159,11 @@ static enum lb_err clickhouse_render(const struct destination *destination,
     struct lb_buf text;
     enum lb_err rc = LB_OK;
 
+    set_url(destination, message, &request->url);
+    add_login(destination, request);
+    if (table_of(destination, message) == NULL) {
+        return LB_OK;
+    }
     lb_buf_init(&text, TEXT_BYTES);
     for (size_t i = 0;
          message->rows != NULL && i < message->rows->count && rc == LB_OK;
@@ -152,14 +181,8 @@ static enum lb_err clickhouse_render(const struct destination *destination,
     if (rc != LB_OK) {
         return lb_err_set(err, rc, "the rows can't be made");
     }
-    set_url(destination, message, &request->url);
     lb_buf_add_text(&request->headers, "Content-Type: application/x-ndjson\n"
                                        "Content-Encoding: gzip\n");
-    if (destination->user[0] != '\0') {
-        lb_buf_printf(&request->headers,
-                      "X-ClickHouse-User: %s\nX-ClickHouse-Key: %s\n",
-                      destination->user, destination->token);
-    }
     return LB_OK;
 }
 

@@ -1,13 +1,13 @@
 """bench_delivery.py - many messages that wait, and one healthy destination beside three broken ones.
 
-    python3 tests/bench/bench_delivery.py [--waiting 100000] [--seconds 60] [--only waiting|broken]
+    python3 tests/bench/bench_delivery.py [--waiting 100000] [--seconds 60] [--answer-ms 0] [--only waiting|broken]
 
 First a webhook is taken out of use and so many alerts are made for it by events: memory, and
 how long a restart takes.  It is taken into use while its receiver refuses connections, so
 that the breaker opens: memory and restart again.  Then the receiver is there and the
 operator enables the destination: messages a second from that command to the last message,
 and memory meanwhile.  The destination has `concurrency: 32`, as an operator would set it
-for a fast receiver.
+for a fast receiver; --answer-ms lets each answer take so long, as a network does.
 
 Then 1,000 alerts a minute, first to one destination that takes them (the peer), then to
 the same and to three more at once: one accepts and never answers, one resets each
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         self.receiver.requests += 1
         if self.receiver.manner == "takes":
             self.receiver.arrivals.append((self.began_at, message, body if self.receiver.keeps_bodies else None))
-            self.transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            self.receiver.loop.call_later(self.receiver.answer_ms / 1000, self.transport.write, b"HTTP/1.1 204 No Content\r\n\r\n")
         elif self.receiver.manner == "busy":
             self.transport.write(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")
 
@@ -90,8 +90,8 @@ class Receiver:
     """A local receiver on a loop of its own: it takes what comes, hangs, resets or is busy.
     Until it listens, its address refuses connections."""
 
-    def __init__(self, manner, keeps_bodies=True):
-        self.manner, self.keeps_bodies = manner, keeps_bodies
+    def __init__(self, manner, answer_ms=0, keeps_bodies=True):
+        self.manner, self.answer_ms, self.keeps_bodies = manner, answer_ms, keeps_bodies
         self.connections = self.requests = 0
         self.arrivals = []  # (at, webhook-id, body)
         self.loop = asyncio.new_event_loop()
@@ -194,8 +194,8 @@ def drain(bell, receiver, count):
     assert len(times) == count and set(times.values()) == {1}, times.most_common(3)
 
 
-def waiting(count):
-    receiver = Receiver("takes", keeps_bodies=False)
+def waiting(count, answer_ms):
+    receiver = Receiver("takes", answer_ms, keeps_bodies=False)
     with Linkbell(config({"hook": receiver}, f", concurrency: {CONCURRENCY}")) as bell:
         bell.ready()
         command(bell, "disable")
@@ -255,10 +255,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--waiting", type=int, default=100000)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--answer-ms", type=int, default=0)
     parser.add_argument("--only", choices=["waiting", "broken"])
     options = parser.parse_args()
     if options.only != "broken":
-        waiting(options.waiting)
+        waiting(options.waiting, options.answer_ms)
     if options.only != "waiting":
         broken(options.seconds)
 

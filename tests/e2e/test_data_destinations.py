@@ -121,6 +121,27 @@ class Queues(unittest.TestCase):
             row = world.wait(1, "dead")[0]
             self.assertEqual((row["attempts"], row["reason"]), (3, "rejected"))
 
+    def test_what_was_taken_of_a_batch_is_not_sent_again(self):
+        def answer(number):
+            if number == 3:
+                return 503, {}, b""
+            usual = world.service.usual(number)
+            if number == 1:  # one entry is at fault itself
+                entry = world.service.messages[-1]
+                world.service.messages.remove(entry)
+                refused.append(json.loads(entry["MessageBody"])["id"])
+                return 200, {}, b'{"Failed":[{"Id":"9","SenderFault":true,"Code":"InvalidMessageContents"}],"Successful":[]}'
+            return usual
+        refused = []
+        with self.world(answer, ", stream: { types: [all], max_wait: 200ms, from: start, max_rows: 200 }", "/123456789012/plain") as world:
+            world.bell.send(*[{"type": "view", "site": "alice.bio", "id": f"e{n}"} for n in range(60)])
+            wait_for(lambda: len(world.service.messages) >= 59, "the rows")
+            world.settled()
+            self.assertEqual(world.service.faults, [])
+            self.assertEqual([json.loads(m["MessageBody"])["id"] for m in world.service.messages],
+                             [f"e{n}" for n in range(60) if f"e{n}" not in refused])
+            self.assertEqual(len(refused), 1)
+
     def test_a_wrong_key_pauses_and_a_missing_queue_disables(self):
         with self.world(lambda number: (400, {}, b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}')) as world:
             world.bell.send(LEAD)
@@ -169,6 +190,21 @@ class Lakes(unittest.TestCase):
                 rows += here
             self.assertEqual(sorted(r["id"] for r in rows), sorted(f"e{n}" for n in range(40)))
             self.assertIn(2, [len(puts) for puts in world.service.objects.values()])  # what was done before the failure
+
+    def test_a_batch_that_is_refused_is_held_and_nothing_is_lost(self):
+        is_wrong = [True]
+        with self.world(lambda number: (301, {}, b"<Error><Code>PermanentRedirect</Code></Error>") if is_wrong[0] else world.service.usual(number),
+                        ", stream: { types: [all], max_wait: 50ms, max_rows: 10, from: start }", alerts=False) as world:
+            world.bell.send(*events(35))
+            wait_for(lambda: world.bell.get("/v1/destinations").json["data"][0]["state"] == "disabled", "the state")
+            time.sleep(0.5)
+            self.assertEqual([r["state"] for r in world.bell.get("/v1/deliveries").json["data"]], ["held"])
+            is_wrong[0] = False
+            self.assertEqual(world.bell.post("/v1/destinations/lake/enable", {}).status, 200)
+            wait_for(lambda: len(world.bell.get("/v1/deliveries").json["data"]) == 4, "four batches")
+            world.settled()
+            rows = [json.loads(line) for puts in world.service.objects.values() for line in gzip.decompress(puts[-1][1]).splitlines()]
+            self.assertEqual(sorted(r["id"] for r in rows), sorted(f"e{n}" for n in range(35)))
 
     def test_no_bucket_disables(self):
         with self.world(lambda number: (404, {}, b"<Error><Code>NoSuchBucket</Code></Error>")) as world:
@@ -357,6 +393,36 @@ class Tables(unittest.TestCase):
             self.assertEqual(len(rows), 30)
             self.assertEqual({r.split("\t")[0] for r in rows}, {"hot-lead"})
 
+    def test_a_bad_row_is_dead_alone(self):
+        server = ClickHouse()
+        server.ask("CREATE TABLE events (seq UInt64, id String, name Nullable(UInt32)) ENGINE = MergeTree ORDER BY id")
+        with World(f'type: clickhouse, url: "http://127.0.0.1:{server.port}/?input_format_skip_unknown_fields=1", table: events, user_env: LB_USER, '
+                   "password_env: LB_PASS, rate: 1000/s, retry: [50ms, 50ms], stream: { types: [all], max_wait: 200ms, from: start }", server,
+                   {"LB_USER": "default", "LB_PASS": "pass"}, alerts=False) as world:
+            world.bell.send(*[{"type": "view", "site": "alice.bio", "id": f"e{n}", "name": "seven" if n in (13, 40) else str(n)} for n in range(60)])
+            wait_for(lambda: server.ask("SELECT count() FROM events").strip() == "58", "the rows", 30)
+            world.settled()
+            self.assertEqual(server.ask("SELECT count(), uniqExact(id) FROM events"), "58\t58\n")
+            dead = world.deliveries("dead")
+            self.assertEqual(len(dead), 2)
+            for row in dead:
+                first, last = row["message"].split("_")[2:]
+                self.assertEqual(first, last)
+                log = json.dumps(world.bell.get(f"/v1/deliveries/{row['id']}").json["log"])
+                self.assertNotIn("seven", log)
+            world.bell.send({"type": "view", "site": "alice.bio", "id": "after", "name": "1"})
+            wait_for(lambda: server.ask("SELECT count() FROM events").strip() == "59", "what comes after", 30)
+
+    def test_a_table_of_another_make_disables(self):
+        server = ClickHouse()
+        server.ask("CREATE TABLE events (seq UInt64, id String) ENGINE = MergeTree ORDER BY id")
+        with World(f'type: clickhouse, url: "http://127.0.0.1:{server.port}", table: events, user_env: LB_USER, password_env: LB_PASS, rate: 1000/s, '
+                   "stream: { types: [all], max_wait: 200ms, from: start }", server, {"LB_USER": "default", "LB_PASS": "pass"}, alerts=False) as world:
+            world.bell.send(*events(60))
+            wait_for(lambda: world.bell.get("/v1/destinations").json["data"][0]["state"] == "disabled", "the state")
+            self.assertLessEqual(len(world.deliveries("dead")), 3)
+            self.assertGreaterEqual(len(world.deliveries("held")), 1)
+
     def test_faults_of_the_table_disable_and_of_the_login_pause(self):
         server = ClickHouse()
         place = f'type: clickhouse, url: "http://127.0.0.1:{server.port}", retry: [50ms, 50ms], user_env: LB_USER, password_env: LB_PASS, '
@@ -395,6 +461,36 @@ class Batches(unittest.TestCase):
             self.assertNotIn("@example.com", json.dumps(rows))
             self.assertTrue(all(len(e) <= 10 for e in seen.values()))
             self.assertEqual(len(receiver.received), len(order) + 3)
+        receiver.close()
+
+    def test_a_batch_that_is_too_long_goes_on_in_halves(self):
+        receiver = Receiver(lambda number, path: 413 if len(json.loads(receiver.received[number][3])["data"]["events"]) > 7 else 200)
+        with World(f'type: webhook, url: "{receiver.url("/events")}", unsigned: true, stream: {{ types: [all], max_wait: 200ms, from: start }}',
+                   alerts=False) as world:
+            world.bell.send(*events(50))
+            wait_for(lambda: len(self.taken(receiver)) >= 50, "the events")
+            world.settled()
+            self.assertEqual([r["id"] for r in self.taken(receiver)], [f"e{n}" for n in range(50)])
+            self.assertEqual({r["reason"] for r in world.deliveries("skipped")}, {"split"})
+        receiver.close()
+
+    @staticmethod
+    def taken(receiver):
+        batches = [json.loads(body)["data"]["events"] for _, _, _, body in receiver.received]
+        return sorted((r for b in batches if len(b) <= 7 for r in b), key=lambda r: r["seq"])
+
+    def test_an_outage_opens_the_breaker(self):
+        is_out = [True]
+        receiver = Receiver(lambda number, path: 503 if is_out[0] else 200)
+        with World(f'type: webhook, url: "{receiver.url("/events")}", unsigned: true, retry: [20ms, 20ms, 1h], '
+                   "stream: { types: [all], max_wait: 50ms, from: start }", alerts=False) as world:
+            world.bell.config.write_text(world.bell.config.read_text().replace("failures: 50", "failures: 2"))
+            world.bell.kill()
+            world.bell.start()
+            world.bell.send(*events(5))
+            wait_for(lambda: world.bell.get("/v1/destinations").json["data"][0]["state"] == "open", "the state")
+            is_out[0] = False
+            wait_for(lambda: world.deliveries("delivered"), "the batch")
         receiver.close()
 
     def test_a_file_gets_a_row_an_event_and_no_row_twice_after_kills(self):
