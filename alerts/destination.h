@@ -163,6 +163,9 @@ struct destination_type {
     size_t stream_rows;  /* of a stream's batch at most; 0: takes no stream */
     size_t stream_bytes; /* of its rows at most; 0: as many as we can hold */
     bool is_by_place;    /* rows are sorted by site and UTC day */
+    /* What has to be made over there, as statements to be run; NULL: nothing.
+     */
+    void (*schema)(const cJSON *body, struct lb_buf *out);
     /* Faults of the type's own keys; NULL: none to look for. */
     void (*check)(const struct lb_yaml *destination,
                   struct lb_config_faults *faults);

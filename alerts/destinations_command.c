@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alerts/destination.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/secret_read.h"
@@ -310,6 +311,39 @@ static int rotate(struct lb_cli *cli, const char *id)
     return exit_code;
 }
 
+/* What has to be made over there before messages can go. */
+static int print_schema(struct lb_cli *cli, const char *id)
+{
+    const struct destination_type *type;
+    struct lb_error err;
+    struct lb_buf answer;
+    struct lb_buf out;
+    cJSON *json;
+    int exit_code;
+
+    lb_buf_init(&answer, ANSWER_BYTES);
+    exit_code = ask(cli, "GET", id, "", NULL, &answer);
+    if (exit_code >= 0) {
+        lb_buf_deinit(&answer);
+        return exit_code;
+    }
+    json = cJSON_Parse(lb_buf_text(&answer));
+    type = destination_type_find(lb_json_text(json, "type"));
+    lb_buf_init(&out, ANSWER_BYTES);
+    if (type == NULL || type->schema == NULL) {
+        (void)lb_err_set(&err, LB_EINVAL, "%.40s needs no tables", id);
+        exit_code = lb_cli_fail(cli, &err);
+    } else {
+        type->schema(json, &out);
+        (void)printf("%s", lb_buf_text(&out));
+        exit_code = LB_CLI_OK;
+    }
+    lb_buf_deinit(&out);
+    cJSON_Delete(json);
+    lb_buf_deinit(&answer);
+    return exit_code;
+}
+
 static int run_with_id(struct lb_cli *cli,
                        const char *what,
                        const char *id,
@@ -324,6 +358,9 @@ static int run_with_id(struct lb_cli *cli,
     if (strcmp(what, "disable") == 0) {
         return set_state(cli, id, "/disable", false);
     }
+    if (strcmp(what, "schema") == 0) {
+        return print_schema(cli, id);
+    }
     return strcmp(what, "rotate") == 0 ? rotate(cli, id) : -1;
 }
 
@@ -334,8 +371,9 @@ int destinations_command(struct lb_cli *cli, int argc, char **argv)
         {"discard", NULL, "of enable: what is held is dead, not sent", NULL,
          &is_discard}};
     const struct lb_cli_usage usage = {
-        .line = "destinations list | destinations test|disable|rotate ID | "
-                "destinations enable ID [--discard] | destinations secret",
+        .line =
+            "destinations list | destinations test|disable|rotate|schema ID | "
+            "destinations enable ID [--discard] | destinations secret",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .word_max = 2};
@@ -356,7 +394,8 @@ int destinations_command(struct lb_cli *cli, int argc, char **argv)
                     : -1;
     if (exit_code < 0) {
         (void)fprintf(stderr, "linkbell destinations: say list, test ID, "
-                              "enable ID, disable ID, rotate ID or secret\n");
+                              "enable ID, disable ID, rotate ID, schema ID or "
+                              "secret\n");
         return LB_CLI_USAGE;
     }
     return exit_code;

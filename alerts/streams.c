@@ -165,8 +165,9 @@ static enum lb_err look_at(struct streams *streams,
         item->plan.planned_seq = item->known_seq;
         return LB_OK;
     }
-    from_seq = stored.planned_seq > item->known_seq ? stored.planned_seq
-                                                    : item->known_seq;
+    from_seq = stored.planned_seq < 0 || stored.planned_seq > item->known_seq
+                   ? stored.planned_seq
+                   : item->known_seq;
     return stream_make_plan(&(struct stream_order){db, streams->parts.holder,
                                                    item->destination,
                                                    streams->now_ms},

@@ -186,6 +186,65 @@ static enum lb_err clickhouse_render(const struct destination *destination,
     return LB_OK;
 }
 
+/* --- tables
+ * ------------------------------------------------------------------------ */
+
+/* The columns of a row of a stream, flattened as in rows_add_flat(). */
+static const char event_columns[] =
+    "    seq UInt64, id Nullable(String), type LowCardinality(String),\n"
+    "    site LowCardinality(String),\n"
+    "    ts DateTime64(3, 'UTC'), received DateTime64(3, 'UTC'),\n"
+    "    name Nullable(String), link Nullable(String), host Nullable(String),\n"
+    "    page Nullable(String), referrer Nullable(String),\n"
+    "    source Nullable(String), channel Nullable(String),\n"
+    "    utm_source Nullable(String), utm_medium Nullable(String),\n"
+    "    utm_campaign Nullable(String), utm_term Nullable(String),\n"
+    "    utm_content Nullable(String), click_id Nullable(String),\n"
+    "    country Nullable(String), region Nullable(String),\n"
+    "    city Nullable(String), device Nullable(String),\n"
+    "    browser Nullable(String), browser_version Nullable(String),\n"
+    "    os Nullable(String), os_version Nullable(String),\n"
+    "    traffic LowCardinality(String), reason Nullable(String),\n"
+    "    visitor Nullable(String), qr Bool, double_tap Bool,\n"
+    "    value_amount Nullable(Decimal(18, 2)),\n"
+    "    value_currency Nullable(String),\n"
+    "    contact_email Nullable(String), contact_name Nullable(String),\n"
+    "    contact_message Nullable(String), contact_phone Nullable(String),\n"
+    "    props String\n";
+static const char alert_columns[] =
+    "    id String, type LowCardinality(String),\n"
+    "    timestamp DateTime64(3, 'UTC'), rule LowCardinality(String),\n"
+    "    site LowCardinality(String), severity LowCardinality(String),\n"
+    "    summary String, data String\n";
+
+static void add_table(const cJSON *body,
+                      const char *key,
+                      const char *columns,
+                      const char *order,
+                      struct lb_buf *out)
+{
+    const char *database = lb_json_text(body, "database");
+    const char *table = lb_json_text(body, key);
+
+    if (table != NULL) {
+        lb_buf_printf(out, "CREATE TABLE %s.%s (\n%s) ENGINE = MergeTree\n",
+                      database == NULL ? "default" : database, table, columns);
+        lb_buf_printf(out,
+                      "ORDER BY (%s)\n"
+                      "SETTINGS non_replicated_deduplication_window = 1000;\n",
+                      order);
+    }
+}
+
+static void clickhouse_schema(const cJSON *body, struct lb_buf *out)
+{
+    add_table(body, "table", event_columns, "site, type, ts, seq", out);
+    add_table(body, "alerts_table", alert_columns, "site, timestamp, id", out);
+}
+
+/* --- what the answer means
+ * ------------------------------------------------------------------------ */
+
 /* "Code: 60, e.displayText() = ..."; newer ones also have a header. */
 static int exception_of(const struct destination_answer *answer)
 {
@@ -254,5 +313,6 @@ const struct destination_type clickhouse_type = {.name = "clickhouse",
                                                  .stream_rows = STREAM_ROWS,
                                                  .check = check,
                                                  .skips = skips,
+                                                 .schema = clickhouse_schema,
                                                  .render = clickhouse_render,
                                                  .judge = clickhouse_judge};

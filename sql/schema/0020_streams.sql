@@ -5,3 +5,13 @@ CREATE TABLE stream_state (
     planned_seq INTEGER NOT NULL, -- events up to it are in batches, or of no interest
     batch TEXT -- id of the last message; NULL: none yet
 ) STRICT, WITHOUT ROWID;
+
+-- A destination (kind 1) that is taken out, or gets no stream any more, begins anew when it comes
+-- back: what happened meanwhile was not meant for it.
+CREATE TRIGGER stream_gone AFTER DELETE ON objects WHEN old.kind = 1 BEGIN
+    DELETE FROM stream_state WHERE destination = old.id;
+END;
+CREATE TRIGGER stream_over AFTER UPDATE OF body ON objects
+WHEN new.kind = 1 AND instr(new.body, '"stream":') = 0 BEGIN
+    DELETE FROM stream_state WHERE destination = new.id;
+END;

@@ -59,7 +59,7 @@ class Sender(threading.Thread):
             count = self.chance.randrange(1, 4)
             self.send([lead(number) for number in range(self.acknowledged, self.acknowledged + count)])
             self.acknowledged += count
-            time.sleep(self.chance.random() * 0.08)
+            time.sleep(self.chance.random() * 0.03)
 
     def send(self, leads):
         end = time.monotonic() + 30
