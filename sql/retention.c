@@ -13,6 +13,7 @@
 #include "sql/log_store.h"
 #include "sql/notice.h"
 
+#define STREAM_NAME_BYTES 64
 #define LOOK_MS (2 * LB_MS_PER_S)
 #define AGAIN_MS LB_MS_PER_MIN /* unless days had to be counted first */
 #define STEP_ROWS 500          /* of one transaction */
@@ -21,7 +22,14 @@
 #define FAR_PERCENT 75  /* and told again after it was less than this */
 
 /* What a round does, in this order. */
-enum part { PART_SITES, PART_ENTRIES, PART_COUNTS, PART_SIZE, PART_OVER };
+enum part {
+    PART_STREAMS,
+    PART_SITES,
+    PART_ENTRIES,
+    PART_COUNTS,
+    PART_SIZE,
+    PART_OVER
+};
 
 struct retention {
     struct writer *writer;
@@ -323,11 +331,70 @@ look_at_size(struct retention *retention, struct db *db, struct lb_error *err)
     return rc;
 }
 
+static enum lb_err tell_stream(struct retention *retention,
+                               struct db *db,
+                               const char *destination,
+                               struct lb_error *err)
+{
+    int64_t now_ms = lb_clock_wall_ms();
+    char group[STREAM_NAME_BYTES + 32];
+    char summary[400];
+    const struct notice notice = {.rule = "linkbell-delivery",
+                                  .severity = "warning",
+                                  .site = "*",
+                                  .group = group,
+                                  .from_at_ms = now_ms,
+                                  .to_at_ms = now_ms,
+                                  .coverage = "complete",
+                                  .summary = summary};
+
+    (void)snprintf(group, sizeof(group), "{\"destination\":\"%s\"}",
+                   destination);
+    (void)snprintf(summary, sizeof(summary),
+                   "Events that the destination %s has not taken reach "
+                   "privacy.retention within a day, and will then not be sent. "
+                   "Make it take them, or keep events longer.",
+                   destination);
+    notice_fill(&retention->notice, &notice, now_ms);
+    return cursor_append(retention->cursor, db, &retention->notice.entry, err);
+}
+
+/* Says of a stream once, a day ahead, that what it has not sent will go. */
+static enum lb_err look_at_streams(struct retention *retention,
+                                   struct db *db,
+                                   bool *is_over_out,
+                                   struct lb_error *err)
+{
+    int64_t before_ms = lb_clock_wall_ms() -
+                        kept_ms(atomic_load(&retention->retention_ms)) +
+                        LB_MS_PER_DAY;
+    sqlite3_stmt *stmt = db_stmt(db, SQL_STREAM_LATE);
+    char destination[STREAM_NAME_BYTES] = "";
+    bool has_row = false;
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, before_ms);
+    }
+    rc = db_next(db, stmt, &has_row, err);
+    *is_over_out = !has_row;
+    if (rc != LB_OK || !has_row) {
+        return rc;
+    }
+    (void)snprintf(destination, sizeof(destination), "%s",
+                   (const char *)sqlite3_column_text(stmt, 0));
+    (void)sqlite3_reset(stmt);
+    stmt = db_stmt(db, SQL_STREAM_TOLD);
+    db_bind_text(stmt, 1, destination);
+    rc = db_run(db, stmt, err);
+    return rc == LB_OK ? tell_stream(retention, db, destination, err) : rc;
+}
+
 /* --- rounds --------------------------------------------------------------- */
 
 static bool is_part_off(const struct retention *retention)
 {
-    return ((retention->part == PART_SITES ||
+    return ((retention->part == PART_STREAMS || retention->part == PART_SITES ||
              retention->part == PART_ENTRIES) &&
             atomic_load(&retention->retention_ms) == 0) ||
            (retention->part == PART_COUNTS && counts_age_ms(retention) == 0);
@@ -344,6 +411,9 @@ run_step(struct writer_job *job, struct db *db, struct lb_error *err)
 
     if (!is_part_off(retention)) {
         switch (retention->part) {
+        case PART_STREAMS:
+            rc = look_at_streams(retention, db, &is_over, err);
+            break;
         case PART_SITES:
             rc = age_sites(retention, db, &is_over, err);
             break;
@@ -397,7 +467,7 @@ static bool chore(void *ctx, struct db *db)
         !atomic_exchange(&retention->is_busy, true)) {
         retention->due_at_ms = now_ms + AGAIN_MS;
         retention->is_waiting = false;
-        retention->part = PART_SITES;
+        retention->part = PART_STREAMS;
         retention->next_site = 0;
         if (writer_submit(retention->writer, &retention->job) != LB_OK) {
             atomic_store(&retention->is_busy, false);

@@ -3,7 +3,8 @@
 CREATE TABLE stream_state (
     destination TEXT PRIMARY KEY,
     planned_seq INTEGER NOT NULL, -- events up to it are in batches, or of no interest
-    batch TEXT -- id of the last message; NULL: none yet
+    batch TEXT, -- id of the last message; NULL: none yet
+    told INTEGER NOT NULL DEFAULT 0 -- its owner knows that retention will overtake it
 ) STRICT, WITHOUT ROWID;
 
 -- A destination (kind 1) that is taken out, or gets no stream any more, begins anew when it comes

@@ -7,6 +7,7 @@ import json
 import pathlib
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -528,6 +529,21 @@ class Batches(unittest.TestCase):
             world.bell.send(*events(3, 6))
             wait_for(lambda: len(world.deliveries("delivered")) >= 2, "the rows behind")
             self.assertEqual((world.bell.data / "a.csv").read_text().split(), ["id", "e0", "e1", "e2", "e6", "e7", "e8"])
+
+    def test_what_retention_will_overtake_is_said_a_day_ahead(self):
+        with World("type: webhook, url: \"http://127.0.0.1:9/\", unsigned: true, retry: [1h], stream: { types: [all], max_wait: 30ms, from: start }",
+                   alerts=False) as world:
+            world.bell.config.write_text(world.bell.config.read_text().replace("privacy: {", "privacy: { retention: 6d,"))
+            world.bell.send(*events(3))
+            wait_for(lambda: world.deliveries("waiting"), "the batch")
+            world.bell.kill()
+            with sqlite3.connect(world.bell.data / "linkbell.db") as db:
+                db.execute("UPDATE outbox SET created = created - 86400000 * 51 / 10")
+            db.close()
+            world.bell.start()
+            told = wait_for(lambda: [a for a in world.bell.get("/v1/alerts?rule=linkbell-delivery").json["data"] if "retention" in a["summary"]], "the alert", 60)
+            self.assertEqual(len(told), 1)
+            self.assertEqual(told[0]["group"], {"destination": "lake"})
 
     def test_faults_are_named(self):
         faults = {
