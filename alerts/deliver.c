@@ -13,6 +13,7 @@
 #include "alerts/deliver_thread.h"
 #include "alerts/dial.h"
 #include "alerts/lanes.h"
+#include "alerts/merge.h"
 #include "alerts/outbox_store.h"
 #include "alerts/streams.h"
 #include "base/clock.h"
@@ -225,9 +226,20 @@ static enum lb_err
 run_claim(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
+    int64_t over = attempt->destination.type->merges_over;
+    bool is_merged = false;
+    enum lb_err rc = LB_OK;
 
-    return outbox_set_sending(db, &attempt->delivery, &attempt->is_claimed,
-                              err);
+    /* A transform is for each alert. */
+    if (over > 0 && reshape_program(&attempt->destination) == NULL) {
+        rc = merge_due(db, attempt->delivery.destination, over,
+                       lb_clock_wall_ms(), &is_merged, err);
+    }
+    attempt->is_claimed = false;
+    return rc != LB_OK || is_merged
+               ? rc
+               : outbox_set_sending(db, &attempt->delivery,
+                                    &attempt->is_claimed, err);
 }
 
 static void fill(struct deliver *deliver, struct attempt *attempt);
@@ -246,7 +258,8 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         look_after(deliver, LOOK_AGAIN_MS);
         remove_attempt(deliver, attempt);
     } else if (!attempt->is_claimed) {
-        /* It was read before an earlier attempt's end was recorded. */
+        /* It was read before an earlier attempt's end was recorded, or is part
+         * of a digest now. */
         attempt->lane->in_flight--;
         remove_attempt(deliver, attempt);
         start_reading(deliver);

@@ -159,7 +159,8 @@ struct destination_type {
     bool needs_body;          /* the answer's body decides */
     bool is_serial;           /* one message after the other, whatever is set */
     bool is_without_contact;  /* unless `contact` names what to send */
-    bool is_of_people;        /* a test message is about a made-up person */
+    int64_t merges_over; /* so many that are due are one digest; 0: never */
+    bool is_of_people;   /* a test message is about a made-up person */
     size_t stream_rows;  /* of a stream's batch at most; 0: takes no stream */
     size_t stream_bytes; /* of its rows at most; 0: as many as we can hold */
     bool is_by_place;    /* rows are sorted by site and UTC day */

@@ -5,16 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts/digest_content.h"
 #include "alerts/digest_store.h"
 #include "alerts/message.h"
 #include "alerts/quiet.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/text.h"
-
-#define DIGEST_BYTES ((size_t)192 * 1024) /* of the alerts that are shown */
-#define LINES 10                          /* summaries shown in the text */
-#define LINES_BYTES ((size_t)2400)        /* of the text */
 
 enum lb_err digest_gather(const struct digest *digest,
                           const char *alert,
@@ -44,49 +40,9 @@ bool digest_is_due(const struct digest *digest)
                         digest->now_ms);
 }
 
-/* What is being put together. */
-struct content {
-    struct lb_buf alerts;
-    struct lb_buf lines;
-    int64_t count;
-    int64_t line_count;
-};
-
-static void add_line(struct content *content, const cJSON *data)
-{
-    const char *summary = lb_json_text(data, "summary");
-
-    if (summary == NULL || content->line_count == LINES ||
-        content->lines.len + strlen(summary) > LINES_BYTES) {
-        return;
-    }
-    lb_buf_add_text(&content->lines, "\n\xe2\x80\xa2 ");
-    lb_buf_add_text(&content->lines, summary);
-    content->line_count++;
-}
-
 static void add_alert(void *ctx, const char *data, int64_t resolved_at_ms)
 {
-    struct content *content = ctx;
-    cJSON *json = data == NULL ? NULL : cJSON_Parse(data);
-    size_t len = data == NULL ? 0 : strlen(data);
-
-    if (!cJSON_IsObject(json) || len < 2) {
-        cJSON_Delete(json);
-        return;
-    }
-    if (content->count++ < DIGEST_ALERTS &&
-        content->alerts.len + len < DIGEST_BYTES) {
-        lb_json_add_comma(&content->alerts);
-        lb_buf_add(&content->alerts, data, len - 1);
-        if (resolved_at_ms != 0) {
-            lb_json_add_key(&content->alerts, "resolved");
-            lb_json_add_time(&content->alerts, resolved_at_ms);
-        }
-        lb_buf_add_char(&content->alerts, '}');
-        add_line(content, json);
-    }
-    cJSON_Delete(json);
+    digest_content_add(ctx, data, resolved_at_ms);
 }
 
 static void make_id(const struct digest *digest, char id[RULE_ALERT_ID_BYTES])
@@ -100,51 +56,37 @@ static void make_id(const struct digest *digest, char id[RULE_ALERT_ID_BYTES])
     id[1] = 'g';
 }
 
-static void add_text(struct lb_buf *out, const char *key, const char *text)
-{
-    lb_json_add_key(out, key);
-    lb_json_add_plain_string(out, text);
-}
-
 static void write_data(const struct digest *digest,
-                       const struct content *content,
+                       const struct digest_content *content,
                        const char *id,
                        struct lb_buf *out)
 {
-    struct lb_buf text;
+    struct lb_buf title;
+    struct lb_buf url;
+    struct digest_head head = {.id = id,
+                               .rule = digest->rule->id,
+                               .severity = digest->rule->severity,
+                               .site = digest->site->id,
+                               .from_at_ms =
+                                   digest->books->row.state.digest_from_at_ms,
+                               .to_at_ms = digest->now_ms};
 
-    lb_buf_init(&text, MESSAGE_BYTES);
-    lb_buf_add_char(out, '{');
-    add_text(out, "digest", id);
-    add_text(out, "rule", digest->rule->id);
-    add_text(out, "severity", digest->rule->severity);
-    add_text(out, "site", digest->site->id);
-    lb_buf_add_text(out, ",\"from\":");
-    lb_json_add_time(out, digest->books->row.state.digest_from_at_ms);
-    lb_buf_add_text(out, ",\"to\":");
-    lb_json_add_time(out, digest->now_ms);
-    lb_buf_printf(out, ",\"count\":%" PRId64, content->count);
-    lb_buf_printf(&text, "%" PRId64 " alert%s of %s on %s", content->count,
+    lb_buf_init(&title, MESSAGE_BYTES);
+    lb_buf_init(&url, MESSAGE_BYTES);
+    lb_buf_printf(&title, "%" PRId64 " alert%s of %s on %s", content->count,
                   content->count == 1 ? "" : "s", digest->rule->id,
                   digest->site->id);
-    lb_buf_add(&text, lb_buf_text(&content->lines), content->lines.len);
-    if (content->count > content->line_count) {
-        lb_buf_printf(&text, "\nand %" PRId64 " more",
-                      content->count - content->line_count);
-    }
-    add_text(out, "summary", lb_buf_text(&text));
-    lb_buf_clear(&text);
-    lb_buf_printf(&text, "%s/?site=", digest->public_url);
-    lb_text_percent_encode(&text, digest->site->id);
-    add_text(out, "dashboard_url", lb_buf_text(&text));
-    lb_buf_add_text(out, ",\"alerts\":[");
-    lb_buf_add(out, lb_buf_text(&content->alerts), content->alerts.len);
-    lb_buf_add_text(out, "]}");
-    lb_buf_deinit(&text);
+    lb_buf_printf(&url, "%s/?site=", digest->public_url);
+    lb_text_percent_encode(&url, digest->site->id);
+    head.title = lb_buf_text(&title);
+    head.dashboard_url = lb_buf_text(&url);
+    digest_content_write(content, &head, out);
+    lb_buf_deinit(&title);
+    lb_buf_deinit(&url);
 }
 
 static enum lb_err queue(const struct digest *digest,
-                         const struct content *content,
+                         const struct digest_content *content,
                          struct lb_error *err)
 {
     char id[RULE_ALERT_ID_BYTES];
@@ -178,11 +120,10 @@ enum lb_err digest_send(const struct digest *digest,
                         bool *has_queued_out,
                         struct lb_error *err)
 {
-    struct content content = {.count = 0};
+    struct digest_content content;
     enum lb_err rc;
 
-    lb_buf_init(&content.alerts, MESSAGE_BYTES);
-    lb_buf_init(&content.lines, 2 * LINES_BYTES);
+    digest_content_init(&content);
     rc = digest_store_each(digest->db, digest->rule->number,
                            digest->site->number, add_alert, &content, err);
     *has_queued_out =
@@ -196,7 +137,6 @@ enum lb_err digest_send(const struct digest *digest,
     digest->books->row.state.digest_from_at_ms = 0;
     groups_note_change(digest->groups, digest->books);
     groups_set_waiting(digest->groups, digest->books, false);
-    lb_buf_deinit(&content.alerts);
-    lb_buf_deinit(&content.lines);
+    digest_content_deinit(&content);
     return rc;
 }

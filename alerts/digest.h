@@ -13,8 +13,6 @@
 #include "sql/catalog.h"
 #include "sql/db.h"
 
-#define DIGEST_ALERTS 100 /* shown in one; all are counted */
-
 /* A rule's digest of a site; books is the group "" of both, loaded. */
 struct digest {
     struct db *db;

@@ -1,12 +1,15 @@
 /* slack.c - Block Kit for Slack's incoming webhooks.  Limits kept (Slack's
  * documentation): header 150 characters, section text 3,000, 10 fields of
  * 2,000, and all together below the 13,200 at which messages were refused. */
+#include <stdio.h>
 #include <string.h>
 
 #include "alerts/destination.h"
 #include "alerts/facts.h"
 #include "base/json.h"
 
+#define DIGEST_SECTIONS 40 /* of the 50 blocks of a message */
+#define DIGEST_UNITS 250
 #define HEADER_UNITS 150
 #define SECTION_UNITS 1500
 #define FIELD_UNITS 700
@@ -87,6 +90,40 @@ static void add_fields(struct lb_buf *out, const struct facts *facts)
     }
 }
 
+/* One section an alert; the facts' text says it all where they are few. */
+static void add_alerts(struct lb_buf *out, const struct facts *facts)
+{
+    const cJSON *alerts =
+        cJSON_GetObjectItemCaseSensitive(facts->data, "alerts");
+    int64_t count = lb_json_int(facts->data, "count");
+    const cJSON *alert;
+    int64_t shown = 0;
+    struct lb_buf text;
+
+    cJSON_ArrayForEach (alert, alerts) {
+        const char *summary = lb_json_text(alert, "summary");
+
+        if (shown == DIGEST_SECTIONS) {
+            break;
+        }
+        lb_buf_init(&text, 65536);
+        facts_add(&text, summary == NULL ? "an alert" : summary, DIGEST_UNITS,
+                  escape);
+        lb_buf_add_text(out, ",{\"type\":\"section\",\"text\":{\"type\":"
+                             "\"mrkdwn\",\"text\":");
+        lb_json_add_plain_string(out, lb_buf_text(&text));
+        lb_buf_add_text(out, "}}");
+        lb_buf_deinit(&text);
+        shown++;
+    }
+    if (count > shown) {
+        lb_buf_printf(out,
+                      ",{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\","
+                      "\"text\":\"and %lld more\"}}",
+                      (long long)(count - shown));
+    }
+}
+
 static void
 add_context(struct lb_buf *out, const struct facts *facts, const char *id)
 {
@@ -134,10 +171,20 @@ static enum lb_err slack_render(const struct destination *destination,
                          "\"type\":\"mrkdwn\",\"text\":");
     lb_buf_clear(&text);
     add_mention(&text, destination, &facts);
-    add_text(&text, &facts);
+    if (strcmp(facts.type, "alert.digest") == 0) {
+        char first[FACTS_TITLE_BYTES];
+
+        (void)snprintf(first, sizeof(first), "%.*s",
+                       (int)strcspn(facts.summary, "\n"), facts.summary);
+        facts_add(&text, first, SECTION_UNITS, escape);
+    } else {
+        add_text(&text, &facts);
+    }
     lb_json_add_plain_string(out, lb_buf_text(&text));
     lb_buf_add_text(out, "}}");
-    if (facts.row_count > 0) {
+    if (strcmp(facts.type, "alert.digest") == 0) {
+        add_alerts(out, &facts);
+    } else if (facts.row_count > 0) {
         lb_buf_add_text(out, ",{\"type\":\"section\",\"fields\":[");
         add_fields(out, &facts);
         lb_buf_add_text(out, "]}");
@@ -176,6 +223,7 @@ static void slack_judge(const struct destination *destination,
 const struct destination_type slack_type = {.name = "slack",
                                             .place = DESTINATION_SECRET_URL,
                                             .rate = "1/s",
+                                            .merges_over = 10,
                                             .keys = keys,
                                             .render = slack_render,
                                             .judge = slack_judge};

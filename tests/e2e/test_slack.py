@@ -191,6 +191,31 @@ class Messages(unittest.TestCase):
         self.assertIn("partner-x", section)
         self.assertEqual(fields["*Rule*"], "partner")
 
+    def test_many_that_wait_are_one_digest(self):
+        with Slack() as slack, Linkbell(CONFIG, {"LB_SLACK_URL": slack.url}) as bell:
+            bell.ready()
+            bell.run("destinations", "disable", "sales")
+            bell.send(*[lead(f"l{n}", contact={"name": f"<Zoë> {n}", "email": "zoe@example.com"}) for n in range(130)])
+            held = wait_for(lambda: [r for r in bell.get("/v1/deliveries?limit=1000").json["data"] if r["state"] == "held"][129:], "130 held")
+            bell.run("destinations", "enable", "sales")
+            wait_for(lambda: not [r for r in bell.get("/v1/deliveries?limit=1000").json["data"] if r["state"] in ("waiting", "sending")],
+                     "the end", 30)
+            self.assertEqual((slack.faults, len(held)), ([], 1))
+            self.assertLessEqual(len(slack.payloads), 3)
+            rows = bell.get("/v1/deliveries?limit=1000").json["data"]
+            digests = [r for r in rows if r["type"] == "alert.digest"]
+            self.assertEqual({r["state"] for r in digests}, {"delivered"})
+            merged = [r for r in rows if r["reason"] == "digested"]
+            self.assertEqual({r["remote_id"] for r in merged}, {r["message"] for r in digests})
+            count = sum(int(re.match(r"(\d+) alerts on alice.bio", p["text"])[1]) for p in slack.payloads if " alerts on " in p["text"])
+            self.assertEqual(count, len(merged))
+            self.assertEqual(len(merged) + sum(r["state"] == "delivered" and r["type"] == "alert.fired" for r in rows), 130)
+            first = slack.payloads[0]["blocks"]
+            self.assertEqual(first[0]["text"]["text"], "Digest on alice.bio")
+            self.assertEqual((len(first), first[-2]["text"]["text"]), (44, "and 60 more"))
+            self.assertIn("&lt;Zoë&gt; 0", first[2]["text"]["text"])
+            self.check_silence(bell)
+
     def test_what_a_stranger_types_stays_text(self):
         names = ("<!channel>", "<https://evil.example|click>", "<@U123> & co", "&lt;!here&gt;", "*bold* `x`")
         rows = [lead(f"l{n}", name=name, contact={"name": name, "email": f"{name}@x"}) for n, name in enumerate(names)]
