@@ -62,7 +62,6 @@
 #include "sql/seal.h"
 #include "sql/token.h"
 
-#define DELIVERY_DRAIN_MS 10000 /* for attempts under way at the end */
 #define READER_THREADS 3 /* one of them may seal */
 #define PARSER_THREADS 1
 #define SOCKET_NAME "linkbell.sock"
@@ -304,9 +303,7 @@ static void on_delivered(void *ctx)
 {
     struct service *service = ctx;
 
-    if (service->deliver != NULL) {
-        deliver_stop(service->deliver);
-    }
+    deliver_stop(service->deliver);
     day_builder_stop(service->days);
     seal_stop(service->seal);
     pool_stop(service->readers);
@@ -320,7 +317,6 @@ static void on_delivered(void *ctx)
 static void on_drained(void *ctx)
 {
     struct service *service = ctx;
-    int64_t timeout_ms = service->config.shutdown_timeout_ms;
 
     for (size_t i = 0; i < 3 && !service->is_embedded; i++) {
         uv_close((uv_handle_t *)&service->signals[i], NULL);
@@ -328,13 +324,7 @@ static void on_drained(void *ctx)
     if (service->is_embedded) {
         uv_close((uv_handle_t *)&service->stop, NULL);
     }
-    if (service->deliver == NULL) {
-        on_delivered(service);
-        return;
-    }
-    deliver_drain(service->deliver,
-                  timeout_ms < DELIVERY_DRAIN_MS ? timeout_ms
-                                                 : DELIVERY_DRAIN_MS,
+    deliver_drain(service->deliver, service->config.shutdown_timeout_ms,
                   on_delivered, service);
 }
 
@@ -457,7 +447,6 @@ static void start_listening(struct service *service)
     struct lb_error err = {LB_OK, ""};
     char host[LB_CONFIG_HOST_BYTES];
     int port = 0;
-    bool is_v6;
 
     lb_config_parse_listen(text, host, &port);
     if (lb_http_server_listen(service->http, host, port, &port, &err) !=
@@ -470,18 +459,7 @@ static void start_listening(struct service *service)
         return;
     }
     ways_in_start(service->ways_in);
-    is_v6 = strchr(host, ':') != NULL;
-    if (strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0) {
-        lb_log(LB_LOG_WARN, "open_address",
-               "listen=%s hint=\"anybody who reaches this address can talk to "
-               "linkbell without TLS; put a proxy in front\"",
-               host);
-    }
-    lb_log(LB_LOG_INFO, "listening", "host=%s port=%d version=%s", host, port,
-           LINKBELL_VERSION);
-    (void)printf("listening on http://%s%s%s:%d\n", is_v6 ? "[" : "", host,
-                 is_v6 ? "]" : "", port);
-    (void)fflush(stdout);
+    lb_process_tell_address(host, port);
 }
 
 static void on_started(void *ctx, enum lb_err rc, const struct lb_error *err)

@@ -39,25 +39,28 @@ struct attempt {
     struct writer *writer;                       /* borrowed */
     attempt_fn sent;
     struct destination_message message;
-    struct pool_job fill;         /* the owner's, of a batch */
+    struct pool_job fill;         /* of a batch */
     struct destination_rows rows; /* of a stream; its lists are owned */
-    enum lb_err filled;           /* whether they could be read */
-    bool is_cut;                  /* the body, into these */
-    bool is_unrecorded;           /* the owner's */
     struct stream_plan half;  /* of a batch that goes on in two: the first */
     struct reshaped reshaped; /* by its transform; the body goes over */
-    enum lb_err transformed;
-    const char *skipped; /* why it is not sent after all; NULL: it is */
-    int refused;         /* rows that the service will never take */
+    const char *skipped;      /* why it is not sent after all; NULL: it is */
     /* What goes out, while it is made. */
     struct destination_request request;
-    enum lb_err rendered;
     struct lb_error render_err;
-    struct destination_verdict verdict;
+    enum lb_err rendered;
+    enum lb_err filled; /* whether the rows could be read */
+    enum lb_err transformed;
     int requests; /* so far */
+    int refused;  /* rows that the service will never take */
+    enum lane_change change;
+    struct destination_verdict verdict;
+    bool is_cut; /* the body, into rows */
     bool is_claimed;
     bool is_probe;
     bool has_answered;
+    bool is_unrecorded; /* the owner's */
+    bool is_failing;    /* out: so long that it is to be disabled */
+    bool may_tell;      /* the owner */
     int64_t started_at_ms;
     int64_t request_bytes;
     /* What is recorded. */
@@ -68,11 +71,8 @@ struct attempt {
     const char *state;
     const char *reason;
     int64_t due_at_ms;
-    enum lane_change change;
-    bool is_failing; /* out: so long that it is to be disabled */
     /* What the owner is told; NULL: nothing. */
     const char *told;
-    bool may_tell;
     struct notice_entry notice;
 };
 
@@ -85,12 +85,10 @@ struct attempt_means {
     struct writer *writer;
     const struct dials *dials;
     struct transform_workers *workers;
+    struct pool *readers;
 };
-/* Whether it is a batch of a stream, whose rows are to be read before it is
- * sent. */
+/* Whether it is a batch of a stream, whose rows are read before it is sent. */
 bool attempt_is_batch(const struct attempt *attempt);
-/* Reads them; for a thread of readers.  attempt_send() knows of a failure. */
-void attempt_read_rows(struct attempt *attempt, struct db *db);
 /* Sends it; what a request made over there is recorded before the next one of
  * the attempt.  sent is called once, maybe before this returns, with verdict
  * and record filled, but for state, reason and due. */

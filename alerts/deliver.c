@@ -17,12 +17,12 @@
 #include "alerts/outbox_store.h"
 #include "alerts/streams.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
 
 #define READ_EACH 64 /* deliveries of one destination, read at once */
 #define DRAIN_LOOK_MS 10
+#define DRAIN_MOST_MS 10000
 #define LOOK_AGAIN_MS 1000 /* when messages wait for a free place */
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
 
@@ -65,14 +65,6 @@ struct trial {
 };
 
 static void start_reading(struct deliver *deliver);
-
-static double random_share(void)
-{
-    uint32_t bits = 0;
-
-    return lb_secret_random(&bits, sizeof(bits)) ? (double)bits / 4294967296.0
-                                                 : 0.5;
-}
 
 static void remove_attempt(struct deliver *deliver, struct attempt *attempt)
 {
@@ -155,48 +147,6 @@ done_record(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     start_reading(deliver);
 }
 
-static void end_in_lane(struct attempt *attempt, int64_t now_ms)
-{
-    struct deliver *deliver = attempt->owner;
-    const struct lane_rules rules =
-        lanes_rules_of(deliver->lanes, &attempt->destination);
-    const struct lane_end end = {attempt->verdict.outcome,
-                                 attempt->has_answered,
-                                 attempt->message.rows != NULL,
-                                 attempt->delivery.message,
-                                 attempt->record.error,
-                                 attempt->verdict.wait_ms,
-                                 attempt->is_probe,
-                                 random_share()};
-
-    attempt->change = lane_finish(attempt->lane, &rules, &end, now_ms);
-}
-
-static void skip(struct attempt *attempt, const char *reason);
-
-static void on_sent(struct attempt *attempt)
-{
-    struct deliver *deliver = attempt->owner;
-    int64_t now_ms = lb_clock_wall_ms();
-
-    if (attempt->skipped != NULL) {
-        skip(attempt, attempt->skipped);
-        return;
-    }
-    end_in_lane(attempt, now_ms);
-    attempt_decide(attempt, now_ms, deliver->jitter, random_share());
-    deliver_notice_choose(attempt, now_ms);
-    attempt_count(attempt);
-    attempt->job.run = run_record;
-    attempt->job.done = done_record;
-    if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
-        remove_attempt(deliver, attempt); /* the next start finds it */
-    }
-}
-
-/* --- what is not sent
- * ------------------------------------------------------------------------ */
-
 static enum lb_err
 run_skip(struct writer_job *job, struct db *db, struct lb_error *err)
 {
@@ -216,6 +166,43 @@ static void skip(struct attempt *attempt, const char *reason)
     attempt->job.done = done_record;
     if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
         remove_attempt(deliver, attempt);
+    }
+}
+
+static void end_in_lane(struct attempt *attempt, int64_t now_ms)
+{
+    struct deliver *deliver = attempt->owner;
+    const struct lane_rules rules =
+        lanes_rules_of(deliver->lanes, &attempt->destination);
+    const struct lane_end end = {attempt->verdict.outcome,
+                                 attempt->has_answered,
+                                 attempt->message.rows != NULL,
+                                 attempt->delivery.message,
+                                 attempt->record.error,
+                                 attempt->verdict.wait_ms,
+                                 attempt->is_probe,
+                                 lb_secret_share()};
+
+    attempt->change = lane_finish(attempt->lane, &rules, &end, now_ms);
+}
+
+static void on_sent(struct attempt *attempt)
+{
+    struct deliver *deliver = attempt->owner;
+    int64_t now_ms = lb_clock_wall_ms();
+
+    if (attempt->skipped != NULL) {
+        skip(attempt, attempt->skipped);
+        return;
+    }
+    end_in_lane(attempt, now_ms);
+    attempt_decide(attempt, now_ms, deliver->jitter, lb_secret_share());
+    deliver_notice_choose(attempt, now_ms);
+    attempt_count(attempt);
+    attempt->job.run = run_record;
+    attempt->job.done = done_record;
+    if (writer_submit(deliver->writer, &attempt->job) != LB_OK) {
+        remove_attempt(deliver, attempt); /* the next start finds it */
     }
 }
 
@@ -242,8 +229,6 @@ run_claim(struct writer_job *job, struct db *db, struct lb_error *err)
                                     &attempt->is_claimed, err);
 }
 
-static void fill(struct deliver *deliver, struct attempt *attempt);
-
 static void
 done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
@@ -265,42 +250,9 @@ done_claim(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         start_reading(deliver);
     } else if ((reason = attempt_skips(attempt)) != NULL) {
         skip(attempt, reason);
-    } else if (attempt_is_batch(attempt)) {
-        fill(deliver, attempt);
     } else {
         attempt_send(attempt, &deliver->means, on_sent);
     }
-}
-
-/* --- the rows of a batch
- * ------------------------------------------------------------------------ */
-
-static void run_fill(struct pool_job *job, struct db *db)
-{
-    attempt_read_rows(
-        (struct attempt *)(void *)((char *)job -
-                                   offsetof(struct attempt, fill)),
-        db);
-}
-
-static void
-done_fill(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
-{
-    struct attempt *attempt =
-        (struct attempt *)(void *)((char *)job -
-                                   offsetof(struct attempt, fill));
-    struct deliver *deliver = attempt->owner;
-
-    (void)err;
-    attempt->filled = rc == LB_OK ? attempt->filled : rc;
-    attempt_send(attempt, &deliver->means, on_sent);
-}
-
-static void fill(struct deliver *deliver, struct attempt *attempt)
-{
-    attempt->fill.run = run_fill;
-    attempt->fill.done = done_fill;
-    pool_submit(deliver->readers, &attempt->fill);
 }
 
 static bool is_under_way(const struct deliver *deliver, const char *id)
@@ -609,17 +561,7 @@ void deliver_write_states(void *ctx, struct lb_buf *out)
     struct deliver *deliver = ctx;
     struct catalog *catalog = catalog_current(deliver->holder);
 
-    lb_buf_add_char(out, '{');
-    for (struct lane *lane = lanes_first(deliver->lanes); lane != NULL;
-         lane = lane->next) {
-        if (lane->state != LANE_OK &&
-            catalog_object_find(catalog, CATALOG_DESTINATION, lane->id) !=
-                NULL) {
-            lb_json_add_key(out, lane->id);
-            lb_json_add_string(out, lane_state_name(lane->state));
-        }
-    }
-    lb_buf_add_char(out, '}');
+    lanes_write_states(deliver->lanes, catalog, out);
     catalog_unref(catalog);
 }
 
@@ -678,9 +620,9 @@ enum lb_err deliver_new(uv_loop_t *loop,
         free(deliver);
         return rc;
     }
-    deliver->means =
-        (struct attempt_means){deliver->curl, deliver->threads, parts->writer,
-                               deliver->dials, deliver->workers};
+    deliver->means = (struct attempt_means){deliver->curl,    deliver->threads,
+                                            parts->writer,    deliver->dials,
+                                            deliver->workers, parts->readers};
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);
     deliver->async.data = deliver;
@@ -706,8 +648,14 @@ void deliver_drain(struct deliver *deliver,
                    void (*done)(void *ctx),
                    void *ctx)
 {
+    if (deliver == NULL) {
+        done(ctx);
+        return;
+    }
     deliver->is_stopping = true;
-    deliver->drain_until_ms = lb_clock_mono_ms() + timeout_ms;
+    deliver->drain_until_ms =
+        lb_clock_mono_ms() +
+        (timeout_ms < DRAIN_MOST_MS ? timeout_ms : DRAIN_MOST_MS);
     deliver->drained = done;
     deliver->drained_ctx = ctx;
     (void)uv_timer_start(&deliver->timer, on_drain, 0, DRAIN_LOOK_MS);
@@ -715,6 +663,9 @@ void deliver_drain(struct deliver *deliver,
 
 void deliver_stop(struct deliver *deliver)
 {
+    if (deliver == NULL) {
+        return;
+    }
     deliver->is_stopping = true;
     deliver_curl_stop(deliver->curl);
     deliver_sweep_stop(deliver->sweep);

@@ -58,13 +58,14 @@ LB_MUST_CHECK enum lb_err deliver_try(struct deliver *deliver,
                                       void *ctx,
                                       struct lb_error *err);
 /* Starts no further attempt, and calls done with ctx when those under way have
- * an end that is recorded, or timeout_ms have passed. */
+ * an end that is recorded, or timeout_ms (10 s at most) have passed; at once
+ * for NULL. */
 void deliver_drain(struct deliver *deliver,
                    int64_t timeout_ms,
                    void (*done)(void *ctx),
                    void *ctx);
 /* Starts no further attempt; aborts those under way, which are then due again.
- * Its handles close; free after the loop ran. */
+ * Its handles close; free after the loop ran.  NULL is fine. */
 void deliver_stop(struct deliver *deliver);
 void deliver_free(struct deliver *deliver);
 

@@ -146,24 +146,24 @@ enum destination_login {
 struct destination_type {
     const char *name;
     enum destination_place place;
-    const char *url_key; /* that holds the address; NULL: see place */
     enum destination_login login;
+    const char *url_key; /* that holds the address; NULL: see place */
     const char *service; /* address of a service; NULL: see place */
-    bool may_have_url;   /* url_env or url_file in its place */
-    bool may_have_login; /* user and password may stand in the address */
     const char *token;   /* key without _env and _file; NULL: none */
     const char *rate;    /* unless set; NULL: no limit */
     const char *(*rate_of)(const cJSON *body); /* instead; NULL: rate */
     const char *const *keys;  /* of this type alone; ends with NULL */
     const char *const *needs; /* those of them that can't be left out */
-    bool needs_body;          /* the answer's body decides */
-    bool is_serial;           /* one message after the other, whatever is set */
-    bool is_without_contact;  /* unless `contact` names what to send */
     int64_t merges_over; /* so many that are due are one digest; 0: never */
-    bool is_of_people;   /* a test message is about a made-up person */
     size_t stream_rows;  /* of a stream's batch at most; 0: takes no stream */
     size_t stream_bytes; /* of its rows at most; 0: as many as we can hold */
-    bool is_by_place;    /* rows are sorted by site and UTC day */
+    bool may_have_url;   /* url_env or url_file in its place */
+    bool may_have_login; /* user and password may stand in the address */
+    bool needs_body;     /* the answer's body decides */
+    bool is_serial;      /* one message after the other, whatever is set */
+    bool is_without_contact; /* unless `contact` names what to send */
+    bool is_of_people;       /* a test message is about a made-up person */
+    bool is_by_place;        /* rows are sorted by site and UTC day */
     /* What has to be made over there, as statements to be run; NULL: nothing.
      */
     void (*schema)(const cJSON *body, struct lb_buf *out);

@@ -7,6 +7,7 @@
 
 #include "alerts/destination_store.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -279,4 +280,21 @@ void lanes_free(struct lanes *lanes)
         free(lane);
     }
     free(lanes);
+}
+
+void lanes_write_states(struct lanes *lanes,
+                        const struct catalog *catalog,
+                        struct lb_buf *out)
+{
+    lb_buf_add_char(out, '{');
+    for (const struct lane *lane = lanes_first(lanes); lane != NULL;
+         lane = lane->next) {
+        if (lane->state != LANE_OK &&
+            catalog_object_find(catalog, CATALOG_DESTINATION, lane->id) !=
+                NULL) {
+            lb_json_add_key(out, lane->id);
+            lb_json_add_string(out, lane_state_name(lane->state));
+        }
+    }
+    lb_buf_add_char(out, '}');
 }

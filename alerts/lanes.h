@@ -51,4 +51,10 @@ void lanes_note(struct lane *lane,
                 bool is_failing,
                 const uint8_t fingerprint[LB_SECRET_SHA256_BYTES]);
 
+/* {"id":"paused",...}: those in another state than the usual one that are in
+ * the catalog. */
+void lanes_write_states(struct lanes *lanes,
+                        const struct catalog *catalog,
+                        struct lb_buf *out);
+
 #endif

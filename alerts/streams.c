@@ -220,6 +220,21 @@ done_look(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     }
 }
 
+static void
+add_item(struct streams *streams, struct state *state, const cJSON *destination)
+{
+    struct item *item = &streams->items[streams->item_count++];
+
+    if (state->is_asked) {
+        state->planned_seq = -1; /* it may have gone back */
+    }
+    state->is_asked = false;
+    item->state = state;
+    item->known_seq = state->planned_seq;
+    item->destination = destination;
+    lb_buf_init(&item->plan.body, PLAN_BYTES);
+}
+
 /* The streams that are due. */
 static void choose(struct streams *streams)
 {
@@ -235,16 +250,7 @@ static void choose(struct streams *streams)
 
         if (state != NULL &&
             (state->is_asked || state->next_look_ms <= streams->now_ms)) {
-            struct item *item = &streams->items[streams->item_count++];
-
-            if (state->is_asked) {
-                state->planned_seq = -1; /* it may have gone back */
-            }
-            state->is_asked = false;
-            item->state = state;
-            item->known_seq = state->planned_seq;
-            item->destination = object->body;
-            lb_buf_init(&item->plan.body, PLAN_BYTES);
+            add_item(streams, state, object->body);
         }
     }
 }

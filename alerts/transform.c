@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -85,8 +86,8 @@ static enum lb_err spawn(struct worker *worker, int to[2], int from[2])
 
     (void)snprintf(bytes, sizeof(bytes), "%lld",
                    (long long)worker->limits.bytes);
-    (void)snprintf(seconds, sizeof(seconds), "%lld",
-                   (long long)(worker->limits.time_ms / LB_MS_PER_S + 1));
+    (void)snprintf(seconds, sizeof(seconds), "%" PRId64,
+                   worker->limits.time_ms / LB_MS_PER_S + 1);
     (void)sigemptyset(&none);
     failed = posix_spawn_file_actions_init(&actions);
     if (failed != 0) {
@@ -368,9 +369,10 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
-/* Takes out of the list those that nobody needed for a while; free_worker()
- * them. */
+/* Takes out of the list those that nobody needed for a while, but for one;
+ * free_worker() them. */
 static struct worker *take_idle(struct transform_workers *workers,
+                                const struct worker *but,
                                 int64_t now_ms)
 {
     struct worker **at = &workers->first;
@@ -379,7 +381,8 @@ static struct worker *take_idle(struct transform_workers *workers,
     while (*at != NULL) {
         struct worker *worker = *at;
 
-        if (worker->users == 0 && now_ms - worker->used_at_ms >= IDLE_MS) {
+        if (worker != but && worker->users == 0 &&
+            now_ms - worker->used_at_ms >= IDLE_MS) {
             *at = worker->next;
             worker->next = idle;
             idle = worker;
@@ -425,7 +428,7 @@ enum lb_err transform_run(struct transform_workers *workers,
 
     (void)pthread_mutex_lock(&workers->mutex);
     worker = find_worker(workers, destination);
-    idle = take_idle(workers, lb_clock_mono_ms());
+    idle = take_idle(workers, worker, lb_clock_mono_ms());
     limits = workers->limits;
     (void)pthread_mutex_unlock(&workers->mutex);
     while (idle != NULL) {

@@ -3,6 +3,9 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -53,4 +56,21 @@ int64_t lb_process_raise_files(int64_t wanted)
            "open files\"",
            (long long)most);
     return most;
+}
+
+void lb_process_tell_address(const char *host, int port)
+{
+    bool is_v6 = strchr(host, ':') != NULL;
+
+    if (strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0) {
+        lb_log(LB_LOG_WARN, "open_address",
+               "listen=%s hint=\"anybody who reaches this address can talk to "
+               "linkbell without TLS; put a proxy in front\"",
+               host);
+    }
+    lb_log(LB_LOG_INFO, "listening", "host=%s port=%d version=%s", host, port,
+           LINKBELL_VERSION);
+    (void)printf("listening on http://%s%s%s:%d\n", is_v6 ? "[" : "", host,
+                 is_v6 ? "]" : "", port);
+    (void)fflush(stdout);
 }

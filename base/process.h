@@ -11,4 +11,8 @@ void lb_process_prepare(void);
  * connections fit under it: wanted, or fewer (8 at least). */
 int64_t lb_process_raise_files(int64_t wanted);
 
+/* Says on standard output where the service listens, and in the log; warns
+ * where others than this machine reach it. */
+void lb_process_tell_address(const char *host, int port);
+
 #endif

@@ -227,3 +227,11 @@ bool lb_secret_is_token(const char *text)
     write_check(body, check);
     return memcmp(check, body + TOKEN_BODY, TOKEN_CHECK) == 0;
 }
+
+double lb_secret_share(void)
+{
+    uint32_t bits = 0;
+
+    return lb_secret_random(&bits, sizeof(bits)) ? (double)bits / 4294967296.0
+                                                 : 0.5;
+}

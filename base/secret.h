@@ -16,6 +16,8 @@
 
 /* False when the system has no random bytes to give. */
 LB_MUST_CHECK bool lb_secret_random(void *out, size_t len);
+/* A random number from 0 to below 1; 0.5 when there is none to be had. */
+double lb_secret_share(void);
 
 void lb_secret_sha256(const void *bytes,
                       size_t len,

@@ -10,7 +10,7 @@ SAME = {"json_check": "json", "config_parse": "config", "http_server_conn": "htt
         "http_server_write": "http_server",
         "catalog_change": "catalog", "apply_check": "apply", "token_command": "token",
         "alerts_api": "alerts_api", "log_store": "log", "event_store": "event",
-        "import_format": "import_format", "engine_load": "engine", "engine_decide": "engine", "outbox_store": "outbox", "embedded": "sql"}
+        "import_format": "import_format", "engine_load": "engine", "engine_decide": "engine", "outbox_store": "outbox", "attempt_end": "attempt", "embedded": "sql"}
 ALSO = {"verify": ["rebuild_command"], "inflate": ["lb_inflate"], "http_respond": ["lb_http_respond"],
         "zone_file": ["lb_zone_find"], "http_server_conn": ["lb_http_server"],
         "import_session": ["import_sessions"], "dial": ["dials_"], "hook_event": ["hook_events"],

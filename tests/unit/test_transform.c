@@ -3,7 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -111,10 +111,9 @@ static void a_batch_keeps_its_places_and_ids(void **state)
                        "{\"id\":\"b\",\"t\":0}\n{\"id\":\"c\",\"t\":1}\n";
     cJSON *json = cJSON_Parse(
         "{\"id\":\"crm\",\"type\":\"s3\",\"transform\":\"select(.t==1)|.,.\"}");
-    struct destination destination = {.body = json};
+    struct destination destination = {.id = "crm", .body = json};
     struct reshaped reshaped;
 
-    (void)snprintf(destination.id, sizeof(destination.id), "crm");
     assert_int_equal(reshape_batch(fixture->workers, &destination, body,
                                    &reshaped, &fixture->err),
                      LB_OK);
