@@ -550,9 +550,9 @@ static void read_rows(struct pool_job *job, struct db *db)
 {
     struct attempt *attempt = attempt_of(job);
 
-    attempt->filled =
-        stream_add_rows(db, attempt->catalog, attempt->destination.body,
-                        &attempt->delivery.body, &attempt->written);
+    attempt->filled = stream_add_rows(
+        db, attempt->catalog, attempt->destination.body, attempt->is_case_kept,
+        &attempt->delivery.body, &attempt->written);
     if (attempt->filled == LB_OK &&
         reshape_program(&attempt->destination) == NULL) {
         attempt->is_cut = cut_rows(attempt);
@@ -602,6 +602,7 @@ void attempt_send(struct attempt *attempt,
         .zone = find_zone(attempt),
         .made_ms = attempt->delivery.created_at_ms};
     if (attempt_is_batch(attempt)) {
+        attempt->is_case_kept = means->is_case_kept;
         attempt->fill.run = read_rows;
         attempt->fill.done = done_rows;
         pool_submit(means->readers, &attempt->fill);

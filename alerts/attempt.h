@@ -54,6 +54,7 @@ struct attempt {
     int refused;  /* rows that the service will never take */
     enum lane_change change;
     struct destination_verdict verdict;
+    bool is_case_kept;
     bool is_cut; /* the body, into rows */
     bool is_claimed;
     bool is_probe;
@@ -86,6 +87,7 @@ struct attempt_means {
     const struct dials *dials;
     struct transform_workers *workers;
     struct pool *readers;
+    bool is_case_kept; /* attribution.utm_case; for filters of streams */
 };
 /* Whether it is a batch of a stream, whose rows are read before it is sent. */
 bool attempt_is_batch(const struct attempt *attempt);

@@ -27,7 +27,6 @@
 #define UNREADY_MS 30000   /* a destination that can't be used is tried again */
 
 struct deliver {
-    uv_loop_t *loop;
     uv_async_t async;
     uv_timer_t timer;
     struct writer *writer;
@@ -545,6 +544,8 @@ static void read_config(struct deliver *deliver, const struct lb_config *config)
     deliver->in_flight_max = (size_t)config->max_in_flight;
     deliver->disable_after_ms = config->disable_after_ms;
     deliver->jitter = config->jitter;
+    deliver->means.is_case_kept = strcmp(config->utm_case, "keep") == 0;
+    streams_set_config(deliver->streams, config);
     lanes_set_config(deliver->lanes, config);
 }
 
@@ -588,16 +589,12 @@ enum lb_err deliver_new(uv_loop_t *loop,
     if (deliver == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    deliver->loop = loop;
     deliver->writer = parts->writer;
     deliver->readers = parts->readers;
     deliver->holder = parts->holder;
     deliver->cursor = parts->cursor;
     rc = lanes_new(parts->writer, deliver_wake, deliver, &deliver->lanes, err);
-    if (rc == LB_OK) {
-        read_config(deliver, config);
-        rc = outbox_reset_sending(db, err);
-    }
+    rc = rc == LB_OK ? outbox_reset_sending(db, err) : rc;
     rc = rc == LB_OK ? deliver_sweep_new(loop, parts->writer, parts->holder,
                                          config, &deliver->sweep, err)
                      : rc;
@@ -620,9 +617,10 @@ enum lb_err deliver_new(uv_loop_t *loop,
         free(deliver);
         return rc;
     }
-    deliver->means = (struct attempt_means){deliver->curl,    deliver->threads,
-                                            parts->writer,    deliver->dials,
-                                            deliver->workers, parts->readers};
+    deliver->means = (struct attempt_means){
+        deliver->curl,    deliver->threads, parts->writer, deliver->dials,
+        deliver->workers, parts->readers,   false};
+    read_config(deliver, config);
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);
     deliver->async.data = deliver;

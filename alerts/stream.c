@@ -75,6 +75,7 @@ static void read_types(struct wish *wish, const cJSON *stream)
  * planned. */
 static enum lb_err read_wish(const cJSON *destination,
                              const cJSON *stream,
+                             bool is_case_kept,
                              struct wish *wish,
                              struct lb_error *err)
 {
@@ -93,7 +94,7 @@ static enum lb_err read_wish(const cJSON *destination,
     wish->sites = cJSON_GetObjectItemCaseSensitive(stream, "sites");
     read_types(wish, stream);
     if (filter != NULL) {
-        rc = filter_parse(filter, false, &wish->filter, err);
+        rc = filter_parse(filter, is_case_kept, &wish->filter, err);
     }
     wish->has_all_traffic =
         wish->filter != NULL && asks_for_traffic(wish->filter);
@@ -363,7 +364,8 @@ enum lb_err stream_make_plan(const struct stream_order *order,
         cJSON_GetObjectItemCaseSensitive(order->destination, "stream");
     int64_t next_seq = 1;
     struct wish wish;
-    enum lb_err rc = read_wish(order->destination, stream, &wish, err);
+    enum lb_err rc =
+        read_wish(order->destination, stream, order->is_case_kept, &wish, err);
 
     rc = rc == LB_OK ? db_meta_get(order->db, "next_seq", 1, &next_seq, err)
                      : rc;
@@ -532,6 +534,7 @@ static void write_placed(struct rows *rows)
 static enum lb_err fill(struct db *db,
                         const struct catalog *catalog,
                         const cJSON *destination,
+                        bool is_case_kept,
                         const cJSON *data,
                         struct rows *rows,
                         struct lb_error *err)
@@ -540,7 +543,7 @@ static enum lb_err fill(struct db *db,
     struct reading reading;
     enum lb_err rc =
         read_wish(destination, cJSON_GetObjectItemCaseSensitive(data, "stream"),
-                  &wish, err);
+                  is_case_kept, &wish, err);
 
     if (rc == LB_OK) {
         rc = open_reading(db, &wish, lb_json_int(data, "first") - 1,
@@ -558,6 +561,7 @@ static enum lb_err fill(struct db *db,
 enum lb_err stream_add_rows(struct db *db,
                             const struct catalog *catalog,
                             const cJSON *destination,
+                            bool is_case_kept,
                             char **body,
                             struct lb_error *err)
 {
@@ -569,8 +573,9 @@ enum lb_err stream_add_rows(struct db *db,
     lb_buf_init(&rows.text, BATCH_BYTES);
     lb_buf_add_text(&rows.text, *body);
     lb_buf_add_char(&rows.text, '\n');
-    rc = data == NULL ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
-                      : fill(db, catalog, destination, data, &rows, err);
+    rc = data == NULL
+             ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
+             : fill(db, catalog, destination, is_case_kept, data, &rows, err);
     if (rc == LB_OK) {
         char *whole = lb_buf_take(&rows.text);
 

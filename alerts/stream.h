@@ -45,7 +45,8 @@ struct stream_order {
     struct db *db;
     struct catalog_holder *holder;
     const cJSON *destination;
-    int64_t now_ms; /* wall */
+    int64_t now_ms;    /* wall */
+    bool is_case_kept; /* attribution.utm_case; as filters have it */
 };
 /* Plans the batch that follows planned_seq (-1: the stream begins), if one is
  * ready: full, or its oldest event waited for max_wait. */
@@ -73,6 +74,7 @@ bool stream_is_batch(const char *body);
 LB_MUST_CHECK enum lb_err stream_add_rows(struct db *db,
                                           const struct catalog *catalog,
                                           const cJSON *destination,
+                                          bool is_case_kept,
                                           char **body,
                                           struct lb_error *err);
 

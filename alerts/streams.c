@@ -43,6 +43,7 @@ struct streams {
     uv_timer_t timer;
     struct streams_parts parts;
     struct state *states; /* owned */
+    bool is_case_kept;
     bool is_stopping;
     /* A round: */
     bool is_busy;
@@ -52,6 +53,7 @@ struct streams {
     struct item *items;      /* owned */
     size_t item_count;
     int64_t now_ms;
+    bool looks_kept; /* is_case_kept of the round */
     struct lb_error err;
 };
 
@@ -168,10 +170,10 @@ static enum lb_err look_at(struct streams *streams,
     from_seq = stored.planned_seq < 0 || stored.planned_seq > item->known_seq
                    ? stored.planned_seq
                    : item->known_seq;
-    return stream_make_plan(&(struct stream_order){db, streams->parts.holder,
-                                                   item->destination,
-                                                   streams->now_ms},
-                            from_seq, &item->plan, err);
+    return stream_make_plan(
+        &(struct stream_order){db, streams->parts.holder, item->destination,
+                               streams->now_ms, streams->looks_kept},
+        from_seq, &item->plan, err);
 }
 
 static void run_look(struct pool_job *job, struct db *db)
@@ -265,6 +267,7 @@ static void on_timer(uv_timer_t *timer)
     streams->is_busy = true;
     streams->catalog = catalog_current(streams->parts.holder);
     streams->now_ms = lb_clock_wall_ms();
+    streams->looks_kept = streams->is_case_kept;
     choose(streams);
     if (streams->item_count == 0) {
         end_round(streams);
@@ -273,6 +276,11 @@ static void on_timer(uv_timer_t *timer)
     streams->look.run = run_look;
     streams->look.done = done_look;
     pool_submit(streams->parts.readers, &streams->look);
+}
+
+void streams_set_config(struct streams *streams, const struct lb_config *config)
+{
+    streams->is_case_kept = strcmp(config->utm_case, "keep") == 0;
 }
 
 void streams_look(struct streams *streams, const char *destination)

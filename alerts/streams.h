@@ -6,6 +6,7 @@
 
 #include <uv.h>
 
+#include "base/config.h"
 #include "base/err.h"
 #include "sql/catalog.h"
 #include "sql/pool.h"
@@ -26,6 +27,9 @@ LB_MUST_CHECK enum lb_err streams_new(uv_loop_t *loop,
                                       const struct streams_parts *parts,
                                       struct streams **streams_out,
                                       struct lb_error *err);
+/* New settings. */
+void streams_set_config(struct streams *streams,
+                        const struct lb_config *config);
 /* Looks at once for what follows a batch that has an end, or was cut. */
 void streams_look(struct streams *streams, const char *destination);
 /* Its handle closes; free after the loop ran. */

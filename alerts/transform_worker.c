@@ -46,7 +46,7 @@ static long long data_bytes(void)
     return strtoll(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
-static void set_limit(int what, long long most)
+static void set_limit(__rlimit_resource_t what, long long most)
 {
     struct rlimit limit;
 

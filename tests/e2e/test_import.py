@@ -24,7 +24,8 @@ sites:
   - { id: alice.bio, timezone: Europe/Paris }
   - { id: semicomplete.com, timezone: America/Los_Angeles, hosts: [www.semicomplete.com] }
 """
-QUIET = CONFIG + "bots: { burst_per_minute: 0 }\n"
+# Its events are of 2020: a service that runs for a while would let them go.
+QUIET = CONFIG + "bots: { burst_per_minute: 0 }\nprivacy: { retention: 0 }\n"
 MAY_2015 = "&from=2015-05-01&to=2015-06-01"
 
 

@@ -14,7 +14,7 @@ from harness import BINARY, Linkbell, Receiver, wait_for
 CONFIG = """
 server: { listen: 127.0.0.1:0 }
 privacy: { keep_contact: [email, name] }
-delivery: { allow_addresses: [127.0.0.0/8], jitter: 0, transform_time: 500ms, breaker: { failures: 50, probe: [100ms] } }
+delivery: { allow_addresses: [127.0.0.0/8], jitter: 0, transform_time: 3s, breaker: { failures: 50, probe: [100ms] } }
 sites: [{ id: alice.bio, timezone: Europe/Paris }]
 destinations:
   - { id: crm, type: webhook, url: "%s", unsigned: true, retry: [30ms, 30ms]%s, transform: %s }
