@@ -277,6 +277,7 @@ static void add_headers(struct lb_buf *out,
 {
     const char *from = lb_json_text(destination->body, "from");
     const char *rule = lb_json_text(facts->data, "rule");
+    char address[DESTINATION_MAIL_BYTES];
     char host[128];
 
     read_host(facts, host);
@@ -287,6 +288,13 @@ static void add_headers(struct lb_buf *out,
     if (strcmp(message->id, facts->alert) != 0) {
         lb_buf_printf(out, "In-Reply-To: <%s@%s>\r\nReferences: <%s@%s>\r\n",
                       facts->alert, host, facts->alert, host);
+    }
+    /* RFC 2369; whoever reads the sender's mail takes the address out. */
+    if (strcmp(facts->type, "alert.digest") == 0 &&
+        read_address(from, address)) {
+        lb_buf_printf(out,
+                      "List-Unsubscribe: <mailto:%s?subject=unsubscribe>\r\n",
+                      address);
     }
     lb_buf_printf(out,
                   "Auto-Submitted: auto-generated\r\nX-Linkbell-Rule: "

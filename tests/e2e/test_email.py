@@ -3,7 +3,11 @@ import base64
 import email
 import email.policy
 import hashlib
+import pathlib
 import socketserver
+import ssl
+import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -28,17 +32,30 @@ ENV = {"LB_USER": "alice", "LB_PASS": "ThisPartIsASecret"}
 class Server:
     """answer(number, verb, argument) gives a reply line instead of the usual one, or None."""
 
-    def __init__(self, answer=lambda number, verb, argument: None):
-        self.mails, self.verbs, self.logins = [], [], []
+    def __init__(self, answer=lambda number, verb, argument: None, tls=None, starttls=None):
+        """With an ssl.SSLContext as tls from the start, as starttls when asked."""
+        self.mails, self.verbs, self.logins, self.plain_verbs = [], [], [], []
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
             def reply(self, text):
                 self.wfile.write(text.encode() + b"\r\n")
 
+            def secure(self, context):
+                self.request = context.wrap_socket(self.request, server_side=True)
+                self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", 0)
+
             def handle(self):
+                try:
+                    self.serve()
+                except OSError:
+                    pass  # of a client that does not like the certificate
+
+            def serve(self):
+                if tls:
+                    self.secure(tls)
                 self.reply("220 mail.example ESMTP")
-                sender, recipients = None, []
+                sender, recipients, is_plain = None, [], not tls
                 while True:
                     line = self.rfile.readline().decode().rstrip("\r\n")
                     verb, _, argument = line.partition(" ")
@@ -47,10 +64,15 @@ class Server:
                         return
                     own = answer(len(outer.mails), verb, argument)
                     outer.verbs.append(line)
-                    if own:
+                    outer.plain_verbs += [verb] if is_plain else []
+                    if verb == "STARTTLS" and starttls:
+                        self.reply("220 go on")
+                        self.secure(starttls)
+                        is_plain = False
+                    elif own:
                         self.reply(own)
                     elif verb == "EHLO":
-                        self.reply("250-mail.example\r\n250-AUTH PLAIN\r\n250 SIZE 1000000")
+                        self.reply("250-mail.example\r\n" + ("250-STARTTLS\r\n" if starttls and is_plain else "") + "250-AUTH PLAIN\r\n250 SIZE 1000000")
                     elif verb == "AUTH":
                         words = argument.split(" ")
                         if len(words) == 1:
@@ -82,7 +104,7 @@ class Server:
 
         self.server = Threads(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"smtp://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"smtp{'s' if tls else ''}://127.0.0.1:{self.server.server_address[1]}"
 
     def __enter__(self):
         return self
@@ -95,12 +117,64 @@ class Server:
         return [recipient for _, recipients, _ in self.mails for recipient in recipients]
 
 
+def make_certificate(folder):
+    """A private authority's certificate, which is the server's, too: its file and a context."""
+    key, certificate = str(pathlib.Path(folder, "key.pem")), str(pathlib.Path(folder, "ca.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=mail.example", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return certificate, context
+
+
 def alert_id(occasion):
     joined = b"".join(part.encode() + b"\0" for part in ("hot-lead", "alice.bio", "{}", occasion))
     return "al_" + hashlib.sha256(joined).hexdigest()[:16]
 
 
+class Tls(unittest.TestCase):
+    def deliver(self, server, ca_file, state):
+        config = (CONFIG % (server.url, "alice@alice.bio", LOGIN)).replace("jitter: 0", f"jitter: 0, ca_file: {ca_file}" if ca_file else "jitter: 0")
+        with Linkbell(config, ENV) as bell:
+            bell.ready()
+            bell.send(LEAD)
+            row = wait_for(lambda: [r for r in bell.get("/v1/deliveries").json["data"] if r["state"] == state], state)[0]
+            return bell.get(f"/v1/deliveries/{row['id']}").json
+
+    def test_from_the_start_and_when_asked(self):
+        with tempfile.TemporaryDirectory() as folder:
+            certificate, context = make_certificate(folder)
+            with Server(tls=context) as server:
+                self.deliver(server, certificate, "delivered")
+                self.assertEqual((len(server.mails), server.plain_verbs), (1, []))
+            with Server(starttls=context) as server:
+                self.deliver(server, certificate, "delivered")
+                self.assertEqual((len(server.mails), server.plain_verbs), (1, ["EHLO", "STARTTLS"]))
+                self.assertEqual(server.logins, [[b"alice", b"ThisPartIsASecret"]])
+
+    def test_a_certificate_that_nobody_vouches_for_gets_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            _, context = make_certificate(folder)
+            for server in (Server(tls=context), Server(starttls=context)):
+                with server:
+                    row = self.deliver(server, None, "dead")
+                    self.assertEqual(row["log"][-1]["error"], "tls_invalid")
+                    self.assertEqual((server.mails, server.logins), ([], []))
+
+
 class Mail(unittest.TestCase):
+    def test_a_digest_says_how_to_get_no_more(self):
+        with Server() as server:
+            config = (CONFIG % (server.url, "alice@alice.bio", "")).replace("match: { type: lead }", "match: { type: lead }, digest: 1s")
+            with Linkbell(config, ENV) as bell:
+                bell.ready()
+                bell.send(LEAD, dict(LEAD, id="l2"))
+                wait_for(lambda: server.mails, "the digest", 90)
+            mail = email.message_from_bytes(server.mails[0][2], policy=email.policy.default)
+            self.assertEqual(mail["list-unsubscribe"], "<mailto:alerts@alice.bio?subject=unsubscribe>")
+            self.assertIn("2 alerts of hot-lead on alice.bio", next(mail.iter_parts()).get_content())
+
     def run_lead(self, server, state, to="alice@alice.bio", more="", lead=None):
         with Linkbell(CONFIG % (server.url, to, more), ENV) as bell:
             bell.ready()
