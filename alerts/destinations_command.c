@@ -118,8 +118,14 @@ static int test(struct lb_cli *cli, const char *id)
     if (cli->is_json) {
         (void)printf("%s\n", lb_buf_text(&answer));
     } else if (exit_code == LB_CLI_OK) {
-        (void)printf("delivered to %s in %" PRId64 " ms, status %" PRId64 "\n",
-                     id, lb_json_int(json, "ms"), lb_json_int(json, "status"));
+        int64_t status = lb_json_int(json, "status");
+
+        (void)printf("delivered to %s in %" PRId64 " ms", id,
+                     lb_json_int(json, "ms"));
+        if (status != 0) { /* of a file or queue there is none */
+            (void)printf(", status %" PRId64, status);
+        }
+        (void)printf("\n");
     } else {
         const cJSON *error = cJSON_GetObjectItemCaseSensitive(json, "error");
 
