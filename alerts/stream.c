@@ -531,24 +531,23 @@ static void write_placed(struct rows *rows)
     }
 }
 
-static enum lb_err fill(struct db *db,
-                        const struct catalog *catalog,
-                        const cJSON *destination,
-                        bool is_case_kept,
+static enum lb_err fill(const struct stream_source *source,
                         const cJSON *data,
                         struct rows *rows,
                         struct lb_error *err)
 {
     struct wish wish;
     struct reading reading;
-    enum lb_err rc =
-        read_wish(destination, cJSON_GetObjectItemCaseSensitive(data, "stream"),
-                  is_case_kept, &wish, err);
+    enum lb_err rc = read_wish(source->destination,
+                               cJSON_GetObjectItemCaseSensitive(data, "stream"),
+                               source->is_case_kept, &wish, err);
 
     if (rc == LB_OK) {
-        rc = open_reading(db, &wish, lb_json_int(data, "first") - 1,
+        rc = open_reading(source->db, &wish, lb_json_int(data, "first") - 1,
                           lb_json_int(data, "last"), &reading, err);
-        rc = rc == LB_OK ? read_rows(&wish, catalog, &reading, rows, err) : rc;
+        rc = rc == LB_OK
+                 ? read_rows(&wish, source->catalog, &reading, rows, err)
+                 : rc;
         close_reading(&reading);
     }
     write_placed(rows);
@@ -558,10 +557,7 @@ static enum lb_err fill(struct db *db,
                : rc;
 }
 
-enum lb_err stream_add_rows(struct db *db,
-                            const struct catalog *catalog,
-                            const cJSON *destination,
-                            bool is_case_kept,
+enum lb_err stream_add_rows(const struct stream_source *source,
                             char **body,
                             struct lb_error *err)
 {
@@ -573,9 +569,8 @@ enum lb_err stream_add_rows(struct db *db,
     lb_buf_init(&rows.text, BATCH_BYTES);
     lb_buf_add_text(&rows.text, *body);
     lb_buf_add_char(&rows.text, '\n');
-    rc = data == NULL
-             ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
-             : fill(db, catalog, destination, is_case_kept, data, &rows, err);
+    rc = data == NULL ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
+                      : fill(source, data, &rows, err);
     if (rc == LB_OK) {
         char *whole = lb_buf_take(&rows.text);
 

@@ -68,13 +68,17 @@ int64_t stream_row_seq(const char *line);
 
 /* Whether a message is a batch whose rows are to be read. */
 bool stream_is_batch(const char *body);
+/* Where rows are read from, and for whom. */
+struct stream_source {
+    struct db *db;
+    const struct catalog *catalog;
+    const cJSON *destination;
+    bool is_case_kept; /* attribution.utm_case */
+};
 /* Replaces *body (owned) by itself, a newline, and a line for each row; an
  * empty line stands before rows of another place, for types that are by place.
  */
-LB_MUST_CHECK enum lb_err stream_add_rows(struct db *db,
-                                          const struct catalog *catalog,
-                                          const cJSON *destination,
-                                          bool is_case_kept,
+LB_MUST_CHECK enum lb_err stream_add_rows(const struct stream_source *source,
                                           char **body,
                                           struct lb_error *err);
 
