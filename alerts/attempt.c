@@ -551,7 +551,8 @@ static void read_rows(struct pool_job *job, struct db *db)
     struct attempt *attempt = attempt_of(job);
 
     attempt->filled = stream_add_rows(
-        db, attempt->catalog, attempt->destination.body, attempt->is_case_kept,
+        &(struct stream_source){db, attempt->catalog, attempt->destination.body,
+                                attempt->is_case_kept},
         &attempt->delivery.body, &attempt->written);
     if (attempt->filled == LB_OK &&
         reshape_program(&attempt->destination) == NULL) {
