@@ -49,9 +49,10 @@ static enum lb_err plan(void *ctx, struct db *db, struct lb_error *err)
     question->whole = NULL;
     if (rc == LB_OK && question->plan.has_batch) {
         question->whole = strdup(lb_buf_text(&question->plan.body));
-        rc = stream_add_rows(db, question->world->ingest.catalog,
-                             question->destination, false, &question->whole,
-                             err);
+        rc = stream_add_rows(
+            &(struct stream_source){db, question->world->ingest.catalog,
+                                    question->destination, false},
+            &question->whole, err);
     }
     return rc;
 }
