@@ -292,6 +292,7 @@ static struct attempt *make_attempt(struct deliver *deliver,
     destination_fingerprint(&attempt->destination, attempt->fingerprint);
     notice_init(&attempt->notice);
     attempt->owner = deliver;
+    attempt->job.is_small = true;
     attempt->catalog = catalog;
     attempt->delivery = *row;
     row->body = NULL;

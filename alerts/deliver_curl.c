@@ -629,7 +629,10 @@ enum lb_err deliver_curl_new(uv_loop_t *loop,
     (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
     (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
-    (void)curl_multi_setopt(curl->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 4L);
+    /* No limit by host: each destination has its own concurrency, and one that
+     * hangs must not hold the places of others at the same service. */
+    (void)curl_multi_setopt(curl->multi, CURLMOPT_MAXCONNECTS,
+                            (long)config->max_in_flight);
     *curl_out = curl;
     return LB_OK;
 }

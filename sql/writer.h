@@ -39,6 +39,7 @@ struct writer_job {
     size_t bytes;       /* memory held, likewise */
     uint64_t sender; /* of what is appended: a hash that tells senders apart */
     bool is_append;  /* joins a group; else it gets a transaction of its own */
+    bool is_small;   /* shares that with small ones that wait behind it */
     bool is_outside; /* runs without a transaction, alone: a checkpoint */
     bool is_background; /* runs only while no other job waits (imports, days) */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define TURN_EVENTS 500    /* of one sender while others wait */
+#define SMALL_JOBS 64      /* in one transaction */
 #define SHARED_EVENTS 2000 /* close a group for which several senders wait */
 
 void writer_queue_list_push(struct writer_list *list, struct writer_job *job)
@@ -104,6 +105,19 @@ static struct writer_job *take_appends(struct writer_queue *queue,
     return group.first;
 }
 
+/* The first of the others, with the small ones behind it if it is small. */
+static struct writer_job *take_others(struct writer_queue *queue)
+{
+    struct writer_list group = {NULL, NULL};
+    size_t count = 0;
+
+    do {
+        writer_queue_list_push(&group, writer_queue_list_pop(&queue->others));
+    } while (++count < SMALL_JOBS && group.first->is_small &&
+             queue->others.first != NULL && queue->others.first->is_small);
+    return group.first;
+}
+
 struct writer_job *writer_queue_take(struct writer_queue *queue,
                                      size_t group_events,
                                      size_t *event_count_out)
@@ -117,8 +131,8 @@ struct writer_job *writer_queue_take(struct writer_queue *queue,
         return take_appends(queue, group_events, event_count_out);
     }
     queue->is_others_turn = false;
-    job =
-        writer_queue_list_pop(has_others ? &queue->others : &queue->background);
+    job = has_others ? take_others(queue)
+                     : writer_queue_list_pop(&queue->background);
     *event_count_out = job == NULL ? 0 : job->event_count;
     return job;
 }

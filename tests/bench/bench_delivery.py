@@ -136,7 +136,7 @@ def cpu_s(bell):
 
 
 def sync_ms(folder):
-    """What making 4 KiB durable takes here and now; each message waits for it twice, many together."""
+    """What making 4 KiB durable takes here and now; each message waits for it twice."""
     times = []
     with open(folder / "probe", "wb", buffering=0) as probe:
         for _ in range(100):

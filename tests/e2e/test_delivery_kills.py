@@ -63,6 +63,7 @@ class Sender(threading.Thread):
 
     def send(self, leads):
         end = time.monotonic() + 30
+        answer = "no answer for 30 s"
         while time.monotonic() < end:
             try:
                 answer = self.bell.post("/v1/events", leads)

@@ -286,6 +286,35 @@ class Breaker(unittest.TestCase):
 
 
 class Pace(unittest.TestCase):
+    def test_as_many_are_under_way_at_one_host_as_are_asked_for(self):
+        together = threading.Barrier(16)
+
+        def answer(number, name):
+            together.wait(20)
+            return 200
+        with World(answer, more=", concurrency: 16, timeout: 30s") as world:
+            world.bell.send(*[{"type": "lead", "site": "alice.bio", "id": f"l{n}"} for n in range(16)])
+            wait_for(lambda: len([r for r in world.bell.get("/v1/deliveries").json["data"] if r["state"] == "delivered"]) == 16, "16 at once", 30)
+
+    def test_one_that_hangs_holds_up_no_other_at_the_same_host(self):
+        over = threading.Event()
+        world = World(delivery="", rules="  - { id: too, kind: event, match: { type: lead }, notify: [stuck] }")
+        usual = world.hook.take
+
+        def take(method, path, headers, body):
+            if path == "/stuck":
+                over.wait(60)
+            return usual(method, path, headers, body)
+        world.hook.take = take
+        world.parts["others"] = '  - { id: stuck, type: webhook, url: "%s", unsigned: true, timeout: 30s }' % world.hook.url.replace("/in", "/stuck")
+        world.bell.write_config(CONFIG % world.parts)
+        with world:
+            for n in range(40):
+                world.bell.send({"type": "lead", "site": "alice.bio", "id": f"l{n}"})
+            wait_for(lambda: len([r for r in world.bell.get("/v1/deliveries?destination=hook").json["data"] if r["state"] == "delivered"]) == 40, "40", 20)
+            self.assertFalse([r for r in world.bell.get("/v1/deliveries?destination=stuck").json["data"] if r["state"] == "delivered"])
+            over.set()
+
     def test_a_rate_is_kept(self):
         with World(more=", rate: 10/s") as world:
             world.leads(*[f"n{n}" for n in range(12)])
