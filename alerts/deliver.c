@@ -212,17 +212,17 @@ static enum lb_err
 run_claim(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct attempt *attempt = (struct attempt *)job;
-    int64_t over = attempt->destination.type->merges_over;
-    bool is_merged = false;
+    const struct merge_wish wish = {attempt->destination.type->merges_over,
+                                    attempt->destination.digest_ms};
+    bool may_send = true;
     enum lb_err rc = LB_OK;
 
-    /* A transform is for each alert. */
-    if (over > 0 && reshape_program(&attempt->destination) == NULL) {
-        rc = merge_due(db, attempt->delivery.destination, over,
-                       lb_clock_wall_ms(), &is_merged, err);
-    }
     attempt->is_claimed = false;
-    return rc != LB_OK || is_merged
+    if (reshape_program(&attempt->destination) == NULL) { /* is for each */
+        rc = merge_before(db, &attempt->delivery, &wish, lb_clock_wall_ms(),
+                          &may_send, err);
+    }
+    return rc != LB_OK || !may_send
                ? rc
                : outbox_set_sending(db, &attempt->delivery,
                                     &attempt->is_claimed, err);

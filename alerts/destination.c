@@ -404,6 +404,7 @@ bool destination_read_plain(const cJSON *body,
     destination_out->timeout_ms = read_duration(body, "timeout", 15000);
     destination_out->max_age_ms =
         read_duration(body, "max_age", INT64_C(96) * 3600000);
+    destination_out->digest_ms = read_duration(body, "digest", 0);
     read_retries(destination_out);
     read_pace(destination_out);
     return true;

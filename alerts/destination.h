@@ -63,6 +63,7 @@ struct destination {
     size_t secret_count;
     int64_t timeout_ms;
     int64_t max_age_ms;
+    int64_t digest_ms; /* alerts wait so long for others; 0: not at all */
     int64_t retries_ms[DESTINATION_RETRIES];
     size_t retry_count;
     int64_t spacing_us; /* between the starts of two attempts; 0: none */
@@ -162,6 +163,7 @@ struct destination_type {
     bool needs_body;     /* the answer's body decides */
     bool is_serial;      /* one message after the other, whatever is set */
     bool is_without_contact; /* unless `contact` names what to send */
+    bool may_digest;         /* takes `digest`: people read it */
     bool is_of_people;       /* a test message is about a made-up person */
     bool is_by_place;        /* rows are sorted by site and UTC day */
     /* What has to be made over there, as statements to be run; NULL: nothing.

@@ -6,6 +6,7 @@
 
 #include "alerts/destination.h"
 #include "alerts/stream.h"
+#include "alerts/template.h"
 #include "alerts/transform.h"
 #include "base/text.h"
 
@@ -13,10 +14,12 @@
 #define TYPES_BYTES 512
 
 static const char *const common_keys[] = {
-    "id",       "type",         "url",          "url_env",   "url_file",
-    "rate",     "secrets_env",  "secrets_file", "timeout",   "concurrency",
-    "retry",    "max_age",      "contact",      "enabled",   "ordered",
-    "base_url", "min_severity", "stream",       "transform", NULL};
+    "id",           "type",        "url",         "url_env",
+    "url_file",     "rate",        "secrets_env", "secrets_file",
+    "timeout",      "concurrency", "retry",       "max_age",
+    "contact",      "enabled",     "ordered",     "base_url",
+    "min_severity", "stream",      "transform",   "digest",
+    "template",     NULL};
 static const char *const contact_fields[] = {"email", "name", "message",
                                              "phone", NULL};
 /* Keys that the interface has and this version not yet. */
@@ -109,7 +112,7 @@ static void check_duration_at(const struct lb_yaml *node,
 static void check_times(const struct lb_yaml *destination,
                         struct lb_config_faults *faults)
 {
-    static const char *const keys[] = {"timeout", "max_age"};
+    static const char *const keys[] = {"timeout", "max_age", "digest"};
     const struct lb_yaml *retry = lb_yaml_find(destination, "retry");
     const struct lb_yaml *rate = lb_yaml_find(destination, "rate");
     int64_t spacing_us;
@@ -252,6 +255,29 @@ static void check_severity(const struct lb_yaml *destination,
     }
 }
 
+/* Keys that say how alerts are told. */
+static void check_words(const struct lb_yaml *destination,
+                        const struct destination_type *type,
+                        struct lb_config_faults *faults)
+{
+    const struct lb_yaml *digest = lb_yaml_find(destination, "digest");
+    const struct lb_yaml *template = lb_yaml_find(destination, "template");
+
+    if (digest != NULL && !type->may_digest) {
+        lb_config_fault(faults, digest->key_line, digest->key_column, "digest",
+                        "is for destinations that people read: slack, discord, "
+                        "teams, telegram, email and webhook");
+    } else if (digest != NULL &&
+               lb_yaml_find(destination, "transform") != NULL) {
+        lb_config_fault(faults, digest->key_line, digest->key_column, "digest",
+                        "does not go with a transform, which is for each "
+                        "alert; give the rules a digest instead");
+    }
+    if (template != NULL) {
+        template_check(template, NULL, faults);
+    }
+}
+
 static void check_signed(const struct lb_yaml *destination,
                          struct lb_config_faults *faults)
 {
@@ -303,6 +329,7 @@ void destination_check(const struct lb_yaml *destination,
     check_times(destination, faults);
     check_contact(destination, faults);
     check_severity(destination, faults);
+    check_words(destination, type, faults);
     check_needs(destination, type, faults);
     if (type->login == DESTINATION_AWS) {
         destination_check_token(destination, "access_key", faults);

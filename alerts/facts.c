@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts/template.h"
 #include "base/json.h"
 
 #define TEXT_BYTES ((size_t)256 * 1024)
@@ -200,6 +201,26 @@ void facts_narrow(const struct destination *destination, cJSON *json)
     }
 }
 
+void facts_reword(const struct destination *destination, cJSON *json)
+{
+    const char *words = lb_json_text(destination->body, "template");
+    const char *type = lb_json_text(json, "type");
+    cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+    struct lb_buf text;
+
+    if (words == NULL || data == NULL || type == NULL ||
+        strcmp(type, "alert.digest") == 0) {
+        return; /* of a digest each alert has its own */
+    }
+    lb_buf_init(&text, TEXT_BYTES);
+    template_render(words, data, &text);
+    cJSON_DeleteItemFromObjectCaseSensitive(data, "summary");
+    cJSON_DeleteItemFromObjectCaseSensitive(data, "templated");
+    (void)cJSON_AddStringToObject(data, "summary", lb_buf_text(&text));
+    (void)cJSON_AddBoolToObject(data, "templated", true);
+    lb_buf_deinit(&text);
+}
+
 /* --- a message
  * -------------------------------------------------------------------- */
 
@@ -308,6 +329,7 @@ enum lb_err facts_read(const struct destination *destination,
         return lb_err_set(err, LB_EFORMAT, "the stored message is damaged");
     }
     facts_narrow(destination, json);
+    facts_reword(destination, json);
     (void)cJSON_AddStringToObject(json, "id", message->id);
     facts_out->json = json;
     facts_out->event = get(facts_out->data, "event");

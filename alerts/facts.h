@@ -24,7 +24,8 @@ struct facts {
     char title[FACTS_TITLE_BYTES]; /* "New lead on alice.bio" */
     char alert[64];                /* the alert's id, or the message's */
     const char *summary;           /* one sentence */
-    bool is_templated;             /* and it is the rule's own words */
+    bool is_templated;             /* and it is a rule's or destination's
+                                      own words */
     const char *url;               /* the dashboard's; NULL: none */
     const char *contact_name;      /* NULL: none */
     const char *contact_email;
@@ -44,6 +45,9 @@ void facts_free(struct facts *facts);
 /* Removes what the destination does not take of a contact, from summary and
  * event, out of a parsed message. */
 void facts_narrow(const struct destination *destination, cJSON *json);
+/* With a `template` of the destination: puts its words in the summary's place,
+ * out of a parsed message that was narrowed. */
+void facts_reword(const struct destination *destination, cJSON *json);
 
 /* What stands at a path of a message: "id" (the message's), "type",
  * "timestamp", else of its data ("event.contact.email").  NULL: nothing, null,

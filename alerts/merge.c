@@ -14,6 +14,7 @@
 #include "base/json.h"
 
 #define SITE_BYTES 256
+#define ALERT "{\"type\":\"alert.fired\"" /* how its message begins */
 
 struct merging {
     struct digest_content content;
@@ -49,7 +50,7 @@ static void add(void *ctx, const struct merge_store_row *row)
 static enum lb_err put(struct db *db,
                        const char *destination,
                        const struct merging *merging,
-                       int64_t now_ms,
+                       const struct merge_store_times *times,
                        struct lb_error *err)
 {
     const char *sites[] = {merging->site, "several sites"};
@@ -73,41 +74,69 @@ static enum lb_err put(struct db *db,
                               .site = merging->site[0] == '\0' ? NULL
                                                                : merging->site,
                               .from_at_ms = merging->from_at_ms,
-                              .to_at_ms = now_ms,
+                              .to_at_ms = times->now_ms,
                               .title = title},
         &data);
-    message_body("alert.digest", now_ms, lb_buf_text(&data), &body);
+    message_body("alert.digest", times->now_ms, lb_buf_text(&data), &body);
     rc = body.is_failed
              ? lb_err_set(err, LB_ENOMEM, "out of memory")
              : merge_store_put(db, destination,
                                &(struct merge_store_digest){id, merging->site,
                                                             lb_buf_text(&body),
-                                                            now_ms},
+                                                            *times},
                                err);
     lb_buf_deinit(&data);
     lb_buf_deinit(&body);
     return rc;
 }
 
-enum lb_err merge_due(struct db *db,
-                      const char *destination,
-                      int64_t over,
-                      int64_t now_ms,
-                      bool *is_merged_out,
-                      struct lb_error *err)
+/* The alerts that are due until then, if they are more than `over`. */
+static enum lb_err merge(struct db *db,
+                         const char *destination,
+                         int64_t over,
+                         const struct merge_store_times *times,
+                         bool *is_merged_out,
+                         struct lb_error *err)
 {
     struct merging merging = {.is_begun = false};
     int64_t count = 0;
-    enum lb_err rc = merge_store_count(db, destination, now_ms, &count, err);
+    enum lb_err rc = merge_store_count(db, destination, times, &count, err);
 
     *is_merged_out = false;
     if (rc != LB_OK || count <= over) {
         return rc;
     }
     digest_content_init(&merging.content);
-    rc = merge_store_each(db, destination, now_ms, add, &merging, err);
-    rc = rc == LB_OK ? put(db, destination, &merging, now_ms, err) : rc;
+    rc = merge_store_each(db, destination, times, add, &merging, err);
+    rc = rc == LB_OK ? put(db, destination, &merging, times, err) : rc;
     *is_merged_out = rc == LB_OK;
     digest_content_deinit(&merging.content);
+    return rc;
+}
+
+enum lb_err merge_before(struct db *db,
+                         const struct outbox_delivery *delivery,
+                         const struct merge_wish *wish,
+                         int64_t now_ms,
+                         bool *may_send_out,
+                         struct lb_error *err)
+{
+    bool is_gathered = wish->gather_ms > 0 &&
+                       strncmp(delivery->body, ALERT, sizeof(ALERT) - 1) == 0;
+    const struct merge_store_times times = {
+        now_ms, is_gathered ? now_ms + wish->gather_ms : now_ms};
+    bool is_merged = false;
+    enum lb_err rc = LB_OK;
+
+    *may_send_out = false;
+    if (is_gathered && now_ms < delivery->created_at_ms + wish->gather_ms) {
+        return outbox_postpone(db, delivery->id,
+                               delivery->created_at_ms + wish->gather_ms, err);
+    }
+    if (is_gathered || wish->over > 0) {
+        rc = merge(db, delivery->destination, is_gathered ? 1 : wish->over,
+                   &times, &is_merged, err);
+    }
+    *may_send_out = rc == LB_OK && !is_merged;
     return rc;
 }

@@ -8,7 +8,7 @@
 
 enum lb_err merge_store_count(struct db *db,
                               const char *destination,
-                              int64_t now_ms,
+                              const struct merge_store_times *times,
                               int64_t *count_out,
                               struct lb_error *err)
 {
@@ -19,7 +19,7 @@ enum lb_err merge_store_count(struct db *db,
     *count_out = 0;
     if (stmt != NULL) {
         db_bind_text(stmt, 1, destination);
-        (void)sqlite3_bind_int64(stmt, 2, now_ms);
+        (void)sqlite3_bind_int64(stmt, 2, times->until_ms);
     }
     rc = db_next(db, stmt, &has_row, err);
     if (has_row) {
@@ -31,7 +31,7 @@ enum lb_err merge_store_count(struct db *db,
 
 enum lb_err merge_store_each(struct db *db,
                              const char *destination,
-                             int64_t now_ms,
+                             const struct merge_store_times *times,
                              void (*fn)(void *ctx,
                                         const struct merge_store_row *row),
                              void *ctx,
@@ -43,7 +43,7 @@ enum lb_err merge_store_each(struct db *db,
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, destination);
-        (void)sqlite3_bind_int64(stmt, 2, now_ms);
+        (void)sqlite3_bind_int64(stmt, 2, times->until_ms);
     }
     while ((rc = db_next(db, stmt, &has_row, err)) == LB_OK && has_row) {
         const struct merge_store_row row = {
@@ -66,7 +66,7 @@ enum lb_err merge_store_put(struct db *db,
                                         .rule = "",
                                         .site = digest->site,
                                         .severity = "",
-                                        .fired_at_ms = digest->now_ms};
+                                        .fired_at_ms = digest->times.now_ms};
     const char *const to[] = {destination};
     const struct alert_store_message message = {"alert.digest", digest->body,
                                                 to, 1};
@@ -75,8 +75,9 @@ enum lb_err merge_store_put(struct db *db,
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, destination);
-        (void)sqlite3_bind_int64(stmt, 2, digest->now_ms);
+        (void)sqlite3_bind_int64(stmt, 2, digest->times.until_ms);
         db_bind_text(stmt, 3, digest->id);
+        (void)sqlite3_bind_int64(stmt, 4, digest->times.now_ms);
     }
     rc = db_run(db, stmt, err);
     return rc == LB_OK ? alert_store_queue(db, &row, &message, err) : rc;

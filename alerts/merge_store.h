@@ -8,12 +8,18 @@
 #include "base/err.h"
 #include "sql/db.h"
 
+struct merge_store_times {
+    int64_t now_ms;
+    int64_t until_ms; /* what is due by then is taken */
+};
+
 /* How many are due, counted up to 101. */
-LB_MUST_CHECK enum lb_err merge_store_count(struct db *db,
-                                            const char *destination,
-                                            int64_t now_ms,
-                                            int64_t *count_out,
-                                            struct lb_error *err);
+LB_MUST_CHECK enum lb_err
+merge_store_count(struct db *db,
+                  const char *destination,
+                  const struct merge_store_times *times,
+                  int64_t *count_out,
+                  struct lb_error *err);
 
 struct merge_store_row {
     const char *message;
@@ -25,7 +31,7 @@ struct merge_store_row {
 LB_MUST_CHECK enum lb_err
 merge_store_each(struct db *db,
                  const char *destination,
-                 int64_t now_ms,
+                 const struct merge_store_times *times,
                  void (*fn)(void *ctx, const struct merge_store_row *row),
                  void *ctx,
                  struct lb_error *err);
@@ -34,7 +40,7 @@ struct merge_store_digest {
     const char *id;
     const char *site; /* "" several */
     const char *body;
-    int64_t now_ms;
+    struct merge_store_times times;
 };
 /* Those are skipped, and the digest waits instead. */
 LB_MUST_CHECK enum lb_err

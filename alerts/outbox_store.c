@@ -208,6 +208,20 @@ enum lb_err outbox_put_part(struct db *db,
     return db_run(db, stmt, err);
 }
 
+enum lb_err outbox_postpone(struct db *db,
+                            const char *delivery,
+                            int64_t due_at_ms,
+                            struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_OUTBOX_POSTPONE);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, delivery);
+        (void)sqlite3_bind_int64(stmt, 2, due_at_ms);
+    }
+    return db_run(db, stmt, err);
+}
+
 enum lb_err outbox_skip(struct db *db,
                         const char *delivery,
                         const char *reason,

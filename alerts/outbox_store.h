@@ -93,6 +93,11 @@ outbox_put_part(struct db *db,
                 int64_t part,
                 int64_t now_ms,
                 struct lb_error *err);
+/* It waits until then. */
+LB_MUST_CHECK enum lb_err outbox_postpone(struct db *db,
+                                          const char *delivery,
+                                          int64_t due_at_ms,
+                                          struct lb_error *err);
 /* It is not sent at all. */
 LB_MUST_CHECK enum lb_err outbox_skip(struct db *db,
                                       const char *delivery,

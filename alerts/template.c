@@ -150,10 +150,15 @@ static bool is_kind(const char *kind, const char *one, const char *other)
     return strcmp(kind, one) == 0 || strcmp(kind, other) == 0;
 }
 
+/* kind NULL: of any. */
 static bool is_used(const char *kind, enum path_use use)
 {
-    bool is_of_event = is_kind(kind, "event", "first_seen");
+    bool is_of_event;
 
+    if (kind == NULL) {
+        return true;
+    }
+    is_of_event = is_kind(kind, "event", "first_seen");
     switch (use) {
     case PATH_OF_EVENT:
         return is_of_event;
@@ -198,7 +203,7 @@ static bool
 may_exist(const char *path, const char *kind, const struct lb_yaml *rule)
 {
     if (strncmp(path, "group.", 6) == 0) {
-        return names(lb_yaml_find(rule, "per"), path + 6) ||
+        return kind == NULL || names(lb_yaml_find(rule, "per"), path + 6) ||
                names(lb_yaml_find(rule, "key"), path + 6);
     }
     if (strncmp(path, "event.props.", 12) == 0 && path[12] != '\0') {
@@ -232,6 +237,14 @@ static void check_path(const char *path,
 {
     const char *near = suggest(path, kind);
 
+    if (kind == NULL) {
+        lb_config_fault(faults, node->line, node->column, "template",
+                        near == NULL ? "no alert has \"%.60s\"%s"
+                                     : "no alert has \"%.60s\"; did you mean "
+                                       "%s?",
+                        path, near == NULL ? "" : near);
+        return;
+    }
     lb_config_fault(faults, node->line, node->column, "template",
                     near == NULL ? "an alert of kind %s has no \"%.60s\"%s%s"
                                  : "an alert of kind %s has no \"%.60s\"; did "
@@ -243,9 +256,12 @@ void template_check(const struct lb_yaml *node,
                     const struct lb_yaml *rule,
                     struct lb_config_faults *faults)
 {
-    const struct lb_yaml *kind = lb_yaml_find(rule, "kind");
-    const char *name =
-        kind != NULL && kind->kind == LB_YAML_SCALAR ? kind->text : "event";
+    const struct lb_yaml *kind =
+        rule == NULL ? NULL : lb_yaml_find(rule, "kind");
+    const char *name = rule == NULL ? NULL
+                       : kind != NULL && kind->kind == LB_YAML_SCALAR
+                           ? kind->text
+                           : "event";
     char path[PATH_BYTES];
     const char *end = node->text;
     bool is_open = false;

@@ -128,5 +128,6 @@ static void discord_judge(const struct destination *destination,
 const struct destination_type discord_type = {.name = "discord",
                                               .place = DESTINATION_SECRET_URL,
                                               .rate = "30/m",
+                                              .may_digest = true,
                                               .render = discord_render,
                                               .judge = discord_judge};

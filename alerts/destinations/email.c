@@ -444,5 +444,6 @@ const struct destination_type email_type = {.name = "email",
                                             .keys = keys,
                                             .needs = needs,
                                             .check = check,
+                                            .may_digest = true,
                                             .render = email_render,
                                             .judge = email_judge};

@@ -225,5 +225,6 @@ const struct destination_type slack_type = {.name = "slack",
                                             .rate = "1/s",
                                             .merges_over = 10,
                                             .keys = keys,
+                                            .may_digest = true,
                                             .render = slack_render,
                                             .judge = slack_judge};

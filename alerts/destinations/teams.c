@@ -133,5 +133,6 @@ static void teams_judge(const struct destination *destination,
 const struct destination_type teams_type = {.name = "teams",
                                             .place = DESTINATION_SECRET_URL,
                                             .rate = "1/s",
+                                            .may_digest = true,
                                             .render = teams_render,
                                             .judge = teams_judge};

@@ -195,5 +195,6 @@ const struct destination_type telegram_type = {.name = "telegram",
                                                .keys = keys,
                                                .needs = needs,
                                                .needs_body = true,
+                                               .may_digest = true,
                                                .render = telegram_render,
                                                .judge = telegram_judge};

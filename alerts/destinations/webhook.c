@@ -49,7 +49,8 @@ static enum lb_err webhook_render(const struct destination *destination,
         return rc;
     }
     if (cJSON_GetObjectItemCaseSensitive(destination->body, "contact") ==
-        NULL) {
+            NULL &&
+        lb_json_text(destination->body, "template") == NULL) {
         lb_buf_add_text(&request->body, message->body);
     } else {
         json = cJSON_Parse(message->body);
@@ -57,6 +58,7 @@ static enum lb_err webhook_render(const struct destination *destination,
             return lb_err_set(err, LB_EFORMAT, "the stored message is damaged");
         }
         facts_narrow(destination, json);
+        facts_reword(destination, json);
         lb_json_add_item(&request->body, json);
         cJSON_Delete(json);
     }
@@ -83,5 +85,6 @@ const struct destination_type webhook_type = {.name = "webhook",
                                               .keys = keys,
                                               .stream_rows = STREAM_ROWS,
                                               .stream_bytes = STREAM_BYTES,
+                                              .may_digest = true,
                                               .render = webhook_render,
                                               .judge = webhook_judge};

@@ -372,6 +372,46 @@ class Keeping(unittest.TestCase):
             row = world.wait(1, "dead")[0]
             self.assertEqual((row["reason"], row["attempts"]), ("expired", 0))
 
+class Words(unittest.TestCase):
+    def test_alerts_wait_for_others_and_are_one_message(self):
+        bodies = []
+
+        def answer(number, name):
+            return 200
+        with World(answer, more=", digest: 2s") as world:
+            usual = world.hook.take
+            world.hook.take = lambda method, path, headers, body: (bodies.append(json.loads(body)), usual(method, path, headers, body))[1]
+            for n in range(5):
+                world.bell.send({"type": "lead", "site": "alice.bio", "id": f"l{n}"})
+            time.sleep(1)
+            self.assertEqual(bodies, [])
+            wait_for(lambda: bodies, "the digest")
+            time.sleep(0.5)
+            self.assertEqual([(b["type"], b["data"]["count"], len(b["data"]["alerts"])) for b in bodies], [("alert.digest", 5, 5)])
+            rows = world.bell.get("/v1/deliveries").json["data"]
+            self.assertEqual(sorted((r["type"], r["state"]) for r in rows), [("alert.digest", "delivered")] + [("alert.fired", "skipped")] * 5)
+            world.bell.send({"type": "lead", "site": "alice.bio", "id": "alone"})
+            wait_for(lambda: len(bodies) == 2, "the one")
+            self.assertEqual((bodies[1]["type"], bodies[1]["data"]["event"]["id"]), ("alert.fired", "alone"))
+
+    def test_a_destination_has_its_own_words(self):
+        bodies = []
+        with World(more=', template: "{{event.name}} from {{event.country}}{{event.city}}: {{summary}}"') as world:
+            usual = world.hook.take
+            world.hook.take = lambda method, path, headers, body: (bodies.append(json.loads(body)), usual(method, path, headers, body))[1]
+            world.bell.send({"type": "lead", "site": "alice.bio", "id": "l1", "name": "form", "country": "FR"})
+            wait_for(lambda: bodies, "the message")
+            self.assertEqual(bodies[0]["data"]["summary"], "form from FR: New lead on alice.bio")
+            self.assertIs(bodies[0]["data"]["templated"], True)
+
+    def test_faults_are_named(self):
+        for more, words in ((', template: "{{event.contry}}"', 'no alert has "event.contry"; did you mean event.country?'),
+                            (', digest: soon', "digest: must be a duration"),
+                            (', digest: 1m, transform: "."', "does not go with a transform")):
+            world = World(more=more)
+            done = world.bell.run("apply", "--check", str(world.bell.config), check=False)
+            self.assertIn(words, done.stdout + done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
