@@ -81,7 +81,7 @@ static void decide_retry(struct attempt *attempt,
         delay_after(&attempt->destination, attempt->record.attempts);
     int64_t wait_ms = attempt->verdict.wait_ms;
 
-    if (delay_ms < 0 && attempt->message.rows != NULL) { /* a stream waits */
+    if (delay_ms < 0 && attempt_is_batch(attempt)) { /* a stream waits */
         delay_ms = attempt->destination.retry_count == 0
                        ? STREAM_RETRY_MS
                        : attempt->destination
@@ -158,8 +158,7 @@ void attempt_decide(struct attempt *attempt,
         attempt->state = "held";
         return;
     }
-    if (strcmp(attempt->state, "waiting") == 0 &&
-        attempt->message.rows == NULL &&
+    if (strcmp(attempt->state, "waiting") == 0 && !attempt_is_batch(attempt) &&
         now_ms - attempt->delivery.queued_at_ms >
             attempt->destination.max_age_ms) {
         die(attempt, "expired", now_ms);
@@ -218,7 +217,7 @@ enum lb_err attempt_record(struct attempt *attempt,
                                    attempt->reason, attempt->due_at_ms, err);
 
     for (size_t part = 2; rc == LB_OK && part <= attempt->reshaped.count &&
-                          attempt->message.rows == NULL &&
+                          !attempt_is_batch(attempt) &&
                           attempt->delivery.part == 1 && attempt->lane != NULL;
          part++) {
         rc =
@@ -237,8 +236,7 @@ enum lb_err attempt_record(struct attempt *attempt,
         rc = destination_store_note(db, attempt->delivery.destination,
                                     is_success, now_ms, &health, err);
     }
-    attempt->is_failing = attempt->lane != NULL &&
-                          attempt->message.rows == NULL &&
+    attempt->is_failing = attempt->lane != NULL && !attempt_is_batch(attempt) &&
                           health.failures >= FAILURES_LEAST &&
                           now_ms - health.failing_since_ms >= disable_after_ms;
     if (rc == LB_OK && attempt->is_failing) {

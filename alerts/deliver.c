@@ -139,7 +139,7 @@ done_record(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         look_after(deliver, LOOK_AGAIN_MS);
         return;
     }
-    if (attempt->message.rows != NULL && !deliver->is_stopping) {
+    if (attempt_is_batch(attempt) && !deliver->is_stopping) {
         streams_look(deliver->streams, attempt->delivery.destination);
     }
     remove_attempt(deliver, attempt);
@@ -173,14 +173,11 @@ static void end_in_lane(struct attempt *attempt, int64_t now_ms)
     struct deliver *deliver = attempt->owner;
     const struct lane_rules rules =
         lanes_rules_of(deliver->lanes, &attempt->destination);
-    const struct lane_end end = {attempt->verdict.outcome,
-                                 attempt->has_answered,
-                                 attempt->message.rows != NULL,
-                                 attempt->delivery.message,
-                                 attempt->record.error,
-                                 attempt->verdict.wait_ms,
-                                 attempt->is_probe,
-                                 lb_secret_share()};
+    const struct lane_end end = {
+        attempt->verdict.outcome,  attempt->has_answered,
+        attempt_is_batch(attempt), attempt->delivery.message,
+        attempt->record.error,     attempt->verdict.wait_ms,
+        attempt->is_probe,         lb_secret_share()};
 
     attempt->change = lane_finish(attempt->lane, &rules, &end, now_ms);
 }

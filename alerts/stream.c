@@ -276,7 +276,7 @@ static enum lb_err write_batch(const cJSON *destination,
                                struct stream_plan *plan,
                                struct lb_error *err)
 {
-    (void)snprintf(plan->id, sizeof(plan->id), "ev_%.40s_%lld_%lld",
+    (void)snprintf(plan->id, sizeof(plan->id), STREAM_ID_MARK "%.40s_%lld_%lld",
                    lb_json_text(destination, "id"), (long long)found->first_seq,
                    (long long)found->last_seq);
     lb_buf_add_text(&plan->body, BATCH_HEAD ",\"timestamp\":");
@@ -409,11 +409,6 @@ enum lb_err stream_cut(const cJSON *destination,
 
 /* --- the rows of a batch
  * ------------------------------------------------------------------------ */
-
-bool stream_is_batch(const char *body)
-{
-    return strncmp(body, BATCH_HEAD, sizeof(BATCH_HEAD) - 1) == 0;
-}
 
 int64_t stream_row_seq(const char *line)
 {

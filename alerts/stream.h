@@ -24,6 +24,7 @@
 #define STREAM_ROWS 1000 /* of a batch, unless max_rows is set */
 #define STREAM_WAIT_MS 5000
 #define STREAM_ID_BYTES 96
+#define STREAM_ID_MARK "ev_" /* what ids of batches begin with */
 
 /* Faults of the key `stream` of a destination of the type. */
 void stream_check(const struct lb_yaml *destination,
@@ -66,8 +67,6 @@ LB_MUST_CHECK enum lb_err stream_cut(const cJSON *destination,
 /* The log number of a row; 0: it has none. */
 int64_t stream_row_seq(const char *line);
 
-/* Whether a message is a batch whose rows are to be read. */
-bool stream_is_batch(const char *body);
 /* Where rows are read from, and for whom. */
 struct stream_source {
     struct db *db;
