@@ -216,6 +216,21 @@ class Messages(unittest.TestCase):
             self.assertIn("&lt;Zoë&gt; 0", first[2]["text"]["text"])
             self.check_silence(bell)
 
+    def test_an_erased_site_is_in_no_digest_either(self):
+        config = CONFIG.replace("destinations:", "  - { id: bob.bio, timezone: America/New_York }\ndestinations:")
+        with Slack() as slack, Linkbell(config, {"LB_SLACK_URL": slack.url}) as bell:
+            bell.ready()
+            bell.run("destinations", "disable", "sales")
+            bell.send(*[{**lead(f"l{n}", contact={"name": f"Zoe-{n:02}"}), "site": ["alice.bio", "bob.bio"][n % 2]} for n in range(20)])
+            wait_for(lambda: len([r for r in bell.get("/v1/deliveries?limit=1000").json["data"] if r["state"] == "held"]) == 20, "20 held")
+            bell.run("destinations", "enable", "sales")
+            wait_for(lambda: [p for p in slack.payloads if "alerts on several sites" in p["text"]], "the digest", 30)
+            wait_for(lambda: not [r for r in bell.get("/v1/deliveries?limit=1000").json["data"] if r["state"] in ("waiting", "sending")], "the end", 30)
+            bell.run("erase", "--site", "bob.bio")
+            bell.kill()
+            left = b"".join(path.read_bytes() for path in bell.data.glob("linkbell.db*"))
+            self.assertFalse([n for n in range(1, 20, 2) if b"Zoe-%02d" % n in left])
+
     def test_what_a_stranger_types_stays_text(self):
         names = ("<!channel>", "<https://evil.example|click>", "<@U123> & co", "&lt;!here&gt;", "*bold* `x`")
         rows = [lead(f"l{n}", name=name, contact={"name": name, "email": f"{name}@x"}) for n, name in enumerate(names)]
