@@ -198,6 +198,7 @@ class Segments(unittest.TestCase):
                     with contextlib.closing(sqlite3.connect(copy)) as db:
                         self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
             self.wait_until_sealed(bell, 8)
+            bell.run("erase", "--visitor", "v100")  # those before may all have been cut short
             self.assertEqual(bell.run("verify").returncode, 0)
             left = sum(len(bell.get(f"/v1/export/events?site={site}").body.splitlines()) for site in ("alice.bio", "bob.bio"))
             erased = taken - left
