@@ -100,3 +100,34 @@ bool address_is_refused(const struct sockaddr *address)
            address_is_in(address, refused_v6,
                          sizeof(refused_v6) / sizeof(refused_v6[0]));
 }
+
+bool address_may_be_called(const struct address_list *list,
+                           const struct sockaddr *address,
+                           bool is_plain,
+                           bool *is_listed_out)
+{
+    *is_listed_out = address_is_in(address, (const char *const *)list->networks,
+                                   list->count);
+    return *is_listed_out || (!is_plain && !address_is_refused(address));
+}
+
+void address_list_copy(struct address_list *list,
+                       const struct lb_config_list *from)
+{
+    list->count = 0;
+    for (size_t i = 0; i < from->count; i++) {
+        char *copy = strdup(from->values[i]);
+
+        if (copy != NULL) { /* one that is missing allows less */
+            list->networks[list->count++] = copy;
+        }
+    }
+}
+
+void address_list_deinit(struct address_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->networks[i]);
+    }
+    list->count = 0;
+}

@@ -59,27 +59,20 @@ bool attempt_is_batch(const struct attempt *attempt)
  * the batch is held, and its destination disabled, until somebody looks. */
 static void save_batch(struct attempt *attempt)
 {
-    const struct destination_rows *rows = &attempt->rows;
     struct lb_error err = {LB_OK, ""};
-    int64_t last_seq;
+    bool is_of_row = attempt->verdict.is_of_row;
 
-    if (!attempt->verdict.is_of_row) {
-        attempt->verdict.outcome = DESTINATION_DISABLE;
-        return;
+    if (is_of_row && attempt->rows.count > 1) {
+        lb_buf_init(&attempt->half.body, HALF_BYTES);
+        is_of_row =
+            stream_halve(attempt->destination.body, attempt->delivery.body,
+                         &attempt->half, &err) == LB_OK;
     }
-    if (rows->count < 2) {
-        /* All of them are refused: it is no row that is at fault. */
-        if (++attempt->lane->dead_rows > DEAD_ROWS) {
-            attempt->verdict.outcome = DESTINATION_DISABLE;
-        }
-        return;
+    if (is_of_row && !attempt->half.has_batch) {
+        /* One row after the other: then it is none of them that is at fault. */
+        is_of_row = ++attempt->lane->dead_rows <= DEAD_ROWS;
     }
-    last_seq = stream_row_seq(rows->lines[rows->count / 2 - 1]);
-    lb_buf_init(&attempt->half.body, HALF_BYTES);
-    if (last_seq < 1 ||
-        stream_cut(attempt->destination.body, attempt->delivery.body, last_seq,
-                   &attempt->half, &err) != LB_OK) {
-        attempt->half.has_batch = false;
+    if (!is_of_row) {
         attempt->verdict.outcome = DESTINATION_DISABLE;
     }
 }
@@ -207,7 +200,6 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
                        verdict->remote_id);
     }
     if (verdict->refused > 0) {
-        attempt->refused += verdict->refused;
         lb_log_limited(LB_LOG_WARN, "rows_refused",
                        "destination=%s message=%s rows=%d",
                        attempt->destination.id, attempt->delivery.message,
@@ -509,6 +501,10 @@ static void end_transform(struct attempt *attempt)
     attempt->verdict.outcome =
         is_fault ? DESTINATION_PERMANENT : DESTINATION_RETRY;
     attempt->record.error = "transform_failed";
+    if (attempt_is_batch(attempt)) {
+        /* Values stand in brackets, and could not be erased from here. */
+        attempt->written.text[strcspn(attempt->written.text, "(")] = '\0';
+    }
     excerpt_make(attempt->written.text, secrets, 1, attempt->excerpt);
     attempt->record.excerpt = attempt->excerpt;
     end(attempt);

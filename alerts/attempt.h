@@ -51,7 +51,6 @@ struct attempt {
     enum lb_err filled; /* whether the rows could be read */
     enum lb_err transformed;
     int requests; /* so far */
-    int refused;  /* rows that the service will never take */
     enum lane_change change;
     struct destination_verdict verdict;
     bool is_case_kept;

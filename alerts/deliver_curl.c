@@ -24,8 +24,7 @@ struct deliver_curl {
     CURLM *multi;
     uv_timer_t timer;
     uv_timer_t body_timer; /* ends answers whose body goes on and on */
-    const char *allowed[LB_CONFIG_LIST_MAX]; /* owned texts */
-    size_t allowed_count;
+    struct address_list allowed;
     char proxy[LB_CONFIG_TEXT_BYTES];
     char ca_file[LB_CONFIG_TEXT_BYTES];
     size_t answer_max;
@@ -274,16 +273,15 @@ static curl_socket_t
 open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct transfer *transfer = ctx;
-    bool is_allowed = address_is_in(&address->addr, transfer->owner->allowed,
-                                    transfer->owner->allowed_count);
+    bool is_listed;
 
     (void)purpose;
-    if (!is_allowed &&
-        (transfer->is_plain || address_is_refused(&address->addr))) {
+    if (!address_may_be_called(&transfer->owner->allowed, &address->addr,
+                               transfer->is_plain, &is_listed)) {
         transfer->is_blocked = true;
         return CURL_SOCKET_BAD;
     }
-    if (is_allowed && transfer->recipients != NULL) {
+    if (is_listed && transfer->recipients != NULL) {
         /* In a network that is ours a mail server may have no TLS. */
         (void)curl_easy_setopt(transfer->easy, CURLOPT_USE_SSL,
                                (long)CURLUSESSL_TRY);
@@ -558,10 +556,11 @@ enum lb_err deliver_curl_send(struct deliver_curl *curl,
                               void *ctx,
                               struct lb_error *err)
 {
-    struct transfer *transfer = calloc(1, sizeof(*transfer));
+    struct transfer *transfer =
+        curl->is_stopped ? NULL : calloc(1, sizeof(*transfer));
 
     if (transfer == NULL) {
-        return lb_err_set(err, LB_ENOMEM, "out of memory");
+        return lb_err_set(err, LB_ENOMEM, "out of memory, or at its end");
     }
     transfer->owner = curl;
     transfer->needs_body = request->needs_body;
@@ -615,12 +614,7 @@ enum lb_err deliver_curl_new(uv_loop_t *loop,
     curl->answer_max = (size_t)config->response_limit_bytes;
     (void)snprintf(curl->proxy, sizeof(curl->proxy), "%s", config->proxy);
     (void)snprintf(curl->ca_file, sizeof(curl->ca_file), "%s", config->ca_file);
-    for (size_t i = 0; i < config->allow_addresses.count; i++) {
-        curl->allowed[curl->allowed_count] =
-            strdup(config->allow_addresses.values[i]);
-        curl->allowed_count +=
-            curl->allowed[curl->allowed_count] == NULL ? 0 : 1;
-    }
+    address_list_copy(&curl->allowed, &config->allow_addresses);
     (void)uv_timer_init(loop, &curl->timer);
     curl->timer.data = curl;
     (void)uv_timer_init(loop, &curl->body_timer);
@@ -657,12 +651,7 @@ void deliver_curl_free(struct deliver_curl *curl)
     if (curl == NULL) {
         return;
     }
-    for (size_t i = 0; i < curl->allowed_count; i++) {
-        char *text;
-
-        memcpy(&text, &curl->allowed[i], sizeof(text));
-        free(text);
-    }
+    address_list_deinit(&curl->allowed);
     free(curl);
 }
 

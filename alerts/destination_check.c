@@ -12,6 +12,8 @@
 
 #define KEYS_MAX 64
 #define TYPES_BYTES 512
+#define LATER_KEY "max_waiting" /* the interface has it, this version not yet  \
+                                 */
 
 static const char *const common_keys[] = {
     "id",           "type",        "url",         "url_env",
@@ -20,11 +22,16 @@ static const char *const common_keys[] = {
     "contact",      "enabled",     "ordered",     "base_url",
     "min_severity", "stream",      "transform",   "digest",
     "template",     NULL};
+static const char *const aws_keys[] = {"region",
+                                       "access_key_env",
+                                       "access_key_file",
+                                       "secret_key_env",
+                                       "secret_key_file",
+                                       "session_token_env",
+                                       "session_token_file",
+                                       NULL};
 static const char *const contact_fields[] = {"email", "name", "message",
                                              "phone", NULL};
-/* Keys that the interface has and this version not yet. */
-static const char *const later_keys[] = {"digest", "template", "max_waiting",
-                                         NULL};
 
 static bool is_in(const char *word, const char *const *words)
 {
@@ -49,6 +56,10 @@ static void check_keys(const struct lb_yaml *map,
     for (size_t i = 0; type->keys != NULL && type->keys[i] != NULL; i++) {
         all[count++] = type->keys[i];
     }
+    for (size_t i = 0; type->login == DESTINATION_AWS && aws_keys[i] != NULL;
+         i++) {
+        all[count++] = aws_keys[i];
+    }
     all[count] = NULL;
     for (const struct lb_yaml *node = map->child; node != NULL;
          node = node->next) {
@@ -58,7 +69,7 @@ static void check_keys(const struct lb_yaml *map,
             continue;
         }
         near = lb_yaml_suggest(node->key, all);
-        if (is_in(node->key, later_keys)) {
+        if (strcmp(node->key, LATER_KEY) == 0) {
             lb_config_fault(faults, node->key_line, node->key_column, node->key,
                             "is not in this version of linkbell");
         } else if (near != NULL) {
@@ -193,9 +204,10 @@ static void check_place(const struct lb_yaml *destination,
     }
 }
 
-void destination_check_token(const struct lb_yaml *destination,
-                             const char *token,
-                             struct lb_config_faults *faults)
+/* KEY_env or KEY_file has to be there. */
+static void check_token(const struct lb_yaml *destination,
+                        const char *token,
+                        struct lb_config_faults *faults)
 {
     const struct lb_yaml *plain = lb_yaml_find(destination, token);
     char env[48];
@@ -207,6 +219,23 @@ void destination_check_token(const struct lb_yaml *destination,
         lb_yaml_find(destination, file) == NULL) {
         lb_config_fault(faults, destination->line, destination->column, env,
                         "is missing; name the variable that holds it");
+    }
+}
+
+static void check_aws(const struct lb_yaml *destination,
+                      struct lb_config_faults *faults)
+{
+    const struct lb_yaml *region = lb_yaml_find(destination, "region");
+
+    check_token(destination, "access_key", faults);
+    check_token(destination, "secret_key", faults);
+    if (region == NULL) {
+        lb_config_fault(faults, destination->line, destination->column,
+                        "region", "is missing");
+    } else if (region->kind != LB_YAML_SCALAR ||
+               !lb_text_is_made_of(region->text, "a-z0-9-", 40)) {
+        lb_config_fault(faults, region->line, region->column, "region",
+                        "must be a region such as eu-west-1");
     }
 }
 
@@ -332,11 +361,10 @@ void destination_check(const struct lb_yaml *destination,
     check_words(destination, type, faults);
     check_needs(destination, type, faults);
     if (type->login == DESTINATION_AWS) {
-        destination_check_token(destination, "access_key", faults);
-        destination_check_token(destination, "secret_key", faults);
+        check_aws(destination, faults);
     }
     if (type->token != NULL) {
-        destination_check_token(destination, type->token, faults);
+        check_token(destination, type->token, faults);
     }
     if (is_in("unsigned", type->keys)) {
         check_signed(destination, faults);

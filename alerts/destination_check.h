@@ -9,10 +9,6 @@
 void destination_check_url(const struct lb_yaml *node,
                            const char *key,
                            struct lb_config_faults *faults);
-/* KEY_env or KEY_file has to be there. */
-void destination_check_token(const struct lb_yaml *destination,
-                             const char *key,
-                             struct lb_config_faults *faults);
 
 void destination_check(const struct lb_yaml *destination,
                        const struct lb_yaml *root,

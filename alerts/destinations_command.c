@@ -287,66 +287,64 @@ static int rotate_env(const struct lb_cli *cli, const cJSON *names)
     return exit_code;
 }
 
-static int rotate(struct lb_cli *cli, const char *id)
+/* The destination, cJSON_Delete() it; NULL: *exit_code_out says how it ends. */
+static cJSON *get(struct lb_cli *cli, const char *id, int *exit_code_out)
 {
     struct lb_buf answer;
-    struct lb_error err;
-    const char *path;
-    cJSON *json;
-    int exit_code;
+    cJSON *json = NULL;
 
     lb_buf_init(&answer, ANSWER_BYTES);
-    exit_code = ask(cli, "GET", id, "", NULL, &answer);
-    if (exit_code >= 0) {
-        lb_buf_deinit(&answer);
-        return exit_code;
+    *exit_code_out = ask(cli, "GET", id, "", NULL, &answer);
+    if (*exit_code_out < 0) {
+        json = cJSON_Parse(lb_buf_text(&answer));
+        *exit_code_out = LB_CLI_FAILED;
     }
-    json = cJSON_Parse(lb_buf_text(&answer));
-    path = lb_json_text(json, "secrets_file");
+    lb_buf_deinit(&answer);
+    return json;
+}
+
+static int rotate(struct lb_cli *cli, const char *id)
+{
+    struct lb_error err;
+    int exit_code;
+    cJSON *json = get(cli, id, &exit_code);
+    const char *path = lb_json_text(json, "secrets_file");
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(json, "secrets_env");
+
     if (path != NULL) {
         exit_code = rotate_file(cli, path);
-    } else if (cJSON_GetObjectItemCaseSensitive(json, "secrets_env") != NULL) {
-        exit_code = rotate_env(
-            cli, cJSON_GetObjectItemCaseSensitive(json, "secrets_env"));
-    } else {
+    } else if (names != NULL) {
+        exit_code = rotate_env(cli, names);
+    } else if (json != NULL) {
         (void)lb_err_set(&err, LB_EINVAL, "%.40s signs nothing", id);
         exit_code = lb_cli_fail(cli, &err);
     }
     cJSON_Delete(json);
-    lb_buf_deinit(&answer);
     return exit_code;
 }
 
 /* What has to be made over there before messages can go. */
 static int print_schema(struct lb_cli *cli, const char *id)
 {
-    const struct destination_type *type;
     struct lb_error err;
-    struct lb_buf answer;
     struct lb_buf out;
-    cJSON *json;
     int exit_code;
+    cJSON *json = get(cli, id, &exit_code);
+    const char *name = lb_json_text(json, "type");
+    const struct destination_type *type =
+        name == NULL ? NULL : destination_type_find(name);
 
-    lb_buf_init(&answer, ANSWER_BYTES);
-    exit_code = ask(cli, "GET", id, "", NULL, &answer);
-    if (exit_code >= 0) {
-        lb_buf_deinit(&answer);
-        return exit_code;
-    }
-    json = cJSON_Parse(lb_buf_text(&answer));
-    type = destination_type_find(lb_json_text(json, "type"));
-    lb_buf_init(&out, ANSWER_BYTES);
-    if (type == NULL || type->schema == NULL) {
-        (void)lb_err_set(&err, LB_EINVAL, "%.40s needs no tables", id);
-        exit_code = lb_cli_fail(cli, &err);
-    } else {
+    if (type != NULL && type->schema != NULL) {
+        lb_buf_init(&out, ANSWER_BYTES);
         type->schema(json, &out);
         (void)printf("%s", lb_buf_text(&out));
+        lb_buf_deinit(&out);
         exit_code = LB_CLI_OK;
+    } else if (json != NULL) {
+        (void)lb_err_set(&err, LB_EINVAL, "%.40s needs no tables", id);
+        exit_code = lb_cli_fail(cli, &err);
     }
-    lb_buf_deinit(&out);
     cJSON_Delete(json);
-    lb_buf_deinit(&answer);
     return exit_code;
 }
 

@@ -13,8 +13,7 @@
 #define URL_BYTES 512
 
 struct dials {
-    char *allowed[LB_CONFIG_LIST_MAX]; /* owned */
-    size_t allowed_count;
+    struct address_list allowed;
     char proxy[LB_CONFIG_TEXT_BYTES];
     char ca_file[LB_CONFIG_TEXT_BYTES];
 };
@@ -41,22 +40,14 @@ enum lb_err dials_new(const struct lb_config *config,
     (void)snprintf(dials->proxy, sizeof(dials->proxy), "%s", config->proxy);
     (void)snprintf(dials->ca_file, sizeof(dials->ca_file), "%s",
                    config->ca_file);
-    for (size_t i = 0; i < config->allow_addresses.count; i++) {
-        char *copy = strdup(config->allow_addresses.values[i]);
-
-        if (copy != NULL) {
-            dials->allowed[dials->allowed_count++] = copy;
-        }
-    }
+    address_list_copy(&dials->allowed, &config->allow_addresses);
     return LB_OK;
 }
 
 void dials_free(struct dials *dials)
 {
     if (dials != NULL) {
-        for (size_t i = 0; i < dials->allowed_count; i++) {
-            free(dials->allowed[i]);
-        }
+        address_list_deinit(&dials->allowed);
         free(dials);
     }
 }
@@ -65,12 +56,11 @@ static curl_socket_t
 open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct dial *dial = ctx;
-    bool is_allowed =
-        address_is_in(&address->addr, (const char *const *)dial->dials->allowed,
-                      dial->dials->allowed_count);
+    bool is_listed;
 
     (void)purpose;
-    if (!is_allowed && (dial->is_plain || address_is_refused(&address->addr))) {
+    if (!address_may_be_called(&dial->dials->allowed, &address->addr,
+                               dial->is_plain, &is_listed)) {
         dial->is_blocked = true;
         return CURL_SOCKET_BAD;
     }

@@ -19,7 +19,6 @@
 #define SHORTEST_LOOK_MS 50
 #define LOOK_SEQS 200000 /* of the log, at a look */
 #define ALL_TYPES ((1u << ENTRY_TYPE_COUNT) - 1)
-#define BATCH_HEAD "{\"type\":\"event.batch\""
 
 /* What a stream takes. */
 struct wish {
@@ -279,7 +278,7 @@ static enum lb_err write_batch(const cJSON *destination,
     (void)snprintf(plan->id, sizeof(plan->id), STREAM_ID_MARK "%.40s_%lld_%lld",
                    lb_json_text(destination, "id"), (long long)found->first_seq,
                    (long long)found->last_seq);
-    lb_buf_add_text(&plan->body, BATCH_HEAD ",\"timestamp\":");
+    lb_buf_add_text(&plan->body, "{\"type\":\"event.batch\",\"timestamp\":");
     lb_json_add_string(&plan->body, timestamp);
     lb_buf_add_text(&plan->body, ",\"data\":{\"batch\":");
     lb_json_add_string(&plan->body, plan->id);
@@ -386,23 +385,28 @@ enum lb_err stream_make_plan(const struct stream_order *order,
     return rc;
 }
 
-enum lb_err stream_cut(const cJSON *destination,
-                       const char *body,
-                       int64_t last_seq,
-                       struct stream_plan *part_out,
-                       struct lb_error *err)
+enum lb_err stream_halve(const cJSON *destination,
+                         const char *body,
+                         struct stream_plan *part_out,
+                         struct lb_error *err)
 {
     cJSON *json = cJSON_Parse(body);
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
-    const struct found found = {.first_seq = lb_json_int(data, "first"),
-                                .last_seq = last_seq};
-    enum lb_err rc =
-        data == NULL
-            ? lb_err_set(err, LB_EFORMAT, "the batch is damaged")
-            : write_batch(destination, &found, lb_json_text(json, "timestamp"),
-                          cJSON_GetObjectItemCaseSensitive(data, "stream"),
-                          part_out, err);
+    int64_t first_seq = lb_json_int(data, "first");
+    int64_t last_seq = lb_json_int(data, "last");
+    const struct found found = {.first_seq = first_seq,
+                                .last_seq =
+                                    first_seq + (last_seq - first_seq) / 2};
+    enum lb_err rc = LB_OK;
 
+    part_out->has_batch = false;
+    if (data == NULL) {
+        rc = lb_err_set(err, LB_EFORMAT, "the batch is damaged");
+    } else if (first_seq < last_seq) {
+        rc = write_batch(destination, &found, lb_json_text(json, "timestamp"),
+                         cJSON_GetObjectItemCaseSensitive(data, "stream"),
+                         part_out, err);
+    }
     cJSON_Delete(json);
     return rc;
 }
@@ -421,7 +425,6 @@ int64_t stream_row_seq(const char *line)
     }
     row = cJSON_Parse(line);
     seq = lb_json_int(row, "seq");
-
     cJSON_Delete(row);
     return seq;
 }

@@ -56,13 +56,12 @@ LB_MUST_CHECK enum lb_err stream_make_plan(const struct stream_order *order,
                                            struct stream_plan *plan_out,
                                            struct lb_error *err);
 
-/* The first part of a batch of the destination, up to the row of log number
- * last_seq; body is the message without rows. */
-LB_MUST_CHECK enum lb_err stream_cut(const cJSON *destination,
-                                     const char *body,
-                                     int64_t last_seq,
-                                     struct stream_plan *part_out,
-                                     struct lb_error *err);
+/* The first half of a batch's range; body is the message without rows.
+ * part_out->has_batch is false where the range is of one number. */
+LB_MUST_CHECK enum lb_err stream_halve(const cJSON *destination,
+                                       const char *body,
+                                       struct stream_plan *part_out,
+                                       struct lb_error *err);
 
 /* The log number of a row; 0: it has none. */
 int64_t stream_row_seq(const char *line);

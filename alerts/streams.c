@@ -12,9 +12,7 @@
 #include "base/log.h"
 
 #define LOOK_MS 100
-#define FAILED_MS                                                              \
-    5000 /* until a stream that could not be read is looked at                 \
-          */
+#define FAILED_MS 5000 /* where one could not be read, until the next look */
 #define NAME_BYTES 48
 #define PLAN_BYTES ((size_t)64 * 1024)
 #define SKIP_SEQS 100000 /* of no interest, until that is stored */
@@ -24,7 +22,6 @@ struct state {
     struct state *next;
     char id[NAME_BYTES];
     int64_t planned_seq; /* looked at up to here; -1: not known */
-    int64_t stored_seq;  /* and that is stored up to here */
     int64_t next_look_ms;
     bool is_asked; /* to be looked at at once, by what is stored */
 };
@@ -80,7 +77,6 @@ static struct state *find_state(struct streams *streams, const char *id)
     if (state == NULL && (state = calloc(1, sizeof(*state))) != NULL) {
         (void)snprintf(state->id, sizeof(state->id), "%s", id);
         state->planned_seq = -1;
-        state->stored_seq = -1;
         state->next = streams->states;
         streams->states = state;
     }
@@ -131,12 +127,9 @@ done_put(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
     for (size_t i = 0; i < streams->item_count && rc == LB_OK; i++) {
         struct item *item = &streams->items[i];
 
-        if (is_to_be_put(item)) {
-            item->state->stored_seq = item->plan.planned_seq;
-            has_batch = has_batch || item->plan.has_batch;
-        }
         if (item->rc == LB_OK) {
             item->state->planned_seq = item->plan.planned_seq;
+            has_batch = has_batch || item->plan.has_batch;
         }
     }
     end_round(streams);

@@ -14,6 +14,7 @@
 #include "sql/notice.h"
 
 #define STREAM_NAME_BYTES 64
+#define SUMMARY_BYTES 400
 #define LOOK_MS (2 * LB_MS_PER_S)
 #define AGAIN_MS LB_MS_PER_MIN /* unless days had to be counted first */
 #define STEP_ROWS 500          /* of one transaction */
@@ -285,30 +286,42 @@ static enum lb_err age_counts(struct retention *retention,
     return rc;
 }
 
+static enum lb_err tell(struct retention *retention,
+                        struct db *db,
+                        const char *rule,
+                        const char *group,
+                        const char *summary,
+                        struct lb_error *err)
+{
+    int64_t now_ms = lb_clock_wall_ms();
+    const struct notice notice = {.rule = rule,
+                                  .severity = "warning",
+                                  .site = "*",
+                                  .group = group,
+                                  .from_at_ms = now_ms,
+                                  .to_at_ms = now_ms,
+                                  .coverage = "complete",
+                                  .summary = summary};
+
+    notice_fill(&retention->notice, &notice, now_ms);
+    return cursor_append(retention->cursor, db, &retention->notice.entry, err);
+}
+
 static enum lb_err tell_size(struct retention *retention,
                              struct db *db,
                              int64_t bytes,
                              int64_t most,
                              struct lb_error *err)
 {
-    int64_t now_ms = lb_clock_wall_ms();
-    char summary[400];
-    const struct notice notice = {.rule = "linkbell-disk",
-                                  .severity = "warning",
-                                  .site = "*",
-                                  .group = "{\"limit\":\"max_db_bytes\"}",
-                                  .from_at_ms = now_ms,
-                                  .to_at_ms = now_ms,
-                                  .coverage = "complete",
-                                  .summary = summary};
+    char summary[SUMMARY_BYTES];
 
     (void)snprintf(
         summary, sizeof(summary),
         "The database has %lld %% of limits.max_db_bytes: at 100 %% "
         "events are refused. Raise it, or shorten privacy.retention.",
         (long long)(bytes * 100 / most));
-    notice_fill(&retention->notice, &notice, now_ms);
-    return cursor_append(retention->cursor, db, &retention->notice.entry, err);
+    return tell(retention, db, "linkbell-disk", "{\"limit\":\"max_db_bytes\"}",
+                summary, err);
 }
 
 /* Says once that the database comes near its limit. */
@@ -336,17 +349,8 @@ static enum lb_err tell_stream(struct retention *retention,
                                const char *destination,
                                struct lb_error *err)
 {
-    int64_t now_ms = lb_clock_wall_ms();
     char group[STREAM_NAME_BYTES + 32];
-    char summary[400];
-    const struct notice notice = {.rule = "linkbell-delivery",
-                                  .severity = "warning",
-                                  .site = "*",
-                                  .group = group,
-                                  .from_at_ms = now_ms,
-                                  .to_at_ms = now_ms,
-                                  .coverage = "complete",
-                                  .summary = summary};
+    char summary[SUMMARY_BYTES];
 
     (void)snprintf(group, sizeof(group), "{\"destination\":\"%s\"}",
                    destination);
@@ -355,8 +359,7 @@ static enum lb_err tell_stream(struct retention *retention,
                    "privacy.retention within a day, and will then not be sent. "
                    "Make it take them, or keep events longer.",
                    destination);
-    notice_fill(&retention->notice, &notice, now_ms);
-    return cursor_append(retention->cursor, db, &retention->notice.entry, err);
+    return tell(retention, db, "linkbell-delivery", group, summary, err);
 }
 
 /* Says of a stream once, a day ahead, that what it has not sent will go. */

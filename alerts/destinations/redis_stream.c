@@ -68,33 +68,25 @@ struct place {
     unsigned db;
 };
 
-/* Percent-decodes len bytes of text. */
-static void decode(const char *text, size_t len, char *out, size_t out_bytes)
+/* False: an escape that is none. */
+static bool decode(const char *text, size_t len, char *out, size_t out_bytes)
 {
-    size_t used = 0;
+    long decoded;
 
-    for (size_t i = 0; i < len && used + 1 < out_bytes; i++) {
-        if (text[i] == '%' && i + 2 < len && lb_text_hex(text[i + 1]) >= 0 &&
-            lb_text_hex(text[i + 2]) >= 0) {
-            out[used++] = (char)(lb_text_hex(text[i + 1]) * 16 +
-                                 lb_text_hex(text[i + 2]));
-            i += 2;
-        } else {
-            out[used++] = text[i];
-        }
-    }
-    out[used] = '\0';
+    (void)snprintf(out, out_bytes, "%.*s", (int)len, text);
+    decoded = lb_text_percent_decode(out, strlen(out), false);
+    out[decoded < 0 ? 0 : decoded] = '\0';
+    return decoded >= 0;
 }
 
-static void read_login(const char *text, size_t len, struct place *place)
+static bool read_login(const char *text, size_t len, struct place *place)
 {
     const char *colon = memchr(text, ':', len);
 
-    if (colon != NULL) {
-        decode(text, (size_t)(colon - text), place->user, sizeof(place->user));
-        decode(colon + 1, len - (size_t)(colon - text) - 1, place->password,
-               sizeof(place->password));
-    }
+    return colon == NULL || (decode(text, (size_t)(colon - text), place->user,
+                                    sizeof(place->user)) &&
+                             decode(colon + 1, len - (size_t)(colon - text) - 1,
+                                    place->password, sizeof(place->password)));
 }
 
 /* redis://[[user]:password@]host[:port][/db]; rediss:// is TLS. */
@@ -118,7 +110,9 @@ static bool read_place(const char *url, struct place *place)
     len = slash == NULL ? strlen(rest) : (size_t)(slash - rest);
     at = memrchr(rest, '@', len);
     if (at != NULL) {
-        read_login(rest, (size_t)(at - rest), place);
+        if (!read_login(rest, (size_t)(at - rest), place)) {
+            return false;
+        }
         len -= (size_t)(at - rest) + 1;
         rest = at + 1;
     }

@@ -19,23 +19,12 @@
 #define KEY_BYTES 1024 /* of an object's key, S3's limit */
 #define NAME_SET "A-Za-z0-9._-"
 #define PREFIX_SET "A-Za-z0-9._~/=-"
-#define REGION_SET "a-z0-9-"
 #define DAY_BYTES 10 /* 2026-11-23 */
 #define TEXT_BYTES ((size_t)128 * 1024 * 1024)
 
-static const char *const keys[] = {"endpoint",
-                                   "bucket",
-                                   "prefix",
-                                   "path_style",
-                                   "region",
-                                   "access_key_env",
-                                   "access_key_file",
-                                   "secret_key_env",
-                                   "secret_key_file",
-                                   "session_token_env",
-                                   "session_token_file",
+static const char *const keys[] = {"endpoint", "bucket", "prefix", "path_style",
                                    NULL};
-static const char *const needs[] = {"endpoint", "bucket", "region", NULL};
+static const char *const needs[] = {"endpoint", "bucket", NULL};
 
 static void check_text(const struct lb_yaml *destination,
                        const char *key,
@@ -58,23 +47,24 @@ static void check(const struct lb_yaml *destination,
                           faults);
     check_text(destination, "bucket", NAME_SET, faults);
     check_text(destination, "prefix", PREFIX_SET, faults);
-    check_text(destination, "region", REGION_SET, faults);
 }
 
 /* --- where
  * ------------------------------------------------------------------------ */
 
-/* Percent-encodes what may not stand in a path as it is. */
+/* Percent-encoded, but for the slashes. */
 static void add_path(struct lb_buf *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
+    char part[KEY_BYTES];
 
-        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-            (c >= '0' && c <= '9') || strchr("-._~/", c) != NULL) {
-            lb_buf_add_char(out, (char)c);
-        } else {
-            lb_buf_printf(out, "%%%02X", c);
+    while (*text != '\0') {
+        size_t len = strcspn(text, "/");
+
+        (void)snprintf(part, sizeof(part), "%.*s", (int)len, text);
+        lb_text_percent_encode(out, part);
+        text += len;
+        if (*text == '/') {
+            lb_buf_add_char(out, *text++);
         }
     }
 }

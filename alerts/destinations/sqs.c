@@ -15,35 +15,19 @@
 #define ENTRIES 10         /* of a request at most */
 #define STREAM_ROWS 1000   /* of a batch, in requests of ten */
 #define ENTRY_BYTES 262144 /* of a message's body */
-#define REGION_SET "a-z0-9-"
 #define ID_BYTES 128
 #define NEVER "\xef\xbf\xbd" /* U+FFFD, for what SQS refuses */
 
-static const char *const keys[] = {"queue_url",
-                                   "region",
-                                   "access_key_env",
-                                   "access_key_file",
-                                   "secret_key_env",
-                                   "secret_key_file",
-                                   "session_token_env",
-                                   "session_token_file",
-                                   "group",
-                                   NULL};
-static const char *const needs[] = {"queue_url", "region", NULL};
+static const char *const keys[] = {"queue_url", "group", NULL};
+static const char *const needs[] = {"queue_url", NULL};
 
 static void check(const struct lb_yaml *destination,
                   struct lb_config_faults *faults)
 {
-    const struct lb_yaml *region = lb_yaml_find(destination, "region");
     const struct lb_yaml *group = lb_yaml_find(destination, "group");
 
     destination_check_url(lb_yaml_find(destination, "queue_url"), "queue_url",
                           faults);
-    if (region != NULL && (region->kind != LB_YAML_SCALAR ||
-                           !lb_text_is_made_of(region->text, REGION_SET, 40))) {
-        lb_config_fault(faults, region->line, region->column, "region",
-                        "must be a region such as eu-west-1");
-    }
     if (group != NULL &&
         (group->kind != LB_YAML_SCALAR || (strcmp(group->text, "site") != 0 &&
                                            strcmp(group->text, "rule") != 0))) {

@@ -11,6 +11,7 @@
 
 #include "alerts/alert_store.h"
 #include "alerts/destination_store.h"
+#include "alerts/merge.h"
 #include "alerts/outbox_store.h"
 
 static int open_db(void **state)
@@ -86,6 +87,56 @@ static void a_delivery_is_claimed_once_and_not_from_an_old_reading(void **state)
     assert_false(is_claimed); /* it has arrived */
     free(old.body);
     free(later.body);
+}
+
+static void put_one(struct db *db, const char *id, const char *type)
+{
+    const char *const destinations[] = {"hook"};
+    const struct alert_store_message message = {
+        type, "{\"type\":\"alert.fired\",\"data\":{\"summary\":\"s\"}}",
+        destinations, 1};
+    struct lb_error err;
+
+    assert_int_equal(
+        alert_store_queue(db,
+                          &(struct alert_store_row){id, "r", "alice.bio",
+                                                    "info", 5, NULL, "{}"},
+                          &message, &err),
+        LB_OK);
+}
+
+static void that_it_is_over_waits_for_the_digest_that_tells_of_it(void **state)
+{
+    struct db *db = *state;
+    const struct merge_wish wish = {.gather_ms = 10};
+    struct outbox_delivery rows[4];
+    struct outbox_due due = {.rows = rows, .max = 4};
+    struct lb_error err;
+    bool may_send = true;
+
+    put_one(db, "al_0123456789abcde1", "alert.fired");
+    put_one(db, "al_0123456789abcde2", "alert.fired");
+    put_one(db, "al_0123456789abcde1_resolved", "alert.resolved");
+    read_due(db, &rows[0]);
+    assert_int_equal(merge_before(db, &rows[0], &wish, 100, &may_send, &err),
+                     LB_OK);
+    assert_false(may_send);
+    free(rows[0].body);
+    assert_int_equal(outbox_read_due(db, "hook", false, 1000, &due, &err),
+                     LB_OK);
+    assert_int_equal(due.count, 1);
+    assert_memory_equal(rows[0].message, "dg_", 3);
+    assert_int_equal(
+        outbox_finish(db,
+                      &(struct outbox_attempt){.delivery = rows[0].id,
+                                               .number = 1,
+                                               .outcome = "success"},
+                      "delivered", NULL, 900, &err),
+        LB_OK);
+    free(rows[0].body);
+    read_due(db, &rows[0]);
+    assert_string_equal(rows[0].message, "al_0123456789abcde1_resolved");
+    free(rows[0].body);
 }
 
 static void put_some(struct db *db, int count)
@@ -238,6 +289,9 @@ static void failures_are_counted_since_the_last_success(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            that_it_is_over_waits_for_the_digest_that_tells_of_it, open_db,
+            close_db),
         cmocka_unit_test_setup_teardown(
             a_delivery_is_claimed_once_and_not_from_an_old_reading, open_db,
             close_db),

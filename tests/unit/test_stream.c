@@ -217,27 +217,35 @@ static void places_have_their_rows_together(void **state)
     assert_string_equal(ids, "e1 e3 | e2 e4 e6");
 }
 
-static void a_part_of_a_batch_ends_where_it_is_cut(void **state)
+static void a_batch_is_halved_until_one_number_is_left(void **state)
 {
     struct question *question = *state;
-    struct stream_plan part = {.has_batch = false};
+    struct stream_plan half;
     struct lb_error err = {LB_OK, ""};
-    char *whole;
+    char *body;
+    int halves = 0;
 
     ask_for(question, "{\"id\":\"x\",\"type\":\"csv\",\"stream\":"
                       "{\"types\":[\"all\"],\"from\":\"start\"}}");
     make_plan(question, -1);
-    lb_buf_init(&part.body, 65536);
-    assert_int_equal(
-        stream_cut(question->destination, lb_buf_text(&question->plan.body),
-                   stream_row_seq(strchr(question->whole, '\n') + 1), &part,
-                   &err),
-        LB_OK);
-    whole = part.id;
-    assert_non_null(strstr(lb_buf_text(&part.body), whole));
-    assert_true(part.planned_seq < question->plan.planned_seq);
-    assert_non_null(strstr(lb_buf_text(&part.body), "\"types\":[\"all\"]"));
-    lb_buf_deinit(&part.body);
+    body = strdup(lb_buf_text(&question->plan.body));
+    do {
+        lb_buf_init(&half.body, 65536);
+        assert_int_equal(stream_halve(question->destination, body, &half, &err),
+                         LB_OK);
+        if (half.has_batch) {
+            free(body);
+            body = strdup(lb_buf_text(&half.body));
+            halves++;
+            assert_non_null(strstr(body, half.id));
+            assert_non_null(strstr(body, "\"types\":[\"all\"]"));
+            assert_true(half.planned_seq < question->plan.planned_seq);
+        }
+        lb_buf_deinit(&half.body);
+    } while (half.has_batch);
+    assert_int_equal(halves, 3); /* 1 to 6, to 3, to 2, to 1 */
+    assert_non_null(strstr(body, "\"first\":1,\"last\":1"));
+    free(body);
 }
 
 static void what_a_destination_does_not_take_is_in_no_row(void **state)
@@ -266,7 +274,7 @@ int main(void)
         TEST(a_batch_is_full_or_has_waited),
         TEST(now_is_the_end_of_the_log),
         TEST(places_have_their_rows_together),
-        TEST(a_part_of_a_batch_ends_where_it_is_cut),
+        TEST(a_batch_is_halved_until_one_number_is_left),
         TEST(what_a_destination_does_not_take_is_in_no_row),
     };
 
