@@ -12,8 +12,8 @@
 
 #define KEYS_MAX 64
 #define TYPES_BYTES 512
-#define LATER_KEY "max_waiting" /* the interface has it, this version not yet  \
-                                 */
+/* The interface has it, this version not yet. */
+#define LATER_KEY "max_waiting"
 
 static const char *const common_keys[] = {
     "id",           "type",        "url",         "url_env",

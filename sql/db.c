@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ struct db {
     sqlite3 *handle;                          /* owned */
     sqlite3_stmt *stmts[SQL_QUERY_COUNT + 1]; /* owned */
     enum db_mode mode;
-    int lock_fd; /* owned; -1: none */
+    int lock_fd;     /* owned; -1: none */
+    bool is_counted; /* in writer_count */
     char dir[4096];
     char path[4096 + 32];
 };
@@ -253,6 +255,11 @@ static void configure(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* Files that this process writes: whoever closes another descriptor of one of
+ * them ends the locks of SQLite on it (fcntl(2): they are the process's), and
+ * the next program that looked into the file would take its WAL away. */
+static atomic_int writer_count;
+
 enum lb_err db_open(const char *dir,
                     enum db_mode mode,
                     struct db **db_out,
@@ -279,9 +286,15 @@ enum lb_err db_open(const char *dir,
         if (mode == DB_WRITER) {
             rc = db_file_lock(db->dir, &db->lock_fd, err);
         }
-        rc = rc == LB_OK ? db_file_check(db->path, mode == DB_WRITER,
-                                         sql_migration_count, &is_new, err)
-                         : rc;
+        if (rc == LB_OK &&
+            (mode == DB_WRITER || atomic_load(&writer_count) == 0)) {
+            rc = db_file_check(db->path, mode == DB_WRITER, sql_migration_count,
+                               &is_new, err);
+        }
+        if (rc == LB_OK && mode == DB_WRITER) {
+            db->is_counted = true;
+            (void)atomic_fetch_add(&writer_count, 1);
+        }
     }
     rc = rc == LB_OK ? connect_file(db, is_new, err) : rc;
     if (rc != LB_OK) {
@@ -304,6 +317,9 @@ void db_close(struct db *db)
         return;
     }
     disconnect(db);
+    if (db->is_counted) {
+        (void)atomic_fetch_sub(&writer_count, 1);
+    }
     if (db->lock_fd >= 0) {
         (void)close(db->lock_fd);
     }

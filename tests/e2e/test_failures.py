@@ -1,5 +1,6 @@
 """Every public way to fail: what is said, which status, that nothing is lost and that it
 recovers."""
+import contextlib
 import resource
 import shutil
 import signal
@@ -99,6 +100,19 @@ class Start(unittest.TestCase):
 
 
 class Storage(unittest.TestCase):
+    def test_another_program_may_look_into_the_database(self):
+        """It must not take what is not checkpointed for its own, and remove it when it ends."""
+        with Linkbell() as bell:
+            bell.ready()
+            for turn in range(5):
+                bell.send(*[{"type": "view", "site": "alice.bio", "id": f"e{turn}-{n}"} for n in range(100)])
+                with contextlib.closing(sqlite3.connect(bell.data / "linkbell.db")) as db:
+                    db.execute("SELECT count(*) FROM sqlite_master").fetchall()
+                self.assertTrue((bell.data / "linkbell.db-wal").exists())
+            bell.kill()
+            bell.start()
+            self.assertEqual(bell.totals()["views"], 500)
+
     def test_a_full_database_is_503_and_recovers(self):
         with Linkbell(CONFIG + "limits: { max_db_bytes: 100KiB }\n") as bell:
             bell.ready()
