@@ -64,6 +64,18 @@ static enum lb_err put_delivery(struct db *db,
     return db_run(db, stmt, err);
 }
 
+/* Where nobody had room for it. */
+static enum lb_err
+note_backlog(struct db *db, const char *id, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ALERT_NOTE_BACKLOG);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, id);
+    }
+    return db_run(db, stmt, err);
+}
+
 enum lb_err alert_store_queue(struct db *db,
                               const struct alert_store_row *row,
                               const struct alert_store_message *message,
@@ -84,7 +96,7 @@ enum lb_err alert_store_queue(struct db *db,
     for (size_t i = 0; i < message->count && rc == LB_OK; i++) {
         rc = put_delivery(db, row, message->destinations[i], err);
     }
-    return rc;
+    return rc == LB_OK ? note_backlog(db, row->id, err) : rc;
 }
 
 enum lb_err alert_store_get_told(struct db *db,

@@ -1,10 +1,13 @@
-/* alerts_act.c - POST /v1/alerts/{id}/ack and .../mute. */
+/* alerts_act.c - POST /v1/alerts/{id}/ack and .../mute, with a token and JSON,
+ * or from the page that a message's link opened. */
 #include "alerts/alerts_act.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alerts/alert_links.h"
+#include "alerts/alert_page.h"
 #include "alerts/alerts_store.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -23,6 +26,8 @@ struct alerts_act {
     struct auth *auth;
     struct writer *writer;
     struct cursor *cursor;
+    struct alert_links links;
+    struct alert_page *page; /* owned */
 };
 
 /* One request on its way through the writer. */
@@ -31,6 +36,7 @@ struct act {
     struct alerts_act *api;
     struct lb_http_request *http;
     char id[ID_BYTES];
+    bool is_by_link; /* it is answered with a page */
     bool is_mute;
     bool is_whole_rule;
     int64_t for_ms;
@@ -47,11 +53,22 @@ static void free_act(struct act *act)
     free(act);
 }
 
+static const char *name_of(bool is_mute)
+{
+    return is_mute ? "mute" : "ack";
+}
+
+/* A link's key is for the alert, whatever its site. */
 static bool may_site(void *ctx, const char *site)
 {
-    const struct auth_who *who = auth_who_of(ctx);
-    const struct catalog_site *found = catalog_site_find(who->catalog, site);
+    const struct act *act = ctx;
+    const struct auth_who *who = auth_who_of(act->http);
+    const struct catalog_site *found;
 
+    if (act->is_by_link) {
+        return true;
+    }
+    found = catalog_site_find(who->catalog, site);
     return who->token == NULL || who->token->is_all_sites ||
            (found != NULL && auth_may_site(who, found->number));
 }
@@ -109,7 +126,7 @@ run(struct writer_job *job, struct db *db, struct lb_error *err)
 {
     struct act *act = (struct act *)job;
     const struct alerts_store_question question = {.may_site = may_site,
-                                                   .ctx = act->http};
+                                                   .ctx = act};
     enum lb_err rc;
 
     lb_buf_clear(&act->answer);
@@ -133,7 +150,15 @@ done(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
     struct act *act = (struct act *)job;
 
-    if (rc == LB_ENOTFOUND) {
+    if (act->is_by_link && rc == LB_OK) {
+        alert_page_done(act->http, name_of(act->is_mute),
+                        lb_buf_text(&act->answer));
+    } else if (act->is_by_link) {
+        alert_page_failed(act->http, rc == LB_ENOTFOUND ? 404 : 503,
+                          rc == LB_ENOTFOUND
+                              ? "There is no such alert any more."
+                              : err->text);
+    } else if (rc == LB_ENOTFOUND) {
         lb_http_respond_error(act->http, 404, "not_found",
                               "There is no such alert.", NULL);
     } else if (rc != LB_OK) {
@@ -194,14 +219,72 @@ static const char *read_body(struct act *act, const cJSON *body)
     return NULL;
 }
 
-static void
-handle(struct alerts_act *api, struct lb_http_request *http, bool is_mute)
+/* How long the form's "for=4h" is; 0: nothing that it offers. */
+static int64_t read_for(const char *pair, size_t len)
 {
-    struct lb_buf *body = lb_http_request_body(http);
-    struct act *act = calloc(1, sizeof(*act));
+    static const char *const durations[] = {"1h", "4h", "1d", "7d"};
+    int64_t ms = 0;
+
+    for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+        if (len == 6 && strncmp(pair, "for=", 4) == 0 &&
+            strncmp(pair + 4, durations[i], 2) == 0 &&
+            lb_config_parse_duration(durations[i], &ms)) {
+            return ms;
+        }
+    }
+    return 0;
+}
+
+/* What the page's form says: "rule=true&for=4h".  False: it does not say for
+ * how long. */
+static bool read_form(struct act *act, const char *form)
+{
+    while (form[0] != '\0') {
+        size_t len = strcspn(form, "&");
+        int64_t ms = read_for(form, len);
+
+        act->for_ms = ms > 0 ? ms : act->for_ms;
+        act->is_whole_rule = act->is_whole_rule ||
+                             (len == 9 && strncmp(form, "rule=true", len) == 0);
+        form += len + (form[len] == '&' ? 1 : 0);
+    }
+    return !act->is_mute || act->for_ms > 0;
+}
+
+/* Whether it is understood; else it was answered. */
+static bool read_request(struct act *act)
+{
+    struct lb_buf *body = lb_http_request_body(act->http);
     struct lb_json_fault fault;
     cJSON *json = NULL;
     const char *field;
+
+    if (act->is_by_link) {
+        if (read_form(act, lb_buf_text(body))) {
+            return true;
+        }
+        alert_page_failed(act->http, 422,
+                          "The form does not say for how long.");
+        return false;
+    }
+    if (body->len > 0 && lb_json_parse(lb_buf_text(body), body->len, BODY_DEPTH,
+                                       NULL, &json, &fault) != LB_OK) {
+        lb_http_respond_error(act->http, 400, "bad_json",
+                              "The body is not JSON.", NULL);
+        return false;
+    }
+    field = read_body(act, json);
+    cJSON_Delete(json);
+    if (field != NULL) {
+        invalid(act->http, field);
+    }
+    return field == NULL;
+}
+
+static void
+handle(struct alerts_act *api, struct lb_http_request *http, bool is_mute)
+{
+    struct act *act = calloc(1, sizeof(*act));
 
     if (act == NULL) {
         lb_http_respond_error(http, 503, "overloaded", "Out of memory.", NULL);
@@ -212,21 +295,12 @@ handle(struct alerts_act *api, struct lb_http_request *http, bool is_mute)
     act->api = api;
     act->http = http;
     act->is_mute = is_mute;
+    act->is_by_link = lb_http_request_query(http, "key", 0) != NULL;
     act->job.run = run;
     act->job.done = done;
     (void)snprintf(act->id, sizeof(act->id), "%s",
                    lb_http_request_param(http, "id"));
-    if (body->len > 0 && lb_json_parse(lb_buf_text(body), body->len, BODY_DEPTH,
-                                       NULL, &json, &fault) != LB_OK) {
-        lb_http_respond_error(http, 400, "bad_json", "The body is not JSON.",
-                              NULL);
-        free_act(act);
-        return;
-    }
-    field = read_body(act, json);
-    cJSON_Delete(json);
-    if (field != NULL) {
-        invalid(http, field);
+    if (!read_request(act)) {
         free_act(act);
     } else if (writer_submit(api->writer, &act->job) != LB_OK) {
         lb_http_respond_error(http, 503, "overloaded",
@@ -245,34 +319,52 @@ static void handle_mute(struct lb_http_request *http, void *ctx)
     handle(ctx, http, true);
 }
 
-static void check(struct lb_http_request *http, void *ctx)
+static void check(struct lb_http_request *http, void *ctx, bool is_mute)
 {
     struct alerts_act *api = ctx;
 
-    (void)auth_check(api->auth, http, CATALOG_SCOPE_ADMIN, false);
+    if (lb_http_request_query(http, "key", 0) != NULL) {
+        (void)alert_page_may(&api->links, http, name_of(is_mute));
+    } else {
+        (void)auth_check(api->auth, http, CATALOG_SCOPE_ADMIN, false);
+    }
+}
+
+static void check_ack(struct lb_http_request *http, void *ctx)
+{
+    check(http, ctx, false);
+}
+
+static void check_mute(struct lb_http_request *http, void *ctx)
+{
+    check(http, ctx, true);
 }
 
 enum lb_err alerts_act_new(struct lb_http_server *server,
-                           struct auth *auth,
-                           struct writer *writer,
-                           struct cursor *cursor,
+                           const struct alerts_parts *parts,
                            struct alerts_act **act_out,
                            struct lb_error *err)
 {
     struct alerts_act *api = calloc(1, sizeof(*api));
     const struct lb_http_route routes[] = {
-        {"POST", "/v1/alerts/{id}/ack", check, handle_ack, api, BODY_BYTES},
-        {"POST", "/v1/alerts/{id}/mute", check, handle_mute, api, BODY_BYTES},
+        {"POST", "/v1/alerts/{id}/ack", check_ack, handle_ack, api, BODY_BYTES},
+        {"POST", "/v1/alerts/{id}/mute", check_mute, handle_mute, api,
+         BODY_BYTES},
     };
-    enum lb_err rc = LB_OK;
+    enum lb_err rc;
 
     *act_out = api;
     if (api == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    api->auth = auth;
-    api->writer = writer;
-    api->cursor = cursor;
+    api->auth = parts->auth;
+    api->writer = parts->writer;
+    api->cursor = parts->cursor;
+    rc = alert_links_init(writer_db(parts->writer), parts->config, &api->links,
+                          err);
+    rc = rc == LB_OK ? alert_page_new(server, parts->readers, &api->links,
+                                      &api->page, err)
+                     : rc;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && rc == LB_OK;
          i++) {
         rc = lb_http_server_add_route(server, &routes[i], err);
@@ -282,5 +374,8 @@ enum lb_err alerts_act_new(struct lb_http_server *server,
 
 void alerts_act_free(struct alerts_act *act)
 {
-    free(act);
+    if (act != NULL) {
+        alert_page_free(act->page);
+        free(act);
+    }
 }

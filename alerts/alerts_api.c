@@ -208,8 +208,7 @@ enum lb_err alerts_api_new(struct lb_http_server *server,
     }
     api->auth = parts->auth;
     api->readers = parts->readers;
-    rc = alerts_act_new(server, parts->auth, parts->writer, parts->cursor,
-                        &api->act, err);
+    rc = alerts_act_new(server, parts, &api->act, err);
     rc = rc == LB_OK ? deliveries_api_new(server, parts->auth, parts->readers,
                                           parts->writer, &api->deliveries, err)
                      : rc;

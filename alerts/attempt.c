@@ -111,8 +111,11 @@ static void keep_excerpt(struct attempt *attempt,
         path[1] != '\0') {
         secrets[1] = path;
     }
-    if (attempt->message.rows != NULL &&
-        strncmp(result->body, "Code: ", 6) == 0) { /* of ClickHouse */
+    if (attempt->verdict.note[0] != '\0') {
+        (void)snprintf(attempt->excerpt, sizeof(attempt->excerpt), "%s",
+                       attempt->verdict.note);
+    } else if (attempt->message.rows != NULL &&
+               strncmp(result->body, "Code: ", 6) == 0) { /* of ClickHouse */
         (void)snprintf(attempt->excerpt, sizeof(attempt->excerpt), "%.*s",
                        (int)strcspn(result->body, ",."), result->body);
     } else {
@@ -184,8 +187,9 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     struct attempt *attempt = ctx;
     struct destination_verdict *verdict = &attempt->verdict;
     struct destination_answer answer = {
-        result->status, result->body, result->retry_after_ms,
-        result->reset_after_ms, result->exception};
+        result->status,         result->body,      result->retry_after_ms,
+        result->reset_after_ms, result->exception, result->etag,
+        result->region};
 
     *verdict = (struct destination_verdict){.outcome = DESTINATION_RETRY};
     keep_result(attempt, result);
@@ -317,7 +321,8 @@ static void transmit(void *ctx)
                                               &request->headers,
                                               &request->body,
                                               attempt->destination.timeout_ms,
-                                              type->needs_body,
+                                              type->needs_body ||
+                                                  request->needs_body,
                                               request->is_answer_long,
                                               request->mail_from,
                                               request->mail_to,
@@ -599,6 +604,7 @@ void attempt_send(struct attempt *attempt,
         .data_dir = db_dir(writer_db(means->writer)),
         .dials = means->dials,
         .zone = find_zone(attempt),
+        .links = means->links,
         .made_ms = attempt->delivery.created_at_ms};
     if (attempt_is_batch(attempt)) {
         attempt->is_case_kept = means->is_case_kept;

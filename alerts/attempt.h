@@ -86,6 +86,7 @@ struct attempt_means {
     const struct dials *dials;
     struct transform_workers *workers;
     struct pool *readers;
+    const struct alert_links *links;
     bool is_case_kept; /* attribution.utm_case; for filters of streams */
 };
 /* Whether it is a batch of a stream, whose rows are read before it is sent. */

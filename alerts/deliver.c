@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alerts/alert_links.h"
 #include "alerts/deliver_curl.h"
 #include "alerts/deliver_gauges.h"
 #include "alerts/deliver_notice.h"
@@ -39,8 +40,9 @@ struct deliver {
     struct dials *dials;               /* owned */
     struct deliver_sweep *sweep;       /* owned */
     struct deliver_gauges *gauges;     /* owned */
-    struct streams *streams;           /* owned */
-    struct attempt *attempts;          /* owned; under way */
+    struct alert_links links;
+    struct streams *streams;  /* owned */
+    struct attempt *attempts; /* owned; under way */
     size_t attempt_count;
     struct lanes *lanes; /* owned */
     struct attempt_means means;
@@ -593,11 +595,11 @@ enum lb_err deliver_new(uv_loop_t *loop,
     deliver->cursor = parts->cursor;
     rc = lanes_new(parts->writer, deliver_wake, deliver, &deliver->lanes, err);
     rc = rc == LB_OK ? outbox_reset_sending(db, err) : rc;
+    rc = rc == LB_OK ? alert_links_init(db, config, &deliver->links, err) : rc;
     rc = rc == LB_OK ? deliver_sweep_new(loop, parts->writer, parts->holder,
                                          config, &deliver->sweep, err)
                      : rc;
-    rc = rc == LB_OK ? deliver_gauges_new(loop, parts->readers, parts->holder,
-                                          &deliver->gauges, err)
+    rc = rc == LB_OK ? deliver_gauges_new(loop, parts, &deliver->gauges, err)
                      : rc;
     rc = rc == LB_OK ? streams_new(loop,
                                    &(struct streams_parts){
@@ -616,8 +618,8 @@ enum lb_err deliver_new(uv_loop_t *loop,
         return rc;
     }
     deliver->means = (struct attempt_means){
-        deliver->curl,    deliver->threads, parts->writer, deliver->dials,
-        deliver->workers, parts->readers,   false};
+        deliver->curl,    deliver->threads, parts->writer,   deliver->dials,
+        deliver->workers, parts->readers,   &deliver->links, false};
     read_config(deliver, config);
     (void)uv_async_init(loop, &deliver->async, on_async);
     (void)uv_timer_init(loop, &deliver->timer);

@@ -13,6 +13,7 @@
 
 #define BODY_KEPT_BYTES 4096 /* where the status decides */
 #define HEADER_LINE_BYTES 128
+#define WORD_BYTES 64 /* of a header that is kept */
 #define CONNECT_MAX_MS 10000
 #define HEADER_MAX_BYTES 16384
 #define BODY_MAX_MS 1000 /* for a body that nobody needs */
@@ -51,6 +52,8 @@ struct transfer {
     int64_t reset_after_ms;
     bool has_none_left; /* X-RateLimit-Remaining: 0 */
     int exception;
+    char etag[WORD_BYTES];
+    char region[WORD_BYTES];
     struct lb_buf answer;
     struct curl_slist *recipients; /* owned; of mail */
     size_t body_len;
@@ -166,6 +169,8 @@ static void report(struct transfer *transfer, CURLcode code)
     result.reset_after_ms =
         transfer->has_none_left ? transfer->reset_after_ms : -1;
     result.exception = transfer->exception;
+    result.etag = transfer->etag;
+    result.region = transfer->region;
     result.body = lb_buf_text(&transfer->answer);
     transfer->done(transfer->ctx, &result);
     free_transfer(transfer);
@@ -332,6 +337,15 @@ static int64_t read_retry_after(const char *text)
     return ms > WAIT_MAX_S * LB_MS_PER_S ? WAIT_MAX_S * LB_MS_PER_S : ms;
 }
 
+/* A value without its quotes, if it is no longer than that. */
+static void keep_word(const char *value, char out[WORD_BYTES])
+{
+    size_t quotes = value[0] == '"' ? 1 : 0;
+    size_t len = strcspn(value + quotes, "\"");
+
+    (void)snprintf(out, WORD_BYTES, "%.*s", (int)len, value + quotes);
+}
+
 /* The value of a header line that has that name; NULL when it has another. */
 static const char *value_of(char *line, const char *name)
 {
@@ -415,6 +429,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
         } else if ((value = value_of(line, "X-ClickHouse-Exception-Code")) !=
                    NULL) {
             transfer->exception = (int)strtol(value, NULL, 10);
+        } else if ((value = value_of(line, "ETag")) != NULL) {
+            keep_word(value, transfer->etag);
+        } else if ((value = value_of(line, "x-amz-bucket-region")) != NULL) {
+            keep_word(value, transfer->region);
         }
     }
     return transfer->header_bytes > HEADER_MAX_BYTES ? 0 : len;

@@ -25,6 +25,8 @@ struct deliver_curl_result {
     int64_t retry_after_ms; /* -1: none */
     int64_t reset_after_ms; /* X-RateLimit-Remaining is 0 until then; -1 */
     int exception;          /* X-ClickHouse-Exception-Code; 0: none */
+    const char *etag;       /* "": none; borrowed for the call */
+    const char *region;     /* X-Amz-Bucket-Region; likewise */
     const char *body;       /* of the answer, as far as it came and is kept;
                                borrowed for the call */
 };

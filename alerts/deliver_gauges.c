@@ -1,9 +1,11 @@
-/* deliver_gauges.c - how much waits at each destination, for /metrics. */
+/* deliver_gauges.c - how much waits at each destination, for /metrics, and
+ * whether that is too much. */
 #include "alerts/deliver_gauges.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alerts/backlog.h"
 #include "alerts/outbox_store.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -16,6 +18,8 @@ struct deliver_gauges {
     uv_timer_t timer;
     struct pool *readers;
     struct catalog_holder *holder;
+    struct backlog *backlog; /* owned */
+    bool has_news;           /* for it */
     bool is_stopped;
 };
 
@@ -37,14 +41,28 @@ static void set(const char *destination,
     lb_metrics_set(lb_metrics_get(LB_METRIC_GAUGE, name, help, labels), value);
 }
 
+static struct lb_metric *left_out(const char *destination)
+{
+    char labels[128];
+
+    (void)snprintf(labels, sizeof(labels), "destination=\"%s\"", destination);
+    return lb_metrics_get(LB_METRIC_COUNTER, "linkbell_outbox_left_out_total",
+                          "Alerts not queued because max_waiting were.",
+                          labels);
+}
+
 static void run(struct pool_job *job, struct db *db)
 {
     struct deliver_gauges *gauges = (struct deliver_gauges *)job;
     struct catalog *catalog = catalog_current(gauges->holder);
     size_t count = catalog_object_count(catalog, CATALOG_DESTINATION);
     int64_t now_ms = lb_clock_wall_ms();
+    struct outbox_backlog news;
     struct lb_error err;
 
+    if (outbox_backlog_news(db, &news, &gauges->has_news, &err) != LB_OK) {
+        gauges->has_news = false; /* the next time */
+    }
     for (size_t i = 0; i < count; i++) {
         const char *id = catalog_object_at(catalog, CATALOG_DESTINATION, i)->id;
         struct outbox_depth depth;
@@ -61,6 +79,7 @@ static void run(struct pool_job *job, struct db *db)
             depth.oldest_at_ms == 0
                 ? 0
                 : (now_ms - depth.oldest_at_ms) / LB_MS_PER_S);
+        lb_metrics_set(left_out(id), depth.left_out);
     }
     catalog_unref(catalog);
 }
@@ -80,13 +99,15 @@ done(struct pool_job *job, enum lb_err rc, const struct lb_error *err)
     (void)rc;
     (void)err;
     if (!gauges->is_stopped) {
+        if (gauges->has_news) {
+            backlog_tell(gauges->backlog);
+        }
         (void)uv_timer_start(&gauges->timer, on_timer, EVERY_MS, 0);
     }
 }
 
 enum lb_err deliver_gauges_new(uv_loop_t *loop,
-                               struct pool *readers,
-                               struct catalog_holder *holder,
+                               const struct deliver_parts *parts,
                                struct deliver_gauges **gauges_out,
                                struct lb_error *err)
 {
@@ -96,10 +117,14 @@ enum lb_err deliver_gauges_new(uv_loop_t *loop,
     if (gauges == NULL) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    gauges->readers = readers;
-    gauges->holder = holder;
+    gauges->readers = parts->readers;
+    gauges->holder = parts->holder;
     gauges->job.run = run;
     gauges->job.done = done;
+    if (backlog_new(parts->writer, parts->cursor, &gauges->backlog, err) !=
+        LB_OK) {
+        return LB_ENOMEM;
+    }
     (void)uv_timer_init(loop, &gauges->timer);
     gauges->timer.data = gauges;
     (void)uv_timer_start(&gauges->timer, on_timer, FIRST_MS, 0);
@@ -114,5 +139,6 @@ void deliver_gauges_stop(struct deliver_gauges *gauges)
 
 void deliver_gauges_free(struct deliver_gauges *gauges)
 {
+    backlog_free(gauges->backlog);
     free(gauges);
 }

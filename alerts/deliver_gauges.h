@@ -1,19 +1,17 @@
 /* deliver_gauges.h - how much waits at each destination, for /metrics: read
- * every few seconds. */
+ * every few seconds.  That it is too much is told then. */
 #ifndef LINKBELL_ALERTS_DELIVER_GAUGES_H
 #define LINKBELL_ALERTS_DELIVER_GAUGES_H
 
 #include <uv.h>
 
+#include "alerts/deliver.h"
 #include "base/err.h"
-#include "sql/catalog.h"
-#include "sql/pool.h"
 
 struct deliver_gauges;
 
 LB_MUST_CHECK enum lb_err deliver_gauges_new(uv_loop_t *loop,
-                                             struct pool *readers,
-                                             struct catalog_holder *holder,
+                                             const struct deliver_parts *parts,
                                              struct deliver_gauges **gauges_out,
                                              struct lb_error *err);
 void deliver_gauges_stop(struct deliver_gauges *gauges); /* its handle */

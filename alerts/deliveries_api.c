@@ -317,8 +317,12 @@ static bool read_choice(struct work *work, const cJSON *json)
     }
     if (state != NULL && strcmp(state, "delivered") == 0) {
         choice->state = "delivered";
+    } else if (state != NULL && strcmp(state, "skipped") == 0) {
+        choice->state = "skipped";
     } else if (state != NULL && strcmp(state, "dead") != 0) {
-        return invalid(work->http, "state must be dead or delivered.");
+        return invalid(work->http,
+                       "state must be dead, delivered or skipped (those that "
+                       "max_waiting left out).");
     }
     if (!read_time(lb_json_text(json, "since"), false, &choice->since_ms) ||
         !read_time(lb_json_text(json, "until"), true, &choice->until_ms)) {

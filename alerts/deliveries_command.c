@@ -307,7 +307,7 @@ int deliveries_command(struct lb_cli *cli, int argc, char **argv)
         {"destination", "D", "to that one alone", &wanted.destination, NULL},
         {"state", "S",
          "waiting, sending, held, delivered, dead, skipped; of retry dead "
-         "(unless said) or delivered",
+         "(unless said), delivered or skipped: what max_waiting left out",
          &wanted.state, NULL},
         {"since", "TIME", "made since: a date, an instant, or 2h ago as 2h",
          &wanted.since, NULL},

@@ -458,6 +458,13 @@ void destination_fingerprint(const struct destination *destination,
     (void)SHA256_Final(out, &hash);
 }
 
+bool destination_is_test(const char *body)
+{
+    static const char test[] = "{\"type\":\"test\"";
+
+    return body != NULL && strncmp(body, test, sizeof(test) - 1) == 0;
+}
+
 void destination_request_init(struct destination_request *request)
 {
     request->method = "POST";

@@ -28,7 +28,9 @@
 #define DESTINATION_ROW_STEPS 10000 /* and of one that sends rows */
 #define DESTINATION_MAIL_BYTES 320
 #define DESTINATION_SIGV4_BYTES 96
+#define DESTINATION_NOTE_BYTES 320
 
+struct alert_links;
 struct dials;
 
 enum destination_outcome {
@@ -72,6 +74,9 @@ struct destination {
     bool is_enabled;
 };
 
+/* Whether the body is that of a sample, sent by `destinations test`. */
+bool destination_is_test(const char *body);
+
 /* Events of a stream, each as the JSON of an export's row without its line end.
  */
 struct destination_rows {
@@ -93,8 +98,9 @@ struct destination_message {
     int64_t tries;   /* attempts made before this one */
     int64_t made_ms; /* wall; when the message was */
     const char *data_dir;
-    const struct dials *dials;  /* for types that write; borrowed */
-    const struct lb_zone *zone; /* of the message's site; NULL: UTC */
+    const struct dials *dials;       /* for types that write; borrowed */
+    const struct lb_zone *zone;      /* of the message's site; NULL: UTC */
+    const struct alert_links *links; /* for types with buttons; borrowed */
 };
 
 /* What is sent; POST of JSON unless the type says otherwise. */
@@ -106,6 +112,7 @@ struct destination_request {
     char mail_from[DESTINATION_MAIL_BYTES]; /* "": this is no mail */
     char mail_to[DESTINATION_MAIL_BYTES];
     bool is_answer_long; /* megabytes may come, not delivery.response_limit */
+    bool needs_body;     /* this answer's body decides, whatever the type's */
     /* "aws:amz:REGION:SERVICE": signed with user and token; "": not. */
     char sigv4[DESTINATION_SIGV4_BYTES];
     bool has_login; /* user and token go as HTTP's basic authentication */
@@ -119,6 +126,8 @@ struct destination_answer {
     int64_t retry_after_ms; /* -1: the answer has none */
     int64_t reset_after_ms; /* no call is left until then; -1: nothing said */
     int exception;          /* X-ClickHouse-Exception-Code; 0: none */
+    const char *etag;       /* "": none */
+    const char *region;     /* X-Amz-Bucket-Region; "": none */
 };
 
 struct destination_verdict {
@@ -128,6 +137,9 @@ struct destination_verdict {
     int refused;     /* rows that were not taken, and never will be */
     bool is_of_row;  /* of PERMANENT: a row of the batch is at fault */
     char remote_id[DESTINATION_REMOTE_BYTES]; /* "" none */
+    /* What is to be done over there, in words, instead of what the answer said;
+     * of SUCCESS: of a test message, what will go wrong.  "" nothing. */
+    char note[DESTINATION_NOTE_BYTES];
 };
 
 enum destination_place {

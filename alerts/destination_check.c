@@ -12,8 +12,7 @@
 
 #define KEYS_MAX 64
 #define TYPES_BYTES 512
-/* The interface has it, this version not yet. */
-#define LATER_KEY "max_waiting"
+#define WAITING_MOST 10000000
 
 static const char *const common_keys[] = {
     "id",           "type",        "url",         "url_env",
@@ -21,7 +20,7 @@ static const char *const common_keys[] = {
     "timeout",      "concurrency", "retry",       "max_age",
     "contact",      "enabled",     "ordered",     "base_url",
     "min_severity", "stream",      "transform",   "digest",
-    "template",     NULL};
+    "template",     "max_waiting", NULL};
 static const char *const aws_keys[] = {"region",
                                        "access_key_env",
                                        "access_key_file",
@@ -69,10 +68,7 @@ static void check_keys(const struct lb_yaml *map,
             continue;
         }
         near = lb_yaml_suggest(node->key, all);
-        if (strcmp(node->key, LATER_KEY) == 0) {
-            lb_config_fault(faults, node->key_line, node->key_column, node->key,
-                            "is not in this version of linkbell");
-        } else if (near != NULL) {
+        if (near != NULL) {
             lb_config_fault(faults, node->key_line, node->key_column, node->key,
                             "is no key of a destination of type %s; did you "
                             "mean %s?",
@@ -155,6 +151,7 @@ static void check_times(const struct lb_yaml *destination,
                         "must be messages per time, such as 5/s or 30/m");
     }
     check_count(destination, "concurrency", 64, faults);
+    check_count(destination, "max_waiting", WAITING_MOST, faults);
 }
 
 static bool is_http(const char *url)

@@ -290,6 +290,10 @@ static void on_tried(void *ctx, const struct attempt *attempt)
         add_error(out, record->error, error_words(record->error),
                   record->excerpt);
     }
+    lb_json_add_key(out, "warning");
+    lb_json_add_string(out, is_well && attempt->verdict.note[0] != '\0'
+                                ? attempt->verdict.note
+                                : NULL);
     lb_buf_printf(out, ",\"ms\":%" PRId64 "}", record->ms);
     lb_http_respond_json(work->http, 200, out);
     free_work(work);
@@ -402,7 +406,7 @@ static bool is_usable(struct work *work)
     lb_buf_add_text(&work->answer, "{\"delivery\":null,\"delivered\":false,"
                                    "\"status\":null,\"error\":");
     add_error(&work->answer, "unusable", err.text, NULL);
-    lb_buf_add_text(&work->answer, ",\"ms\":0}");
+    lb_buf_add_text(&work->answer, ",\"warning\":null,\"ms\":0}");
     lb_http_respond_json(work->http, 200, &work->answer);
     free_work(work);
     return false;

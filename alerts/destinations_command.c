@@ -126,6 +126,10 @@ static int test(struct lb_cli *cli, const char *id)
             (void)printf(", status %" PRId64, status);
         }
         (void)printf("\n");
+        if (lb_json_text(json, "warning") != NULL) {
+            (void)fprintf(stderr, "linkbell destinations: %s: warning: %s\n",
+                          id, lb_json_text(json, "warning"));
+        }
     } else {
         const cJSON *error = cJSON_GetObjectItemCaseSensitive(json, "error");
 

@@ -417,7 +417,7 @@ enum lb_err outbox_read_depth(struct db *db,
     bool has_row = false;
     enum lb_err rc;
 
-    *depth_out = (struct outbox_depth){0, 0, 0};
+    *depth_out = (struct outbox_depth){0, 0, 0, 0};
     if (stmt != NULL) {
         db_bind_text(stmt, 1, destination);
     }
@@ -426,7 +426,39 @@ enum lb_err outbox_read_depth(struct db *db,
         depth_out->waiting = sqlite3_column_int64(stmt, 0);
         depth_out->held = sqlite3_column_int64(stmt, 1);
         depth_out->oldest_at_ms = sqlite3_column_int64(stmt, 2);
+        depth_out->left_out = sqlite3_column_int64(stmt, 3);
         (void)sqlite3_reset(stmt);
     }
     return rc;
+}
+
+enum lb_err outbox_backlog_news(struct db *db,
+                                struct outbox_backlog *out,
+                                bool *has_news_out,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_BACKLOG_NEWS);
+    enum lb_err rc = db_next(db, stmt, has_news_out, err);
+
+    if (rc == LB_OK && *has_news_out) {
+        copy_column(stmt, 0, out->destination, sizeof(out->destination));
+        out->waiting = sqlite3_column_int64(stmt, 1);
+        out->most = sqlite3_column_int64(stmt, 2);
+        out->is_told = sqlite3_column_int(stmt, 3) != 0;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+enum lb_err outbox_backlog_note(struct db *db,
+                                const struct outbox_backlog *news,
+                                struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_BACKLOG_TOLD);
+
+    if (stmt != NULL) {
+        db_bind_text(stmt, 1, news->destination);
+        (void)sqlite3_bind_int(stmt, 2, !news->is_told);
+    }
+    return db_run(db, stmt, err);
 }

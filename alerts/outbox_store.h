@@ -131,7 +131,8 @@ LB_MUST_CHECK enum lb_err outbox_retry(struct db *db,
                                        int64_t now_ms,
                                        struct lb_error *err);
 struct outbox_choice {
-    const char *state;       /* "dead" or "delivered" */
+    /* "dead", "delivered" or "skipped": those that max_waiting left out. */
+    const char *state;
     const char *destination; /* NULL: any */
     int64_t since_ms;        /* of their making */
     int64_t until_ms;        /* before it */
@@ -148,6 +149,24 @@ LB_MUST_CHECK enum lb_err outbox_count(struct db *db,
                                        const struct outbox_choice *choice,
                                        int64_t *count_out,
                                        struct lb_error *err);
+
+/* A destination at which max_waiting messages wait, so that alerts are left
+ * out, or that has half that room again. */
+struct outbox_backlog {
+    char destination[OUTBOX_NAME_BYTES];
+    int64_t waiting; /* of all states without an end */
+    int64_t most;    /* max_waiting */
+    bool is_told;    /* its owner knows that it is full: it no longer is */
+};
+/* One whose owner does not know; *has_news_out false: there is none. */
+LB_MUST_CHECK enum lb_err outbox_backlog_news(struct db *db,
+                                              struct outbox_backlog *out,
+                                              bool *has_news_out,
+                                              struct lb_error *err);
+/* He does now.  Writer thread. */
+LB_MUST_CHECK enum lb_err outbox_backlog_note(struct db *db,
+                                              const struct outbox_backlog *news,
+                                              struct lb_error *err);
 
 /* A message for one destination that is being sent already. */
 struct outbox_new {
@@ -168,6 +187,7 @@ struct outbox_depth {
     int64_t waiting;
     int64_t held;
     int64_t oldest_at_ms; /* of those that wait; 0: none does */
+    int64_t left_out;     /* alerts that max_waiting kept from it, ever */
 };
 LB_MUST_CHECK enum lb_err outbox_read_depth(struct db *db,
                                             const char *destination,

@@ -15,9 +15,12 @@
 
 #define STREAM_ROWS 50000
 #define NAME_SET "A-Za-z0-9_"
+#define NAME_CHARACTERS                                                        \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 #define NAME_BYTES 64
 #define TEXT_BYTES ((size_t)128 * 1024 * 1024)
-#define STEP_PLAIN 1 /* without settings that old servers do not know */
+#define STEP_PLAIN 1  /* without settings that old servers do not know */
+#define STEP_WINDOW 2 /* of a test: tables that know no repeated batch */
 
 #define UNKNOWN_SETTING 115
 
@@ -83,6 +86,35 @@ static void add_login(const struct destination *destination,
     }
 }
 
+/* A statement that names the destination's tables which take a repeated batch
+ * for a new one; replicated ones know it without a setting. */
+static void
+ask_for_windows(const cJSON *body, const char *database, struct lb_buf *url)
+{
+    static const char *const tables[] = {"table", "alerts_table"};
+    struct lb_buf text;
+
+    lb_buf_init(&text, TEXT_BYTES);
+    lb_buf_printf(&text,
+                  "SELECT name FROM system.tables WHERE database = '%s' AND "
+                  "name IN (''",
+                  database);
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        const char *name = lb_json_text(body, tables[i]);
+
+        if (name != NULL) {
+            lb_buf_printf(&text, ", '%s'", name);
+        }
+    }
+    lb_buf_add_text(
+        &text,
+        ") AND engine LIKE '%MergeTree' AND engine NOT LIKE "
+        "'Replicated%' AND engine NOT LIKE 'Shared%' AND engine_full "
+        "NOT LIKE '%non_replicated_deduplication_window%' ORDER BY name");
+    lb_text_percent_encode(url, lb_buf_text(&text));
+    lb_buf_deinit(&text);
+}
+
 static void set_url(const struct destination *destination,
                     const struct destination_message *message,
                     struct lb_buf *url)
@@ -98,6 +130,11 @@ static void set_url(const struct destination *destination,
     lb_buf_add_text(url, has_settings ? "&" : "/?");
     lb_buf_printf(
         url, "database=%s&query=", database == NULL ? "default" : database);
+    if (message->step == STEP_WINDOW) {
+        ask_for_windows(destination->body,
+                        database == NULL ? "default" : database, url);
+        return;
+    }
     if (table == NULL) { /* a sample where there is no place for alerts */
         lb_buf_printf(url, "SELECT%%201%%20FROM%%20%s%%20LIMIT%%200",
                       lb_json_text(destination->body, "table"));
@@ -161,7 +198,9 @@ static enum lb_err clickhouse_render(const struct destination *destination,
 
     set_url(destination, message, &request->url);
     add_login(destination, request);
-    if (table_of(destination, message) == NULL) {
+    request->needs_body = message->step == STEP_WINDOW;
+    if (table_of(destination, message) == NULL ||
+        message->step == STEP_WINDOW) {
         return LB_OK;
     }
     lb_buf_init(&text, TEXT_BYTES);
@@ -255,6 +294,23 @@ static int exception_of(const struct destination_answer *answer)
                                   : (int)strtol(code + 6, NULL, 10);
 }
 
+/* The names of tables, a line each. */
+static void note_windows(const struct destination *destination,
+                         const char *names,
+                         char note[])
+{
+    size_t len = strspn(names, NAME_CHARACTERS);
+
+    if (len > 0) {
+        (void)snprintf(note, DESTINATION_NOTE_BYTES,
+                       "the table %.*s would take a batch that is sent again "
+                       "for a new one: ALTER TABLE %.*s MODIFY SETTING "
+                       "non_replicated_deduplication_window = 1000; see "
+                       "linkbell destinations schema %s",
+                       (int)len, names, (int)len, names, destination->id);
+    }
+}
+
 static void clickhouse_judge(const struct destination *destination,
                              const struct destination_message *message,
                              const struct destination_answer *answer,
@@ -264,12 +320,22 @@ static void clickhouse_judge(const struct destination *destination,
                    ? 0
                    : exception_of(answer);
 
-    (void)destination;
     destination_judge(answer, verdict);
+    if (message->step == STEP_WINDOW) { /* the sample was taken before */
+        if (verdict->outcome == DESTINATION_SUCCESS && code == 0) {
+            note_windows(destination, answer->body, verdict->note);
+        }
+        verdict->outcome = DESTINATION_SUCCESS;
+        return;
+    }
     switch (code) {
     case 0:
         if (answer->status == 401 || answer->status == 403) {
             verdict->outcome = DESTINATION_AUTH;
+        } else if (verdict->outcome == DESTINATION_SUCCESS &&
+                   destination_is_test(message->body)) {
+            verdict->outcome = DESTINATION_NEXT;
+            verdict->next_step = STEP_WINDOW;
         }
         return;
     case UNKNOWN_SETTING:

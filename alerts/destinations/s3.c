@@ -231,6 +231,29 @@ static enum lb_err s3_render(const struct destination *destination,
     return rc;
 }
 
+/* "<Region>eu-west-1</Region>", where the header does not say it. */
+static void note_region(const struct destination_answer *answer, char note[])
+{
+    const char *region = strstr(answer->body, "<Region>");
+    int len = region == NULL ? 0 : (int)strcspn(region + 8, "<");
+
+    if (answer->region[0] != '\0') {
+        (void)snprintf(note, DESTINATION_NOTE_BYTES,
+                       "wrong region: the bucket is in %.40s; set region and "
+                       "endpoint to it",
+                       answer->region);
+    } else if (len > 0 && len <= 40) {
+        (void)snprintf(note, DESTINATION_NOTE_BYTES,
+                       "wrong region: the bucket is in %.*s; set region and "
+                       "endpoint to it",
+                       len, region + 8);
+    } else {
+        (void)snprintf(note, DESTINATION_NOTE_BYTES,
+                       "wrong region: the bucket is in another one; set region "
+                       "and endpoint to it");
+    }
+}
+
 static void s3_judge(const struct destination *destination,
                      const struct destination_message *message,
                      const struct destination_answer *answer,
@@ -240,14 +263,21 @@ static void s3_judge(const struct destination *destination,
 
     (void)destination;
     destination_judge(answer, verdict);
-    if (answer->status == 301 || answer->status == 307 || /* another region */
-        strstr(answer->body, "EntityTooLarge") != NULL) {
+    if (answer->status == 301 || answer->status == 307) {
+        verdict->outcome = DESTINATION_PERMANENT;
+        note_region(answer, verdict->note);
+    } else if (strstr(answer->body, "EntityTooLarge") != NULL) {
         verdict->outcome = DESTINATION_PERMANENT;
     } else if (answer->status == 403 ||
                (answer->status == 400 &&
                 (strstr(answer->body, "Token") != NULL ||
                  strstr(answer->body, "Authorization") != NULL))) {
         verdict->outcome = DESTINATION_AUTH;
+        if (strstr(answer->body, "RequestTimeTooSkewed") != NULL) {
+            (void)snprintf(verdict->note, sizeof(verdict->note),
+                           "RequestTimeTooSkewed: this machine's clock is "
+                           "wrong; set it");
+        }
     } else if (answer->status == 404) {
         verdict->outcome = DESTINATION_DISABLE;
     } else if (verdict->outcome == DESTINATION_SUCCESS &&
@@ -256,6 +286,9 @@ static void s3_judge(const struct destination *destination,
                    message->rows->count) {
         verdict->outcome = DESTINATION_NEXT;
         verdict->next_step = (int)next;
+    } else if (verdict->outcome == DESTINATION_SUCCESS) {
+        (void)snprintf(verdict->remote_id, sizeof(verdict->remote_id), "%s",
+                       answer->etag);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts/alert_links.h"
 #include "alerts/destination.h"
 #include "alerts/facts.h"
 #include "base/json.h"
@@ -17,6 +18,7 @@
 #define FIELDS_MAX 10
 #define URL_UNITS 2000
 #define MENTION_UNITS 100
+#define BUTTON_URL_UNITS 3000
 
 static const char *const keys[] = {"mention", NULL};
 
@@ -144,6 +146,43 @@ add_context(struct lb_buf *out, const struct facts *facts, const char *id)
     lb_buf_deinit(&text);
 }
 
+static void add_button(struct lb_buf *out, const char *label, const char *url)
+{
+    if (strncmp(url, "http", 4) != 0 || facts_units(url) > BUTTON_URL_UNITS) {
+        return;
+    }
+    lb_json_add_comma(out);
+    lb_buf_printf(out,
+                  "{\"type\":\"button\",\"text\":{\"type\":\"plain_text\","
+                  "\"text\":\"%s\"},\"url\":",
+                  label);
+    lb_json_add_plain_string(out, url);
+    lb_buf_add_char(out, '}');
+}
+
+/* Links, since an incoming webhook has no way back: pages that ask. */
+static void add_buttons(struct lb_buf *out,
+                        const struct facts *facts,
+                        const struct destination_message *message)
+{
+    static const char *const acts[][2] = {{"ack", "Acknowledge"},
+                                          {"mute", "Mute"}};
+    struct lb_buf url;
+
+    lb_buf_add_text(out, ",{\"type\":\"actions\",\"elements\":[");
+    if (facts->url != NULL) {
+        add_button(out, "See the numbers", facts->url);
+    }
+    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+        lb_buf_init(&url, 65536);
+        alert_links_add(message->links, facts->alert, acts[i][0],
+                        message->now_s, &url);
+        add_button(out, acts[i][1], lb_buf_text(&url));
+        lb_buf_deinit(&url);
+    }
+    lb_buf_add_text(out, "]}");
+}
+
 static enum lb_err slack_render(const struct destination *destination,
                                 const struct destination_message *message,
                                 struct destination_request *request,
@@ -188,6 +227,9 @@ static enum lb_err slack_render(const struct destination *destination,
         lb_buf_add_text(out, ",{\"type\":\"section\",\"fields\":[");
         add_fields(out, &facts);
         lb_buf_add_text(out, "]}");
+    }
+    if (strcmp(facts.type, "alert.fired") == 0 && message->links != NULL) {
+        add_buttons(out, &facts, message);
     }
     add_context(out, &facts, message->id);
     lb_buf_add_text(out, "]}");

@@ -194,18 +194,34 @@ class Lakes(unittest.TestCase):
 
     def test_a_batch_that_is_refused_is_held_and_nothing_is_lost(self):
         is_wrong = [True]
-        with self.world(lambda number: (301, {}, b"<Error><Code>PermanentRedirect</Code></Error>") if is_wrong[0] else world.service.usual(number),
+        with self.world(lambda number: (301, {}, b"<Error><Code>PermanentRedirect</Code><Region>us-west-2</Region></Error>") if is_wrong[0] else world.service.usual(number),
                         ", stream: { types: [all], max_wait: 50ms, max_rows: 10, from: start }", alerts=False) as world:
             world.bell.send(*events(35))
             wait_for(lambda: world.bell.get("/v1/destinations").json["data"][0]["state"] == "disabled", "the state")
             time.sleep(0.5)
-            self.assertEqual([r["state"] for r in world.bell.get("/v1/deliveries").json["data"]], ["held"])
+            held = world.bell.get("/v1/deliveries").json["data"]
+            self.assertEqual([r["state"] for r in held], ["held"])
+            said = world.bell.get("/v1/deliveries/" + held[0]["id"]).json["log"][-1]["excerpt"]
+            self.assertEqual(said, "wrong region: the bucket is in us-west-2; set region and endpoint to it")
             is_wrong[0] = False
             self.assertEqual(world.bell.post("/v1/destinations/lake/enable", {}).status, 200)
             wait_for(lambda: len(world.bell.get("/v1/deliveries").json["data"]) == 4, "four batches")
             world.settled()
             rows = [json.loads(line) for puts in world.service.objects.values() for line in gzip.decompress(puts[-1][1]).splitlines()]
             self.assertEqual(sorted(r["id"] for r in rows), sorted(f"e{n}" for n in range(35)))
+
+    def test_what_the_service_says_is_kept_in_words(self):
+        with self.world() as world:
+            world.bell.send(LEAD)
+            world.settled()
+            row, = world.bell.get("/v1/deliveries").json["data"]
+            self.assertEqual(world.bell.get("/v1/deliveries/" + row["id"]).json["remote_id"], "e")
+        skewed = b"<Error><Code>RequestTimeTooSkewed</Code></Error>"
+        with self.world(lambda number: (301, {"x-amz-bucket-region": "eu-north-1"}, b"") if number == 0 else (403, {}, skewed)) as world:
+            for words in ("wrong region: the bucket is in eu-north-1;", "RequestTimeTooSkewed: this machine's clock is wrong"):
+                done = world.bell.run("destinations", "test", "lake", check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(words, done.stderr)
 
     def test_no_bucket_disables(self):
         with self.world(lambda number: (404, {}, b"<Error><Code>NoSuchBucket</Code></Error>")) as world:
@@ -397,6 +413,14 @@ class Tables(unittest.TestCase):
             rows = server.ask("SELECT rule, site, summary FROM alerts ORDER BY id").splitlines()
             self.assertEqual(len(rows), 30)
             self.assertEqual({r.split("\t")[0] for r in rows}, {"hot-lead"})
+            # These tables have no window, and the owner is told.
+            done = world.bell.run("destinations", "test", "lake")
+            self.assertIn("delivered to lake", done.stdout)
+            self.assertIn("warning: the table alerts would take a batch that is sent again for a new one", done.stderr)
+            self.assertEqual(server.ask("SELECT count() FROM alerts WHERE type = 'test'"), "1\n")
+            server.ask("DROP TABLE alerts")
+            server.ask("CREATE TABLE alerts (id String) ENGINE = Log")
+            self.assertFalse(world.bell.post("/v1/destinations/lake/test").json["delivered"])
 
     def test_a_bad_row_is_dead_alone(self):
         server = ClickHouse()

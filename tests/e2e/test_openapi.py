@@ -8,8 +8,10 @@ import unittest
 from harness import BINARY, CONFIG, SOURCE, Linkbell, wait_for
 
 METHODS = ("get", "post", "put", "delete")
-# Routes of the command line's own, on the local socket, and Plausible's preflight.
-UNTOLD = {("POST", "/v1/apply"), ("POST", "/v1/import"), ("POST", "/v1/import/start"), ("OPTIONS", "/api/event"), ("GET", "/{slug}")}
+# Routes of the command line's own, on the local socket, Plausible's preflight, and pages that the
+# links in a message open.
+UNTOLD = {("POST", "/v1/apply"), ("POST", "/v1/import"), ("POST", "/v1/import/start"), ("OPTIONS", "/api/event"), ("GET", "/{slug}"),
+          ("GET", "/v1/alerts/{id}/ack"), ("GET", "/v1/alerts/{id}/mute")}
 MORE = """
 sources:
   - { id: form, kind: generic, site: alice.bio, scheme: url_secret, secrets_env: [LB_FORM], map: { type: lead, name: $.form, contact.email: $.person.email } }

@@ -372,6 +372,40 @@ class Keeping(unittest.TestCase):
             row = world.wait(1, "dead")[0]
             self.assertEqual((row["reason"], row["attempts"]), ("expired", 0))
 
+
+class Backlog(unittest.TestCase):
+    def test_a_full_destination_gets_no_more_and_its_owner_hears_once(self):
+        ops = '  - { id: ops, type: webhook, url: "http://127.0.0.1:1", unsigned: true }'
+        with World(more=", max_waiting: 3, enabled: false", delivery="  fallback: [ops]", others=ops) as world:
+            world.leads("a", "b", "c", "d", "e")
+            rows = world.wait(2, "skipped")
+            self.assertEqual([r["reason"] for r in rows], ["backlog"] * 2)
+            alerts = world.bell.get("/v1/alerts?rule=hot-lead").json["data"]
+            self.assertEqual(sorted(str(a["held_back"]) + a["state"] for a in alerts), ["Nonefiring"] * 3 + ["backlogheld"] * 2)
+            self.assertEqual(len(world.bell.get("/v1/alerts?rule=hot-lead&state=held").json["data"]), 2)
+            told = wait_for(lambda: world.bell.get("/v1/alerts?rule=linkbell-delivery").json["data"], "the notice", 20)
+            self.assertIn("3 messages wait at the destination hook", told[0]["summary"])
+            self.assertEqual([d["destination"] for d in told[0]["deliveries"]], ["ops"])
+            world.leads("f")
+            wait_for(lambda: 'linkbell_outbox_left_out_total{destination="hook"} 3' in world.bell.get("/metrics").body.decode(), "the metric", 20)
+            time.sleep(1)
+            self.assertEqual(len(world.bell.get("/v1/alerts?rule=linkbell-delivery").json["data"]), 1)
+            # Room again: what comes now is sent, and what was left out can be asked for.
+            world.reload(more=", max_waiting: 3")
+            world.wait(3, "delivered")
+            world.leads("g")
+            world.wait(4, "delivered")
+            self.assertIn("3", world.bell.run("deliveries", "retry", "--destination", "hook", "--state", "skipped").stdout)
+            world.wait(7, "delivered")
+            self.assertEqual(sorted(world.hook.received), list("abcdefg"))
+
+    def test_faults_are_named(self):
+        for value in ("0", "many", "10000001"):
+            world = World(more=f", max_waiting: {value}")
+            done = world.bell.run("apply", "--check", str(world.bell.config), check=False)
+            self.assertIn("max_waiting: must be a number from 1 to 10000000", done.stdout + done.stderr)
+
+
 class Words(unittest.TestCase):
     def test_alerts_wait_for_others_and_are_one_message(self):
         bodies = []

@@ -69,6 +69,15 @@ def payload_faults(payload):
                 faults.append("context: elements")
             for element in block["elements"]:
                 faults += text_faults(element, 3000, "context")
+        elif kind == "actions":
+            if not 1 <= len(block["elements"]) <= 25:
+                faults.append("actions: elements")
+            for button in block["elements"]:
+                if button["type"] != "button" or button["text"]["type"] != "plain_text":
+                    faults.append("actions: not a button with plain text")
+                faults += text_faults(button["text"], 75, "button")
+                if not re.fullmatch(r"https?://[^\s<>]{4,2990}", button.get("url", "")):
+                    faults.append("button: url")
         else:
             faults.append("invalid_blocks: " + kind)
     if len(json.dumps(blocks, ensure_ascii=False)) > 12000:
@@ -134,7 +143,7 @@ def lead(event_id, **more):
 
 def texts(payload):
     """Header, section, fields as a table, context."""
-    header, section, fields, context = payload["blocks"]
+    header, section, fields, _, context = payload["blocks"]
     table = dict(field["text"].split("\n", 1) for field in fields["fields"])
     return header["text"]["text"], section["text"]["text"], table, context["elements"][0]["text"]
 
@@ -295,6 +304,64 @@ class Answers(unittest.TestCase):
         row, slack = self.run_answers([(429, {"Retry-After": "2"}, b"rate_limited"), (200, {}, b"ok")], ["delivered"])
         self.assertEqual(len(slack.payloads), 2)
         self.assertGreaterEqual(slack.times[1] - slack.times[0], 1.9)
+
+
+class Buttons(unittest.TestCase):
+    """They are links: what they open asks, and does it when it is sent."""
+
+    @staticmethod
+    def opened(bell, payload, label):
+        """The path of the button's link, on the server of the test."""
+        buttons, = [block["elements"] for block in payload["blocks"] if block["type"] == "actions"]
+        assert [b["text"]["text"] for b in buttons] == ["See the numbers", "Acknowledge", "Mute"], buttons
+        url, = [b["url"] for b in buttons if b["text"]["text"] == label]
+        assert url.startswith("https://l.alice.bio/"), url
+        return url[len("https://l.alice.bio"):]
+
+    def form(self, bell, path, body=b""):
+        return bell.request("POST", path, body=body, token=False, headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+    def test_acknowledge_and_mute(self):
+        with Slack() as slack, Linkbell(CONFIG, {"LB_SLACK_URL": slack.url}) as bell:
+            bell.ready()
+            bell.send(lead("l1", contact={"name": "<b>Zoë</b>", "email": "z@example.com"}))
+            wait_for(lambda: slack.payloads, "the message")
+            ack = self.opened(bell, slack.payloads[0], "Acknowledge")
+            page = bell.get(ack, token=False)
+            self.assertEqual((page.status, page.headers["content-type"]), (200, "text/html; charset=utf-8"))
+            self.assertIn("<button>Acknowledge</button>", page.body.decode())
+            self.assertIn("&lt;b&gt;Zoë&lt;/b&gt;", page.body.decode())
+            self.assertIn("form method=\"post\"", page.body.decode())
+            alert = bell.get("/v1/alerts").json["data"][0]
+            self.assertIsNone(alert["acked"])  # looking at it does nothing
+            self.assertEqual(self.form(bell, ack).status, 200)
+            self.assertIsNotNone(bell.get("/v1/alerts").json["data"][0]["acked"])
+            mute = self.opened(bell, slack.payloads[0], "Mute")
+            self.assertIn('name="for" value="4h"', bell.get(mute, token=False).body.decode())
+            self.assertEqual(self.form(bell, mute, b"for=ever").status, 422)
+            self.assertEqual(self.form(bell, mute, b"rule=true&for=1h").status, 200)
+            bell.send(lead("l2"))
+            wait_for(lambda: len(bell.get("/v1/alerts").json["data"]) == 2, "the second alert")
+            self.assertEqual(bell.get("/v1/alerts").json["data"][0]["held_back"], "muted")
+
+    def test_a_key_is_for_one_act_on_one_alert(self):
+        with Slack() as slack, Linkbell(CONFIG, {"LB_SLACK_URL": slack.url}) as bell:
+            bell.ready()
+            bell.send(lead("l1"))
+            bell.send(lead("l2"))
+            wait_for(lambda: len(slack.payloads) == 2, "the messages")
+            ack = self.opened(bell, slack.payloads[0], "Acknowledge")
+            other = self.opened(bell, slack.payloads[1], "Acknowledge")
+            key = ack.split("key=")[1]
+            for path in (ack.replace("/ack?", "/mute?"), other.split("key=")[0] + "key=" + key, ack[:-1] + "g", ack[:-1],
+                         ack.split("key=")[0] + "key=" + "f" + key[1:], ack.split("key=")[0] + "key="):
+                self.assertEqual(bell.get(path, token=False).status, 403, path)
+                self.assertEqual(self.form(bell, path, b"for=1h").status, 403, path)
+            self.assertEqual(self.form(bell, ack.split("?")[0]).status, 401)
+            self.assertEqual({a["acked"] for a in bell.get("/v1/alerts").json["data"]}, {None})
+            bell.run("erase", "--site", "alice.bio")
+            self.assertEqual(bell.get(ack, token=False).status, 404)
+            self.assertEqual(self.form(bell, ack).status, 404)
 
 
 class Configuration(unittest.TestCase):

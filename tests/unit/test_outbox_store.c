@@ -23,8 +23,24 @@ static int open_db(void **state)
     return 0;
 }
 
+/* What is kept to be at hand is what is there, after each of the tests. */
 static int close_db(void **state)
 {
+    sqlite3_stmt *stmt = NULL;
+
+    assert_int_equal(
+        sqlite3_prepare_v2(db_handle(*state),
+                           "SELECT b.waiting, (SELECT count(*) FROM outbox o"
+                           " WHERE o.destination = b.destination"
+                           " AND o.state IN ('waiting', 'sending', 'held'))"
+                           " FROM outbox_backlog b",
+                           -1, &stmt, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        assert_int_equal(sqlite3_column_int(stmt, 0),
+                         sqlite3_column_int(stmt, 1));
+    }
+    (void)sqlite3_finalize(stmt);
     db_close(*state);
     return 0;
 }
