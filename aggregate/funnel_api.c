@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/aged.h"
 #include "aggregate/coverage_store.h"
 #include "aggregate/funnel.h"
 #include "aggregate/query_params.h"
@@ -258,10 +259,15 @@ static enum lb_err write_answer(struct funnel_request *request, struct db *db)
     lb_buf_add_text(buf, ",\"meta\":{\"as_of\":");
     lb_json_add_time(buf, request->as_of_ms);
     lb_buf_printf(buf,
-                  ",\"coverage\":\"%s\",\"scope\":\"%s\",\"traffic\":\"%s\"}}",
+                  ",\"coverage\":\"%s\",\"scope\":\"%s\",\"traffic\":\"%s\","
+                  "\"warnings\":[",
                   coverage_name(coverage_store_worst(
                       &coverage, 0, query->from_at_ms, query->to_at_ms)),
                   request->api->scope, request->params.traffic);
+    aged_add_warning(buf, query->zone,
+                     aged_before_ms(query->catalog, query->sites,
+                                    query->site_count, query->from_at_ms));
+    lb_buf_add_text(buf, "]}}");
     coverage_store_deinit(&coverage);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/aged.h"
 #include "aggregate/query_columns.h"
 #include "aggregate/visit_range.h"
 #include "base/clock.h"
@@ -421,16 +422,12 @@ static void note_aged(struct query_work *work,
                       int64_t from_at_ms)
 {
     struct query_result *result = work->result;
+    int64_t before_ms =
+        aged_before_ms(work->query->catalog, sites, site_count, from_at_ms);
 
-    for (size_t i = 0; i < site_count; i++) {
-        const struct catalog_site *site =
-            catalog_site_by_number(work->query->catalog, sites[i]);
-
-        if (site != NULL && from_at_ms < site->horizon_at_ms &&
-            result->data_from_ms < site->horizon_at_ms &&
-            result->aged_before_ms < site->horizon_at_ms) {
-            result->aged_before_ms = site->horizon_at_ms;
-        }
+    if (result->data_from_ms < before_ms &&
+        result->aged_before_ms < before_ms) {
+        result->aged_before_ms = before_ms;
     }
 }
 

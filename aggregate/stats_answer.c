@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aggregate/aged.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -265,10 +266,9 @@ static void add_meta(struct lb_buf *buf, const struct stats_answer *answer)
 {
     const struct query_result *result = answer->result;
     const struct query *query = &answer->params->query;
-    int64_t aged_before_ms =
-        result->aged_before_ms == 0 && answer->before != NULL
-            ? query_compare_aged_before_ms(answer->before)
-            : result->aged_before_ms;
+    int64_t before_ms = result->aged_before_ms == 0 && answer->before != NULL
+                            ? query_compare_aged_before_ms(answer->before)
+                            : result->aged_before_ms;
     char day[LB_ZONE_DAY_BYTES];
 
     lb_buf_add_text(buf, ",\"meta\":{\"as_of\":");
@@ -296,15 +296,7 @@ static void add_meta(struct lb_buf *buf, const struct stats_answer *answer)
             buf, "{\"code\":\"several_currencies\",\"message\":\"Amounts of "
                  "several currencies can't be added.\",\"metric\":\"value\"}");
     }
-    if (aged_before_ms != 0) {
-        lb_json_add_comma(buf);
-        lb_zone_format_day(lb_zone_local_day(query->zone, aged_before_ms), day);
-        lb_buf_printf(buf,
-                      "{\"code\":\"aged_out\",\"message\":\"Events before %s "
-                      "have aged out (privacy.retention); what only they can "
-                      "answer is counted from that day on.\"}",
-                      day);
-    }
+    aged_add_warning(buf, query->zone, before_ms);
     lb_buf_add_text(buf, "],\"data_from\":");
     if (result->data_from_ms == 0) {
         lb_buf_add_text(buf, "null");

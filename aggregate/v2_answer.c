@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "aggregate/aged.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -151,6 +152,11 @@ static void add_meta(struct lb_buf *buf,
     lb_buf_add_text(buf, "\"as_of\":");
     lb_json_add_time(buf, as_of_ms);
     add_warnings(buf, request, result);
+    if (result->aged_before_ms != 0) {
+        lb_buf_add_text(buf, ",\"warnings\":[");
+        aged_add_warning(buf, request->site->zone, result->aged_before_ms);
+        lb_buf_add_char(buf, ']');
+    }
     if (result->is_summed && has_visitors(request)) {
         lb_buf_add_text(buf, ",\"visitors_summed_over_periods\":true");
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/aged.h"
 #include "aggregate/rollup.h"
 #include "aggregate/rollup_store.h"
 #include "aggregate/v2_rollup.h"
@@ -296,6 +297,8 @@ static enum lb_err count_log(struct v2_request *request,
         return no_memory(err);
     }
     rc = db_meta_get(frame->db, "cursor", 0, &work->upto_seq, err);
+    result->aged_before_ms = aged_before_ms(
+        frame->catalog, &request->site->number, 1, request->from_at_ms);
     rc = rc == LB_OK ? v2_work_scan(work) : rc;
     if (rc == LB_ELIMIT) {
         rc = lb_err_set(
@@ -371,6 +374,7 @@ static enum lb_err take_rollup(const struct v2_request *request,
         rc = take_row(request, rollup, &from->rows[i], result);
     }
     result->is_summed = rollup->is_summed;
+    result->aged_before_ms = from->aged_before_ms;
     result->has_currencies = from->totals.currency[0] == '*';
     result->has_unknown_clicks =
         from->clicks_without_visitor * 10 > from->totals.counts.clicks_raw;

@@ -29,6 +29,7 @@ struct v2_result {
     bool has_currencies;      /* amounts of more than one currency */
     bool has_goal_currencies; /* of goals likewise */
     bool has_unknown_clicks;  /* over 10 % of the clicks have no visitor */
+    int64_t aged_before_ms;   /* events that were asked for are gone; 0: none */
 };
 
 /* What a question is answered with; borrowed. */

@@ -45,7 +45,7 @@ class Funnel(unittest.TestCase):
             {"step": "click", "visitors": 4, "rate": 0.6667, "from_previous": 0.6667},
             {"step": "lead", "visitors": 1, "rate": 0.1667, "from_previous": 0.25}])
         self.assertEqual((got["site"], got["rows"], got["tz"]), ("alice.bio", None, "Europe/Paris"))
-        self.assertEqual(set(got["meta"]), {"as_of", "coverage", "scope", "traffic"})
+        self.assertEqual(set(got["meta"]), {"as_of", "coverage", "scope", "traffic", "warnings"})
         self.assertEqual((got["meta"]["coverage"], got["meta"]["scope"], got["meta"]["traffic"]), ("complete", "day", "human"))
         self.assertEqual(self.counts("&steps=view,click:book-call"), [6, 1])
         self.assertEqual(self.counts("&steps=view,lead"), [6, 2])

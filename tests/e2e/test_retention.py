@@ -92,6 +92,14 @@ class Retention(unittest.TestCase):
             asked = bell.stats(f"site=alice.bio&metrics=views&from={first}&filter=type == view".replace(" ", "%20"))
             self.assertEqual([w["code"] for w in asked["meta"]["warnings"]], ["aged_out"])
             self.assertLess(asked["totals"]["views"], 12 * 10)
+            funnel = bell.get(f"/v1/funnel?site=alice.bio&steps=view,lead&from={first}").json
+            self.assertEqual([w["code"] for w in funnel["meta"]["warnings"]], ["aged_out"])
+            for filters, codes in (([["is", "visit:country", ["FR"]]], ["aged_out"]), ([], [])):
+                other = bell.post("/api/v2/query", {"site_id": "alice.bio", "metrics": ["pageviews"], "date_range": [first, rfc3339(time.time())[:10]],
+                                                    "filters": filters}).json
+                self.assertEqual([w["code"] for w in other["meta"].get("warnings", [])], codes, other)
+            since = rfc3339(time.time() - 5 * DAY)[:10]
+            self.assertEqual(bell.get(f"/v1/funnel?site=alice.bio&steps=view,lead&from={since}").json["meta"]["warnings"], [])
             # What lies before is final: a late file is told so.
             late = self.load(bell, events(28, 4).splitlines()[0].replace("e28", "late") + "\n", check=False)
             self.assertEqual((late["accepted"], late["rejected"]), (0, 1), late)
