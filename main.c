@@ -207,7 +207,8 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
     enum lb_err rc =
         ways_in_new(service->http, &parts, config, &service->ways_in, err);
 
-    pool_set_gate(service->readers, writer_gate(service->writer));
+    pool_set_reading(service->readers, writer_gate(service->writer),
+                     (size_t)config->segment_cache_bytes);
     day_builder_set_hold(service->days, ways_in_are_loading, service->ways_in);
     rc = rc == LB_OK ? answers_new(service->http, &asked, config,
                                    &service->answers, err)

@@ -1,6 +1,5 @@
 /* query_columns.c - counting from sealed segments column by column.
- *
- * Block by block: the filter's clauses give a verdict for each row by its code,
+ * Block by block the filter's clauses give a verdict for each row by its code,
  * the rows that pass are listed, and each grouping adds them to cells, one for
  * each group and kind of event.  At the segment's end cells become counts. */
 #include "aggregate/query_columns.h"
@@ -681,6 +680,7 @@ enum lb_err query_columns_count(struct query_columns *columns,
     if (rc != LB_OK) {
         return rc;
     }
+    segment_store_share(columns->segment);
     columns->work->result->read.segments++;
     columns->wish = wish;
     column_block_open(&columns->block, columns->segment);

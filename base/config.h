@@ -70,6 +70,7 @@ struct lb_config {
     int64_t max_db_bytes;
     int64_t disk_reserve_bytes;
     int64_t live_streams;
+    int64_t segment_cache_bytes;
     int64_t query_timeout_ms;
     int64_t shutdown_timeout_ms;
     /* delivery */

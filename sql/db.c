@@ -19,11 +19,22 @@ struct db {
     sqlite3 *handle;                          /* owned */
     sqlite3_stmt *stmts[SQL_QUERY_COUNT + 1]; /* owned */
     enum db_mode mode;
-    int lock_fd;     /* owned; -1: none */
-    bool is_counted; /* in writer_count */
+    struct segment_cache *segments; /* borrowed; NULL: none */
+    int lock_fd;                    /* owned; -1: none */
+    bool is_counted;                /* in writer_count */
     char dir[4096];
     char path[4096 + 32];
 };
+
+void db_set_segments(struct db *db, struct segment_cache *segments)
+{
+    db->segments = segments;
+}
+
+struct segment_cache *db_segments(const struct db *db)
+{
+    return db->segments;
+}
 
 sqlite3 *db_handle(struct db *db)
 {

@@ -36,6 +36,11 @@ void db_close(struct db *db); /* NULL is fine */
 /* Closes and opens the file anew, keeping the lock: after a failed fsync. */
 LB_MUST_CHECK enum lb_err db_reopen(struct db *db, struct lb_error *err);
 
+/* What readers of sealed segments share; borrowed, NULL: nothing. */
+struct segment_cache;
+void db_set_segments(struct db *db, struct segment_cache *segments);
+struct segment_cache *db_segments(const struct db *db);
+
 sqlite3 *db_handle(struct db *db);
 const char *db_dir(const struct db *db);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/segment_cache.h"
+
 #define THREAD_MAX 8
 #define TURN_BYTES ((size_t)64 * 1024) /* of one sender while others wait */
 
@@ -15,8 +17,9 @@ struct worker {
 
 struct pool {
     uv_loop_t *loop;
-    char *dir;             /* owned; NULL: no connections */
-    struct wal_gate *gate; /* borrowed; NULL: none */
+    char *dir;                      /* owned; NULL: no connections */
+    struct wal_gate *gate;          /* borrowed; NULL: none */
+    struct segment_cache *segments; /* owned; NULL: none */
     uv_async_t async;
     uv_mutex_t lock;
     uv_cond_t wake;
@@ -54,6 +57,7 @@ static void run_job(struct worker *worker, struct pool_job *job)
         if (job->rc != LB_OK) {
             return;
         }
+        db_set_segments(worker->db, pool->segments);
     }
     if (pool->gate != NULL) {
         wal_gate_pass(pool->gate);
@@ -156,9 +160,13 @@ enum lb_err pool_new(uv_loop_t *loop,
                : lb_err_set(err, LB_ENOMEM, "no thread to be had");
 }
 
-void pool_set_gate(struct pool *pool, struct wal_gate *gate)
+void pool_set_reading(struct pool *pool,
+                      struct wal_gate *gate,
+                      size_t segment_bytes)
 {
     pool->gate = gate;
+    pool->segments =
+        segment_bytes == 0 ? NULL : segment_cache_new(segment_bytes);
 }
 
 void pool_submit(struct pool *pool, struct pool_job *job)
@@ -195,6 +203,7 @@ void pool_free(struct pool *pool)
     }
     uv_cond_destroy(&pool->wake);
     uv_mutex_destroy(&pool->lock);
+    segment_cache_free(pool->segments);
     free(pool->dir);
     free(pool);
 }

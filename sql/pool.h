@@ -42,8 +42,12 @@ LB_MUST_CHECK enum lb_err pool_new(uv_loop_t *loop,
                                    unsigned thread_count,
                                    struct pool **pool_out,
                                    struct lb_error *err);
-/* Before the first job: what readers pass before they begin; borrowed. */
-void pool_set_gate(struct pool *pool, struct wal_gate *gate);
+/* Before the first job: what readers pass before they begin (borrowed), and how
+ * many bytes they keep of segments that they have unpacked (segment_cache.h; 0,
+ * or without memory: nothing). */
+void pool_set_reading(struct pool *pool,
+                      struct wal_gate *gate,
+                      size_t segment_bytes);
 void pool_submit(struct pool *pool, struct pool_job *job);
 void pool_stop(struct pool *pool); /* finishes what waits, joins, closes */
 void pool_free(struct pool *pool); /* NULL is fine */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "sql/segment_cache.h"
 
 #define COLUMNS_A_SEGMENT 64
 #define SWEEP_COLUMNS 4 /* of one step: some 100 pages of a usual segment */
@@ -22,6 +23,11 @@ struct segment {
     size_t change_count;
     bool is_loaded[SEGMENT_COLUMN_COUNT];
     struct segment_column columns[SEGMENT_COLUMN_COUNT];
+    /* Of one whose coded columns are shared; else NULL. */
+    struct segment_cache *cache;                         /* borrowed */
+    struct segment_cached *shared[SEGMENT_COLUMN_COUNT]; /* taken */
+    struct lb_arena *own[SEGMENT_COLUMN_COUNT]; /* owned; of those that the
+                                                   cache has no room for */
     int64_t beside[SEGMENT_PACK_BLOCK];
 };
 
@@ -122,6 +128,7 @@ static enum lb_err fault(const struct segment *segment,
 
 /* The one BLOB of the statement, copied into the arena. */
 static enum lb_err read_blob(struct segment *segment,
+                             struct lb_arena *arena,
                              sqlite3_stmt *stmt,
                              const char **bytes_out,
                              size_t *len_out,
@@ -137,7 +144,7 @@ static enum lb_err read_blob(struct segment *segment,
     }
     blob = sqlite3_column_blob(stmt, 0);
     *len_out = (size_t)sqlite3_column_bytes(stmt, 0);
-    bytes = lb_arena_alloc(segment->arena, *len_out + 1);
+    bytes = lb_arena_alloc(arena, *len_out + 1);
     if (bytes == NULL || (blob == NULL && *len_out > 0)) {
         rc = fault(segment, LB_ENOMEM, "", err);
     } else if (*len_out > 0) {
@@ -158,7 +165,7 @@ static enum lb_err read_directory(struct segment *segment, struct lb_error *err)
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, segment->info.number);
     }
-    rc = read_blob(segment, stmt, &bytes, &len, err);
+    rc = read_blob(segment, segment->arena, stmt, &bytes, &len, err);
     if (rc != LB_OK) {
         return rc;
     }
@@ -246,10 +253,22 @@ enum lb_err segment_store_open(struct db *db,
 
 void segment_store_close(struct segment *segment)
 {
-    if (segment != NULL) {
-        lb_arena_free(segment->arena);
-        free(segment);
+    if (segment == NULL) {
+        return;
     }
+    for (int i = 0; i < SEGMENT_COLUMN_COUNT; i++) {
+        if (segment->shared[i] != NULL) {
+            segment_cache_release(segment->cache, segment->shared[i]);
+        }
+        lb_arena_free(segment->own[i]);
+    }
+    lb_arena_free(segment->arena);
+    free(segment);
+}
+
+void segment_store_share(struct segment *segment)
+{
+    segment->cache = db_segments(segment->db);
 }
 
 const struct segment_info *segment_store_info(const struct segment *segment)
@@ -275,36 +294,80 @@ void *segment_store_alloc(struct segment *segment, size_t bytes)
     return lb_arena_alloc(segment->arena, bytes);
 }
 
+static int64_t key_of(const struct segment *segment, int column)
+{
+    return segment->info.number * COLUMNS_A_SEGMENT + column;
+}
+
+static enum lb_err read_column(struct segment *segment,
+                               int column,
+                               struct lb_arena *arena,
+                               struct segment_column *column_out,
+                               struct lb_error *err)
+{
+    struct segment_bytes stored = {NULL, 0};
+    sqlite3_stmt *stmt = db_stmt(segment->db, SQL_SEGMENT_COLUMN);
+    enum lb_err rc;
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, key_of(segment, column));
+    }
+    rc = read_blob(segment, arena, stmt, &stored.at, &stored.len, err);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    rc = segment_read_column(segment->packer, column, &stored,
+                             &segment->directory.layout, arena, column_out);
+    return rc == LB_OK ? rc : fault(segment, rc, "a column", err);
+}
+
+/* From the cache, or into it. */
+static enum lb_err
+share_column(struct segment *segment, int column, struct lb_error *err)
+{
+    struct segment_cached *cached =
+        segment_cache_take(segment->cache, key_of(segment, column));
+    struct lb_arena *arena;
+    enum lb_err rc;
+
+    if (cached == NULL) {
+        arena = lb_arena_new(ARENA_BYTES);
+        rc = arena == NULL ? fault(segment, LB_ENOMEM, "", err)
+                           : read_column(segment, column, arena,
+                                         &segment->columns[column], err);
+        if (rc != LB_OK) {
+            lb_arena_free(arena);
+            return rc;
+        }
+        cached = segment_cache_put(segment->cache, key_of(segment, column),
+                                   arena, &segment->columns[column]);
+        segment->own[column] = cached == NULL ? arena : NULL;
+    }
+    if (cached != NULL) {
+        segment->columns[column] = *segment_cache_column(cached);
+    }
+    segment->shared[column] = cached;
+    return LB_OK;
+}
+
 enum lb_err segment_store_column(struct segment *segment,
                                  int column,
                                  const struct segment_column **column_out,
                                  struct lb_error *err)
 {
-    struct segment_bytes stored;
-    sqlite3_stmt *stmt;
-    const char *bytes = NULL;
-    size_t len = 0;
-    enum lb_err rc = LB_OK;
+    bool is_shared = segment->cache != NULL && column >= SEGMENT_FIRST_CODED &&
+                     column != SEGMENT_ID;
+    enum lb_err rc;
 
     *column_out = &segment->columns[column];
     if (segment->is_loaded[column]) {
         return LB_OK;
     }
-    stmt = db_stmt(segment->db, SQL_SEGMENT_COLUMN);
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(
-            stmt, 1, segment->info.number * COLUMNS_A_SEGMENT + column);
-    }
-    rc = read_blob(segment, stmt, &bytes, &len, err);
-    if (rc != LB_OK) {
-        return rc;
-    }
-    stored = (struct segment_bytes){bytes, len};
-    rc = segment_read_column(segment->packer, column, &stored,
-                             &segment->directory.layout, segment->arena,
-                             &segment->columns[column]);
+    rc = is_shared ? share_column(segment, column, err)
+                   : read_column(segment, column, segment->arena,
+                                 &segment->columns[column], err);
     segment->is_loaded[column] = rc == LB_OK;
-    return rc == LB_OK ? rc : fault(segment, rc, "a column", err);
+    return rc;
 }
 
 enum lb_err segment_store_codes(struct segment *segment,
@@ -313,14 +376,22 @@ enum lb_err segment_store_codes(struct segment *segment,
                                 uint16_t *codes_out,
                                 struct lb_error *err)
 {
+    const struct segment_layout *layout = &segment->directory.layout;
+    size_t count = segment_layout_rows(layout, block);
     const struct segment_column *read;
+    struct segment_cached *shared;
     enum lb_err rc = segment_store_column(segment, column, &read, err);
 
-    if (rc != LB_OK) {
+    shared = segment->shared[column];
+    if (rc != LB_OK || (shared != NULL &&
+                        segment_cache_read(shared, block, count, codes_out))) {
         return rc;
     }
-    rc = segment_read_codes(segment->packer, read, &segment->directory.layout,
-                            block, codes_out);
+    rc = segment_read_codes(segment->packer, read, layout, block, codes_out);
+    if (rc == LB_OK && shared != NULL) {
+        segment_cache_put_codes(segment->cache, shared, block, codes_out,
+                                count);
+    }
     return rc == LB_OK ? rc : fault(segment, rc, "codes of a column", err);
 }
 

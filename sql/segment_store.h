@@ -65,6 +65,9 @@ LB_MUST_CHECK enum lb_err segment_store_open(struct db *db,
                                              struct segment **segment_out,
                                              struct lb_error *err);
 void segment_store_close(struct segment *segment); /* NULL is fine */
+/* Before its first column: coded ones come from the cache of db (db_segments)
+ * and go there, if it has one.  For questions; not for what reads all once. */
+void segment_store_share(struct segment *segment);
 const struct segment_info *segment_store_info(const struct segment *segment);
 const struct segment_directory *
 segment_store_directory(const struct segment *segment);
