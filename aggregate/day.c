@@ -15,6 +15,7 @@
 #define CURRENCY_BYTES 3
 #define VALUE_BYTES 2100 /* longer values are cut in keys, as in queries */
 #define KEY_BYTES (VALUE_BYTES + 3)
+#define NO_GROUP UINT32_MAX
 
 struct day {
     int64_t local_day;
@@ -132,39 +133,47 @@ static bool is_of_click(const struct day *day, int dimension)
     return day->dimensions[dimension].is_of_click;
 }
 
-static enum lb_err add_to(struct day *day,
-                          int dimension,
-                          const struct entry *entry,
-                          const struct tally_visit *visit)
+/* The event's group in a dimension; NO_GROUP: it has none there. */
+static enum lb_err find_group(struct day *day,
+                              int dimension,
+                              const struct entry *entry,
+                              uint32_t *group_out)
 {
-    char key[KEY_BYTES] = {(char)('0' + (int)entry->traffic)};
-    const char *value;
-    size_t len = 0;
+    char key[KEY_BYTES]; /* not cleared: it is long, and 18 are made an event */
+    const char *value = NULL;
+    size_t len = 1;
 
-    if (dimension == DAY_TOTAL) {
-        return tally_add_in_visit(day->tallies[DAY_TOTAL], key, 1, entry,
-                                  visit);
-    }
+    *group_out = NO_GROUP;
+    key[0] = (char)('0' + (int)entry->traffic);
     /* A view makes no row where the dimension is the click's, but for type. */
-    if (entry->type == ENTRY_VIEW && is_of_click(day, dimension) &&
-        dimension != DAY_TYPE) {
+    if (day->tallies[dimension] == NULL || day->is_over[dimension] ||
+        (entry->type == ENTRY_VIEW && is_of_click(day, dimension) &&
+         dimension != DAY_TYPE)) {
         return LB_OK;
     }
-    value = dimension_value(&day->dimensions[dimension], entry, NULL, NULL);
-    if (value == NULL) {
-        return tally_add_in_visit(day->tallies[dimension], key, 1, entry,
-                                  visit);
+    if (dimension != DAY_TOTAL) {
+        value = dimension_value(&day->dimensions[dimension], entry, NULL, NULL);
     }
-    len = strnlen(value, VALUE_BYTES);
-    key[1] = 'V';
-    memcpy(key + 2, value, len);
-    return tally_add_in_visit(day->tallies[dimension], key, len + 2, entry,
-                              visit);
+    if (value != NULL) {
+        len = strnlen(value, VALUE_BYTES);
+        key[1] = 'V';
+        memcpy(key + 2, value, len);
+        len += 2;
+    }
+    return tally_group_of(day->tallies[dimension], key, len, group_out);
+}
+
+/* One too many. */
+static void give_up(struct day *day, int dimension)
+{
+    day_drop(day, (enum day_dimension)dimension);
+    day->is_over[dimension] = true;
 }
 
 enum lb_err day_add(struct day *day, const struct entry *entry)
 {
     struct tally_visit visit = {.number = 0};
+    uint32_t groups[DAY_DIMENSION_COUNT];
     enum lb_err rc = visits_enter(day->visits, entry, &visit.number);
 
     if (rc == LB_ELIMIT) {
@@ -174,15 +183,20 @@ enum lb_err day_add(struct day *day, const struct entry *entry)
     day->is_additive =
         day->is_additive &&
         (entry->visitor == 0 || entry->visitor_day == day->local_day);
+    /* First where it goes in each, then it goes: memory comes meanwhile. */
     for (int i = 0; i < DAY_DIMENSION_COUNT && rc == LB_OK; i++) {
-        if (day->tallies[i] == NULL || day->is_over[i]) {
-            continue;
-        }
-        rc = add_to(day, i, entry, &visit);
+        rc = find_group(day, i, entry, &groups[i]);
         if (rc == LB_ELIMIT) {
-            day_drop(day, (enum day_dimension)i);
-            day->is_over[i] = true;
+            give_up(day, i);
+            groups[i] = NO_GROUP;
             rc = LB_OK;
+        } else if (rc == LB_OK && groups[i] != NO_GROUP) {
+            tally_expect(day->tallies[i], groups[i], entry);
+        }
+    }
+    for (int i = 0; i < DAY_DIMENSION_COUNT && rc == LB_OK; i++) {
+        if (groups[i] != NO_GROUP) {
+            rc = tally_add_to(day->tallies[i], groups[i], entry, &visit);
         }
     }
     return rc;

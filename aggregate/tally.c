@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/visitor_bits.h"
 #include "base/arena.h"
 #include "base/hash.h"
 
 #define KEYS_BYTES ((size_t)1024 * 1024 * 1024)
 #define VIEW_KEY_BYTES 20480
-#define SET_GROUPS 32 /* past that visitors are kept as records */
-#define SET_WORDS ((size_t)4 * 1024 * 1024) /* likewise: 32 MiB */
-#define SET_VISITOR ((int64_t)1 << 24)      /* likewise, of a greater number */
 
 /* A visitor within a group; numbers are a site's own. */
 struct record {
@@ -26,27 +24,10 @@ struct record {
     int64_t last_click_ms;
 };
 
-/* Visitors of a site's period in a group, as bits by their dense numbers: what
- * TALLY_VISITORS keeps while there are few groups.  A period's visitors come
- * one after the other in a column, so their bits lie together. */
-struct set {
-    int64_t site;
-    int64_t day;
-    uint32_t group;
-    bool is_taken;
-    uint32_t words; /* of each of the two */
-    uint64_t *any;  /* owned */
-    uint64_t *clickers;
-};
-
 struct tally {
     enum tally_wants wants;
-    struct set *sets; /* owned; open addressing; NULL: records instead */
-    size_t set_cap;
-    size_t set_count;
-    size_t set_words; /* of all, both kinds */
-    size_t last_set;
-    bool is_in_sets;
+    struct visitor_bits bits; /* of TALLY_VISITORS, while is_in_bits */
+    bool is_in_bits;
     struct lb_arena *arena;     /* owned; keys */
     struct tally_group *groups; /* owned */
     size_t group_count;
@@ -84,7 +65,7 @@ struct tally *tally_new_of(size_t max_groups, enum tally_wants wants)
     }
     tally->max_groups = max_groups;
     tally->wants = wants;
-    tally->is_in_sets = wants == TALLY_VISITORS;
+    tally->is_in_bits = wants == TALLY_VISITORS;
     tally->arena = lb_arena_new(KEYS_BYTES);
     if (tally->arena == NULL) {
         free(tally);
@@ -93,23 +74,10 @@ struct tally *tally_new_of(size_t max_groups, enum tally_wants wants)
     return tally;
 }
 
-static void free_sets(struct tally *tally)
-{
-    for (size_t i = 0; i < tally->set_cap; i++) {
-        free(tally->sets[i].any);
-        free(tally->sets[i].clickers);
-    }
-    free(tally->sets);
-    tally->sets = NULL;
-    tally->set_cap = 0;
-    tally->set_count = 0;
-    tally->is_in_sets = false;
-}
-
 void tally_free(struct tally *tally)
 {
     if (tally != NULL) {
-        free_sets(tally);
+        visitor_bits_deinit(&tally->bits);
         lb_arena_free(tally->arena);
         free(tally->groups);
         free(tally->slots);
@@ -333,168 +301,30 @@ static enum lb_err note_record(struct tally *tally,
 
 /* --- visitors as bits ----------------------------------------------------- */
 
-static size_t
-set_home(const struct tally *tally, int64_t site, int64_t day, uint32_t group)
-{
-    uint64_t hash = (uint64_t)day * UINT64_C(0x9e3779b97f4a7c15) ^
-                    (uint64_t)site * UINT64_C(0xff51afd7ed558ccd) ^
-                    (uint64_t)group * UINT64_C(0x165667b19e3779f9);
-
-    return (size_t)(hash ^ hash >> 31) & (tally->set_cap - 1);
-}
-
-static size_t
-find_set(const struct tally *tally, int64_t site, int64_t day, uint32_t group)
-{
-    size_t at = set_home(tally, site, day, group);
-
-    assert(tally->sets != NULL);
-
-    while (tally->sets[at].is_taken &&
-           (tally->sets[at].day != day || tally->sets[at].site != site ||
-            tally->sets[at].group != group)) {
-        at = (at + 1) & (tally->set_cap - 1);
-    }
-    return at;
-}
-
-static enum lb_err grow_sets(struct tally *tally)
-{
-    struct set *old = tally->sets;
-    size_t old_cap = tally->set_cap;
-    size_t cap = old_cap == 0 ? 64 : old_cap * 2;
-    struct set *sets = calloc(cap, sizeof(*sets));
-
-    if (sets == NULL) {
-        return LB_ENOMEM;
-    }
-    tally->sets = sets;
-    tally->set_cap = cap;
-    tally->last_set = 0;
-    for (size_t i = 0; old != NULL && i < old_cap; i++) {
-        if (old[i].is_taken) {
-            sets[find_set(tally, old[i].site, old[i].day, old[i].group)] =
-                old[i];
-        }
-    }
-    free(old);
-    return LB_OK;
-}
-
 static enum lb_err
-grow_words(struct tally *tally, struct set *set, uint32_t word)
+bit_to_record(void *ctx, uint32_t group, const struct entry *entry)
 {
-    uint32_t words = word + word / 2 + 8;
-    uint64_t *any = realloc(set->any, words * sizeof(*any));
-    uint64_t *clickers;
-
-    set->any = any == NULL ? set->any : any;
-    clickers = realloc(set->clickers, words * sizeof(*clickers));
-    set->clickers = clickers == NULL ? set->clickers : clickers;
-    if (any == NULL || clickers == NULL) {
-        return LB_ENOMEM;
-    }
-    memset(any + set->words, 0, (words - set->words) * sizeof(*any));
-    memset(clickers + set->words, 0, (words - set->words) * sizeof(*clickers));
-    tally->set_words += (size_t)(words - set->words) * 2;
-    set->words = words;
-    return LB_OK;
-}
-
-static enum lb_err
-note_bit(struct tally *tally, uint32_t group, const struct entry *entry)
-{
-    uint32_t word = (uint32_t)(entry->visitor / 64);
-    uint64_t bit = UINT64_C(1) << (entry->visitor % 64);
-    struct set *set =
-        tally->set_cap == 0 ? NULL : &tally->sets[tally->last_set];
-
-    if (set == NULL || !set->is_taken || set->group != group ||
-        set->day != entry->visitor_day || set->site != entry->site) {
-        if (tally->set_count * 4 >= tally->set_cap * 3 &&
-            grow_sets(tally) != LB_OK) {
-            return LB_ENOMEM;
-        }
-        tally->last_set =
-            find_set(tally, entry->site, entry->visitor_day, group);
-        assert(tally->sets != NULL);
-        set = &tally->sets[tally->last_set];
-        if (!set->is_taken) {
-            *set = (struct set){.site = entry->site,
-                                .day = entry->visitor_day,
-                                .group = group,
-                                .is_taken = true};
-            tally->set_count++;
-        }
-    }
-    if (word >= set->words && grow_words(tally, set, word) != LB_OK) {
-        return LB_ENOMEM;
-    }
-    assert(set->any != NULL && set->clickers != NULL);
-    set->any[word] |= bit;
-    if (entry->type == ENTRY_CLICK) {
-        set->clickers[word] |= bit;
-    }
-    return LB_OK;
-}
-
-static enum lb_err set_to_records(struct tally *tally, const struct set *set)
-{
-    struct entry entry = {.site = set->site, .visitor_day = set->day};
     struct record *record;
-    enum lb_err rc = LB_OK;
 
-    for (int64_t visitor = 0; visitor < (int64_t)set->words * 64 && rc == LB_OK;
-         visitor++) {
-        uint64_t bit = UINT64_C(1) << visitor % 64;
+    return note_record(ctx, group, entry, &record);
+}
 
-        if ((set->any[visitor / 64] & bit) != 0) {
-            entry.visitor = visitor;
-            entry.type = (set->clickers[visitor / 64] & bit) != 0 ? ENTRY_CLICK
-                                                                  : ENTRY_LEAD;
-            rc = note_record(tally, set->group, &entry, &record);
-        }
-    }
+static enum lb_err leave_bits(struct tally *tally)
+{
+    enum lb_err rc = visitor_bits_each(&tally->bits, bit_to_record, tally);
+
+    visitor_bits_deinit(&tally->bits);
+    tally->is_in_bits = false;
     return rc;
 }
 
-/* Many groups have few visitors each, or numbers are high: bits would be mostly
- * empty. */
-static enum lb_err leave_sets(struct tally *tally)
+static void
+add_bits(void *ctx, uint32_t group, int64_t visitors, int64_t clickers)
 {
-    enum lb_err rc = LB_OK;
+    struct tally *tally = ctx;
 
-    for (size_t i = 0; i < tally->set_cap && rc == LB_OK; i++) {
-        if (tally->sets[i].is_taken) {
-            rc = set_to_records(tally, &tally->sets[i]);
-        }
-    }
-    free_sets(tally);
-    return rc;
-}
-
-static int64_t count_bits(const uint64_t *words, uint32_t count)
-{
-    int64_t sum = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        sum += __builtin_popcountll(words[i]);
-    }
-    return sum;
-}
-
-static void finish_sets(struct tally *tally)
-{
-    for (size_t i = 0; i < tally->set_cap; i++) {
-        const struct set *set = &tally->sets[i];
-
-        if (set->is_taken) {
-            struct tally_group *group = &tally->groups[set->group];
-
-            group->visitors += count_bits(set->any, set->words);
-            group->clickers += count_bits(set->clickers, set->words);
-        }
-    }
+    tally->groups[group].visitors += visitors;
+    tally->groups[group].clickers += clickers;
 }
 
 /* --- one event ------------------------------------------------------------ */
@@ -510,13 +340,13 @@ static enum lb_err count_visitor(struct tally *tally,
     if (entry->visitor == 0 || tally->wants == TALLY_COUNTS) {
         return LB_OK;
     }
-    if (tally->is_in_sets &&
-        (tally->group_count > SET_GROUPS || tally->set_words > SET_WORDS ||
-         entry->visitor >= SET_VISITOR)) {
-        rc = leave_sets(tally);
+    if (tally->is_in_bits &&
+        visitor_bits_are_wasteful(&tally->bits, tally->group_count,
+                                  entry->visitor)) {
+        rc = leave_bits(tally);
     }
-    if (rc != LB_OK || tally->is_in_sets) {
-        return rc != LB_OK ? rc : note_bit(tally, group, entry);
+    if (rc != LB_OK || tally->is_in_bits) {
+        return rc != LB_OK ? rc : visitor_bits_note(&tally->bits, group, entry);
     }
     rc = note_record(tally, group, entry, &record);
     return rc != LB_OK || visit == NULL || visit->number == 0
@@ -564,27 +394,53 @@ enum lb_err tally_add(struct tally *tally,
     return tally_add_in_visit(tally, key, key_len, entry, NULL);
 }
 
+void tally_expect(const struct tally *tally,
+                  uint32_t group,
+                  const struct entry *entry)
+{
+    const struct record who = {.site = entry->site,
+                               .day = entry->visitor_day,
+                               .visitor = entry->visitor};
+
+    __builtin_prefetch(&tally->groups[group], 1);
+    if (tally->record_cap > 0) {
+        size_t at = record_home(tally, group, &who);
+
+        __builtin_prefetch(&tally->records[at], 1);
+        if (tally->visits != NULL) {
+            __builtin_prefetch(&tally->visits[at], 1);
+        }
+    }
+}
+
+enum lb_err tally_add_to(struct tally *tally,
+                         uint32_t group,
+                         const struct entry *entry,
+                         const struct tally_visit *visit)
+{
+    struct tally_group *to = &tally->groups[group];
+
+    rollup_add(&to->counts, entry);
+    if (entry->type == ENTRY_CLICK && entry->visitor == 0) {
+        to->clicks_without_visitor++;
+    }
+    if (entry->has_amount) {
+        add_amount(to, entry->amount_hundredths,
+                   entry->text[ENTRY_TEXT_CURRENCY]);
+    }
+    return count_visitor(tally, group, entry, visit);
+}
+
 enum lb_err tally_add_in_visit(struct tally *tally,
                                const char *key,
                                size_t key_len,
                                const struct entry *entry,
                                const struct tally_visit *visit)
 {
-    uint32_t index = 0;
-    enum lb_err rc = take_group(tally, key, key_len, &index);
+    uint32_t group = 0;
+    enum lb_err rc = take_group(tally, key, key_len, &group);
 
-    if (rc != LB_OK) {
-        return rc;
-    }
-    rollup_add(&tally->groups[index].counts, entry);
-    if (entry->type == ENTRY_CLICK && entry->visitor == 0) {
-        tally->groups[index].clicks_without_visitor++;
-    }
-    if (entry->has_amount) {
-        add_amount(&tally->groups[index], entry->amount_hundredths,
-                   entry->text[ENTRY_TEXT_CURRENCY]);
-    }
-    return count_visitor(tally, index, entry, visit);
+    return rc == LB_OK ? tally_add_to(tally, group, entry, visit) : rc;
 }
 
 enum lb_err tally_merge(struct tally *tally, const struct tally_group *sums)
@@ -614,7 +470,7 @@ void tally_finish(
     size_t (*view_key)(void *ctx, const char *key, size_t key_len, char *out),
     void *ctx)
 {
-    finish_sets(tally);
+    visitor_bits_count(&tally->bits, add_bits, tally);
     for (size_t i = 0; i < tally->record_cap; i++) {
         const struct record *record = &tally->records[i];
         const struct record *seen = record;
@@ -647,8 +503,7 @@ void tally_finish(
 size_t tally_bytes(const struct tally *tally)
 {
     return sizeof(*tally) + lb_arena_bytes(tally->arena) +
-           tally->set_cap * sizeof(*tally->sets) +
-           tally->set_words * sizeof(uint64_t) +
+           visitor_bits_bytes(&tally->bits) +
            tally->group_cap * sizeof(*tally->groups) +
            tally->slot_count * sizeof(*tally->slots) +
            tally->record_cap *

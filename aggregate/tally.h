@@ -55,6 +55,15 @@ struct tally_visit {
 };
 
 /* The same, and counts the visit in the group, once. */
+/* The event will be added to that group soon. */
+void tally_expect(const struct tally *tally,
+                  uint32_t group,
+                  const struct entry *entry);
+/* To a group of tally_group_of(); visit NULL: its visit is not counted. */
+LB_MUST_CHECK enum lb_err tally_add_to(struct tally *tally,
+                                       uint32_t group,
+                                       const struct entry *entry,
+                                       const struct tally_visit *visit);
 LB_MUST_CHECK enum lb_err tally_add_in_visit(struct tally *tally,
                                              const char *key,
                                              size_t key_len,
