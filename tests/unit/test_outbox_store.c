@@ -281,6 +281,48 @@ static void what_ended_long_ago_goes_with_its_message(void **state)
         count(db, "SELECT count(*) FROM messages WHERE id = 'al_0'"), 0);
 }
 
+static void an_alert_is_held_back_where_each_of_some_was_full(void **state)
+{
+    static const char *const destinations[] = {"full", "hook"};
+    struct db *db = *state;
+    struct lb_error err;
+
+    assert_int_equal(
+        sqlite3_exec(db_handle(db),
+                     "INSERT INTO objects (kind, id, body, managed_by, created)"
+                     " VALUES (1, 'full', '{\"max_waiting\":1}', 'api', 0)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    for (int i = 0; i < 4; i++) {
+        char id[8];
+        const struct alert_store_row row = {id, "r",  "alice.bio", "info",
+                                            5,  NULL, "{}"};
+        /* al_0 fills it; al_1 finds it full, al_2 too but for another one,
+         * al_3 is meant for nobody. */
+        const struct alert_store_message message = {"alert.fired", "{}",
+                                                    destinations,
+                                                    i == 2   ? 2
+                                                    : i == 3 ? 0
+                                                             : 1};
+        bool is_new = false;
+
+        (void)snprintf(id, sizeof(id), "al_%d", i);
+        assert_int_equal(alert_store_put(db, &row, &is_new, &err), LB_OK);
+        assert_int_equal(alert_store_queue(db, &row, &message, &err), LB_OK);
+    }
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE reason = 'backlog'"), 2);
+    assert_int_equal(count(db, "SELECT count(*) FROM alerts WHERE held_back ="
+                               " 'backlog' AND state = 'held'"),
+                     1);
+    assert_int_equal(count(db, "SELECT count(*) FROM alerts WHERE id = 'al_1'"
+                               " AND state = 'held'"),
+                     1);
+    assert_int_equal(count(db, "SELECT left_out FROM outbox_backlog"
+                               " WHERE destination = 'full'"),
+                     2);
+}
+
 static void failures_are_counted_since_the_last_success(void **state)
 {
     struct db *db = *state;
@@ -319,6 +361,9 @@ int main(void)
             what_ended_long_ago_goes_with_its_message, open_db, close_db),
         cmocka_unit_test_setup_teardown(
             failures_are_counted_since_the_last_success, open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            an_alert_is_held_back_where_each_of_some_was_full, open_db,
+            close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
