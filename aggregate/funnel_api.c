@@ -44,6 +44,7 @@ struct funnel_request {
     struct funnel *funnel; /* owned */
     struct lb_buf scratch;
     struct lb_buf answer;
+    int64_t aged_before_ms; /* events that were asked for are gone; 0: none */
     int64_t as_of_ms;
     enum lb_err rc;
     struct lb_error err;
@@ -153,9 +154,12 @@ static enum lb_err count_all(struct funnel_request *request, struct db *db)
     struct dict_cache *cache = dict_cache_new();
     int64_t last_at_ms = 0;
     int64_t end;
-    enum lb_err rc = cache == NULL
-                         ? lb_err_set(&request->err, LB_ENOMEM, "out of memory")
-                         : find_bounds(request, db, &last_at_ms);
+    enum lb_err rc;
+
+    request->aged_before_ms = aged_before_ms(
+        query->catalog, query->sites, query->site_count, query->from_at_ms);
+    rc = cache == NULL ? lb_err_set(&request->err, LB_ENOMEM, "out of memory")
+                       : find_bounds(request, db, &last_at_ms);
 
     if (rc == LB_OK && last_at_ms >= query->from_at_ms) {
         /* A period of a month begins a month before its last event. */
@@ -264,9 +268,7 @@ static enum lb_err write_answer(struct funnel_request *request, struct db *db)
                   coverage_name(coverage_store_worst(
                       &coverage, 0, query->from_at_ms, query->to_at_ms)),
                   request->api->scope, request->params.traffic);
-    aged_add_warning(buf, query->zone,
-                     aged_before_ms(query->catalog, query->sites,
-                                    query->site_count, query->from_at_ms));
+    aged_add_warning(buf, query->zone, request->aged_before_ms);
     lb_buf_add_text(buf, "]}}");
     coverage_store_deinit(&coverage);
     return rc;

@@ -71,11 +71,15 @@ static void add_line(struct lb_buf *out, const char *name, const char *value)
 
 static void add_alert(struct lb_buf *out, const cJSON *alert)
 {
+    const cJSON *event = cJSON_GetObjectItemCaseSensitive(alert, "event");
+    const cJSON *contact = cJSON_GetObjectItemCaseSensitive(event, "contact");
     const char *summary = lb_json_text(alert, "summary");
 
-    lb_buf_add_text(out, "<p>");
-    facts_add(out, summary == NULL ? "" : summary, LINE_UNITS,
-              facts_escape_html);
+    /* The one whom the message went to may be kept from a lead's contact. */
+    if (summary != NULL && contact == NULL) {
+        lb_buf_add_text(out, "<p>");
+        facts_add(out, summary, LINE_UNITS, facts_escape_html);
+    }
     lb_buf_add_text(out, "\n<dl>\n");
     add_line(out, "Site", lb_json_text(alert, "site"));
     add_line(out, "Rule", lb_json_text(alert, "rule"));

@@ -196,6 +196,9 @@ static void on_result(void *ctx, const struct deliver_curl_result *result)
     if (result->error == NULL) {
         attempt->destination.type->judge(&attempt->destination,
                                          &attempt->message, &answer, verdict);
+    } else if (attempt->request.is_look) {
+        verdict->outcome = DESTINATION_SUCCESS;
+        attempt->record.error = NULL;
     } else if (strcmp(result->error, "blocked_address") == 0) {
         verdict->outcome = DESTINATION_AUTH;
     }
@@ -322,7 +325,7 @@ static void transmit(void *ctx)
                                               &request->body,
                                               attempt->destination.timeout_ms,
                                               type->needs_body ||
-                                                  request->needs_body,
+                                                  request->is_look,
                                               request->is_answer_long,
                                               request->mail_from,
                                               request->mail_to,

@@ -24,19 +24,19 @@ struct backlog {
 static enum lb_err tell(struct backlog *backlog,
                         struct db *db,
                         const struct outbox_backlog *news,
+                        int64_t now_ms,
                         struct lb_error *err)
 {
-    int64_t now_ms = lb_clock_wall_ms();
     char group[OUTBOX_NAME_BYTES + 32];
     char summary[SUMMARY_BYTES];
 
     (void)snprintf(group, sizeof(group), "{\"destination\":\"%s\"}",
                    news->destination);
     (void)snprintf(summary, sizeof(summary),
-                   "%" PRId64 " messages wait at the destination %s, which is "
-                   "its max_waiting: alerts are not sent there until some have "
+                   "%" PRId64 " messages (max_waiting) waited at the "
+                   "destination %s: alerts are left out there until some have "
                    "gone. They stand in the log of alerts",
-                   news->waiting, news->destination);
+                   news->most, news->destination);
     notice_fill(&backlog->notice,
                 &(const struct notice){.rule = DELIVER_NOTICE_RULE,
                                        .severity = "warning",
@@ -56,13 +56,15 @@ run(struct writer_job *job, struct db *db, struct lb_error *err)
     struct backlog *backlog = (struct backlog *)job;
     struct outbox_backlog news;
     bool has_news = false;
-    enum lb_err rc = outbox_backlog_news(db, &news, &has_news, err);
+    int64_t now_ms = lb_clock_wall_ms();
+    enum lb_err rc = outbox_backlog_news(db, now_ms, &news, &has_news, err);
 
     if (rc != LB_OK || !has_news) {
         return rc;
     }
-    rc = outbox_backlog_note(db, &news, err);
-    return rc == LB_OK && !news.is_told ? tell(backlog, db, &news, err) : rc;
+    rc = outbox_backlog_note(db, &news, now_ms, err);
+    return rc == LB_OK && !news.is_told ? tell(backlog, db, &news, now_ms, err)
+                                        : rc;
 }
 
 static void

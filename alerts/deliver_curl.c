@@ -337,13 +337,17 @@ static int64_t read_retry_after(const char *text)
     return ms > WAIT_MAX_S * LB_MS_PER_S ? WAIT_MAX_S * LB_MS_PER_S : ms;
 }
 
-/* A value without its quotes, if it is no longer than that. */
+/* A value without its quotes (and what says that an ETag is weak); nothing of
+ * one that is longer. */
 static void keep_word(const char *value, char out[WORD_BYTES])
 {
-    size_t quotes = value[0] == '"' ? 1 : 0;
-    size_t len = strcspn(value + quotes, "\"");
+    size_t len;
 
-    (void)snprintf(out, WORD_BYTES, "%.*s", (int)len, value + quotes);
+    value += strncmp(value, "W/", 2) == 0 ? 2 : 0;
+    value += value[0] == '"' ? 1 : 0;
+    len = strcspn(value, "\"");
+    (void)snprintf(out, WORD_BYTES, "%.*s", len < WORD_BYTES ? (int)len : 0,
+                   value);
 }
 
 /* The value of a header line that has that name; NULL when it has another. */

@@ -60,7 +60,8 @@ static void run(struct pool_job *job, struct db *db)
     struct outbox_backlog news;
     struct lb_error err;
 
-    if (outbox_backlog_news(db, &news, &gauges->has_news, &err) != LB_OK) {
+    if (outbox_backlog_news(db, now_ms, &news, &gauges->has_news, &err) !=
+        LB_OK) {
         gauges->has_news = false; /* the next time */
     }
     for (size_t i = 0; i < count; i++) {

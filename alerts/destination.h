@@ -28,7 +28,7 @@
 #define DESTINATION_ROW_STEPS 10000 /* and of one that sends rows */
 #define DESTINATION_MAIL_BYTES 320
 #define DESTINATION_SIGV4_BYTES 96
-#define DESTINATION_NOTE_BYTES 320
+#define DESTINATION_NOTE_BYTES 448
 
 struct alert_links;
 struct dials;
@@ -112,7 +112,10 @@ struct destination_request {
     char mail_from[DESTINATION_MAIL_BYTES]; /* "": this is no mail */
     char mail_to[DESTINATION_MAIL_BYTES];
     bool is_answer_long; /* megabytes may come, not delivery.response_limit */
-    bool needs_body;     /* this answer's body decides, whatever the type's */
+    /* The message was taken by the request before; this one looks at something
+     * else and wants the answer's body.  Whatever comes of it, the message is
+     * delivered. */
+    bool is_look;
     /* "aws:amz:REGION:SERVICE": signed with user and token; "": not. */
     char sigv4[DESTINATION_SIGV4_BYTES];
     bool has_login; /* user and token go as HTTP's basic authentication */

@@ -433,18 +433,22 @@ enum lb_err outbox_read_depth(struct db *db,
 }
 
 enum lb_err outbox_backlog_news(struct db *db,
+                                int64_t now_ms,
                                 struct outbox_backlog *out,
                                 bool *has_news_out,
                                 struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_BACKLOG_NEWS);
-    enum lb_err rc = db_next(db, stmt, has_news_out, err);
+    enum lb_err rc;
 
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, now_ms);
+    }
+    rc = db_next(db, stmt, has_news_out, err);
     if (rc == LB_OK && *has_news_out) {
         copy_column(stmt, 0, out->destination, sizeof(out->destination));
-        out->waiting = sqlite3_column_int64(stmt, 1);
-        out->most = sqlite3_column_int64(stmt, 2);
-        out->is_told = sqlite3_column_int(stmt, 3) != 0;
+        out->most = sqlite3_column_int64(stmt, 1);
+        out->is_told = sqlite3_column_int(stmt, 2) != 0;
         (void)sqlite3_reset(stmt);
     }
     return rc;
@@ -452,13 +456,14 @@ enum lb_err outbox_backlog_news(struct db *db,
 
 enum lb_err outbox_backlog_note(struct db *db,
                                 const struct outbox_backlog *news,
+                                int64_t now_ms,
                                 struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_BACKLOG_TOLD);
 
     if (stmt != NULL) {
         db_bind_text(stmt, 1, news->destination);
-        (void)sqlite3_bind_int(stmt, 2, !news->is_told);
+        (void)sqlite3_bind_int64(stmt, 2, news->is_told ? 0 : now_ms);
     }
     return db_run(db, stmt, err);
 }

@@ -150,22 +150,24 @@ LB_MUST_CHECK enum lb_err outbox_count(struct db *db,
                                        int64_t *count_out,
                                        struct lb_error *err);
 
-/* A destination at which max_waiting messages wait, so that alerts are left
- * out, or that has half that room again. */
+/* A destination at which max_waiting messages waited, so that alerts are left
+ * out, or that has had half that room again. */
 struct outbox_backlog {
     char destination[OUTBOX_NAME_BYTES];
-    int64_t waiting; /* of all states without an end */
-    int64_t most;    /* max_waiting */
-    bool is_told;    /* its owner knows that it is full: it no longer is */
+    int64_t most; /* max_waiting */
+    bool is_told; /* its owner knows that it is full: it no longer is */
 };
-/* One whose owner does not know; *has_news_out false: there is none. */
+/* One of which something is to be told or noted; *has_news_out false: there is
+ * none.  An owner hears once an hour at most. */
 LB_MUST_CHECK enum lb_err outbox_backlog_news(struct db *db,
+                                              int64_t now_ms,
                                               struct outbox_backlog *out,
                                               bool *has_news_out,
                                               struct lb_error *err);
-/* He does now.  Writer thread. */
+/* It is.  Writer thread. */
 LB_MUST_CHECK enum lb_err outbox_backlog_note(struct db *db,
                                               const struct outbox_backlog *news,
+                                              int64_t now_ms,
                                               struct lb_error *err);
 
 /* A message for one destination that is being sent already. */

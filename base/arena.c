@@ -2,6 +2,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct lb_arena {
     struct arena_block *blocks; /* owned; newest first */
     size_t used;
     size_t max;
+    bool is_tight;
 };
 
 struct lb_arena *lb_arena_new(size_t max_bytes)
@@ -29,6 +31,16 @@ struct lb_arena *lb_arena_new(size_t max_bytes)
 
     if (arena != NULL) {
         arena->max = max_bytes;
+    }
+    return arena;
+}
+
+struct lb_arena *lb_arena_new_tight(size_t max_bytes)
+{
+    struct lb_arena *arena = lb_arena_new(max_bytes);
+
+    if (arena != NULL) {
+        arena->is_tight = true;
     }
     return arena;
 }
@@ -71,7 +83,7 @@ static struct arena_block *add_block(struct lb_arena *arena, size_t bytes)
         cap = arena->blocks->cap * 2;
     }
     cap = cap > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : cap;
-    cap = cap < bytes ? bytes : cap;
+    cap = cap < bytes || arena->is_tight ? bytes : cap;
     block = malloc(sizeof(*block) + cap);
     if (block == NULL) {
         return NULL;
@@ -126,6 +138,17 @@ char *lb_arena_text(struct lb_arena *arena, const char *bytes, size_t len)
         text[len] = '\0';
     }
     return text;
+}
+
+size_t lb_arena_held(const struct lb_arena *arena)
+{
+    size_t bytes = sizeof(*arena);
+
+    for (const struct arena_block *block = arena->blocks; block != NULL;
+         block = block->next) {
+        bytes += sizeof(*block) + block->cap;
+    }
+    return bytes;
 }
 
 size_t lb_arena_bytes(const struct lb_arena *arena)

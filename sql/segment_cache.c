@@ -232,7 +232,7 @@ struct segment_cached *segment_cache_put(struct segment_cache *cache,
     }
     cached->key = key;
     cached->users = 1;
-    cached->bytes = sizeof(*cached) + lb_arena_bytes(arena);
+    cached->bytes = sizeof(*cached) + lb_arena_held(arena);
     cached->column = *column;
     cached->arena = arena;
     (void)pthread_mutex_lock(&cache->lock);

@@ -331,7 +331,7 @@ share_column(struct segment *segment, int column, struct lb_error *err)
     enum lb_err rc;
 
     if (cached == NULL) {
-        arena = lb_arena_new(ARENA_BYTES);
+        arena = lb_arena_new_tight(ARENA_BYTES);
         rc = arena == NULL ? fault(segment, LB_ENOMEM, "", err)
                            : read_column(segment, column, arena,
                                          &segment->columns[column], err);

@@ -198,7 +198,7 @@ static enum lb_err clickhouse_render(const struct destination *destination,
 
     set_url(destination, message, &request->url);
     add_login(destination, request);
-    request->needs_body = message->step == STEP_WINDOW;
+    request->is_look = message->step == STEP_WINDOW;
     if (table_of(destination, message) == NULL ||
         message->step == STEP_WINDOW) {
         return LB_OK;
@@ -299,15 +299,17 @@ static void note_windows(const struct destination *destination,
                          const char *names,
                          char note[])
 {
+    const char *database = lb_json_text(destination->body, "database");
     size_t len = strspn(names, NAME_CHARACTERS);
 
     if (len > 0) {
         (void)snprintf(note, DESTINATION_NOTE_BYTES,
                        "the table %.*s would take a batch that is sent again "
-                       "for a new one: ALTER TABLE %.*s MODIFY SETTING "
+                       "for a new one: ALTER TABLE %s.%.*s MODIFY SETTING "
                        "non_replicated_deduplication_window = 1000; see "
                        "linkbell destinations schema %s",
-                       (int)len, names, (int)len, names, destination->id);
+                       (int)len, names, database == NULL ? "default" : database,
+                       (int)len, names, destination->id);
     }
 }
 

@@ -167,13 +167,16 @@ static void add_buttons(struct lb_buf *out,
 {
     static const char *const acts[][2] = {{"ack", "Acknowledge"},
                                           {"mute", "Mute"}};
+    const char *kind = lb_json_text(facts->data, "kind");
+    /* The service's own alerts are of no rule that could be muted. */
+    size_t act_count = kind != NULL && strcmp(kind, "system") == 0 ? 1 : 2;
     struct lb_buf url;
 
     lb_buf_add_text(out, ",{\"type\":\"actions\",\"elements\":[");
     if (facts->url != NULL) {
         add_button(out, "See the numbers", facts->url);
     }
-    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+    for (size_t i = 0; i < act_count; i++) {
         lb_buf_init(&url, 65536);
         alert_links_add(message->links, facts->alert, acts[i][0],
                         message->now_s, &url);

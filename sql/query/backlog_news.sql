@@ -1,7 +1,8 @@
--- backlog_news: no parameters; destination, waiting, most, whether its owner was told; outbox_store.c
--- Whose owner does not know yet that it is full, and what has half its room again.
-SELECT * FROM (SELECT b.destination, b.waiting, ifnull(CAST(json_extract(o.body, '$.max_waiting') AS INTEGER), 100000) AS most,
-        b.told, b.left_out > b.settled AS is_full
+-- backlog_news: ?1 now; destination, most, whether its owner was told; outbox_store.c
+-- Whose owner does not know that it is full, and what has had half its room again for an hour
+-- since he heard.
+SELECT destination, most, told > 0 FROM (SELECT b.destination, b.waiting, b.told, b.left_out > b.settled AS is_full,
+        ifnull(CAST(json_extract(o.body, '$.max_waiting') AS INTEGER), 100000) AS most
     FROM outbox_backlog b JOIN objects o ON o.kind = 1 AND o.id = b.destination)
-WHERE (told = 0 AND is_full) OR (told = 1 AND waiting <= most / 2)
+WHERE (told = 0 AND is_full) OR (told > 0 AND told < ?1 - 3600000 AND waiting <= most / 2)
 LIMIT 1

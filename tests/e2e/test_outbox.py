@@ -384,7 +384,7 @@ class Backlog(unittest.TestCase):
             self.assertEqual(sorted(str(a["held_back"]) + a["state"] for a in alerts), ["Nonefiring"] * 3 + ["backlogheld"] * 2)
             self.assertEqual(len(world.bell.get("/v1/alerts?rule=hot-lead&state=held").json["data"]), 2)
             told = wait_for(lambda: world.bell.get("/v1/alerts?rule=linkbell-delivery").json["data"], "the notice", 20)
-            self.assertIn("3 messages wait at the destination hook", told[0]["summary"])
+            self.assertIn("3 messages (max_waiting) waited at the destination hook", told[0]["summary"])
             self.assertEqual([d["destination"] for d in told[0]["deliveries"]], ["ops"])
             world.leads("f")
             wait_for(lambda: 'linkbell_outbox_left_out_total{destination="hook"} 3' in world.bell.get("/metrics").body.decode(), "the metric", 20)
@@ -398,6 +398,8 @@ class Backlog(unittest.TestCase):
             self.assertIn("3", world.bell.run("deliveries", "retry", "--destination", "hook", "--state", "skipped").stdout)
             world.wait(7, "delivered")
             self.assertEqual(sorted(world.hook.received), list("abcdefg"))
+            alerts = world.bell.get("/v1/alerts?rule=hot-lead").json["data"]
+            self.assertEqual({(a["held_back"], a["state"]) for a in alerts}, {(None, "firing")})
 
     def test_faults_are_named(self):
         for value in ("0", "many", "10000001"):

@@ -344,6 +344,69 @@ static void failures_are_counted_since_the_last_success(void **state)
     assert_int_equal(health.failing_since_ms, 300);
 }
 
+/* One alert more than the destination has room for, and that it is over. */
+static void put_one_too_many(struct db *db)
+{
+    static const char *const destinations[] = {"full"};
+    const struct alert_store_message fired = {"alert.fired", "{}", destinations,
+                                              1};
+    const struct alert_store_message over = {"alert.resolved", "{}",
+                                             destinations, 1};
+    const struct alert_store_row first = {"al_0", "r",  "alice.bio", "info",
+                                          5,      NULL, "{}"};
+    const struct alert_store_row second = {"al_1", "r",  "alice.bio", "info",
+                                           5,      NULL, "{}"};
+    const struct alert_store_row resolved = {
+        "al_1_resolved", "r", "alice.bio", "info", 6, NULL, "{}"};
+    bool is_new = false;
+    struct lb_error err;
+
+    assert_int_equal(
+        sqlite3_exec(
+            db_handle(db),
+            "INSERT INTO objects (kind, id, body, managed_by, created)"
+            " VALUES (1, 'full', '{\"max_waiting\":1}', 'api', 0);"
+            "INSERT INTO destination_state (destination, state, reason,"
+            " since) VALUES ('full', 'disabled', '', 0)",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(alert_store_put(db, &first, &is_new, &err), LB_OK);
+    assert_int_equal(alert_store_queue(db, &first, &fired, &err), LB_OK);
+    assert_int_equal(alert_store_put(db, &second, &is_new, &err), LB_OK);
+    assert_int_equal(alert_store_queue(db, &second, &fired, &err), LB_OK);
+    assert_int_equal(alert_store_resolve(db, "al_1", 6, &err), LB_OK);
+    assert_int_equal(alert_store_queue(db, &resolved, &over, &err), LB_OK);
+    assert_int_equal(alert_store_skip_resolved(db, "al_1", &err), LB_OK);
+}
+
+static void what_was_left_out_is_sent_after_all_with_its_end(void **state)
+{
+    struct db *db = *state;
+    const struct outbox_choice left_out = {.state = "skipped",
+                                           .since_ms = INT64_MIN,
+                                           .until_ms = INT64_MAX,
+                                           .now_ms = 100};
+    int64_t chosen = 0;
+    struct lb_error err;
+
+    put_one_too_many(db);
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE state = 'held'"), 1);
+    assert_int_equal(count(db, "SELECT count(*) FROM outbox WHERE state ="
+                               " 'skipped' AND message GLOB 'al_1*'"),
+                     2);
+    assert_int_equal(count(db, "SELECT count(*) FROM alerts WHERE id = 'al_1'"
+                               " AND held_back = 'backlog'"),
+                     1);
+    assert_int_equal(outbox_retry_piece(db, &left_out, &chosen, &err), LB_OK);
+    assert_int_equal(chosen, 1); /* its end goes along */
+    assert_int_equal(
+        count(db, "SELECT count(*) FROM outbox WHERE state = 'held'"), 3);
+    assert_int_equal(count(db, "SELECT count(*) FROM alerts WHERE id = 'al_1'"
+                               " AND held_back IS NULL"),
+                     1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +426,9 @@ int main(void)
             failures_are_counted_since_the_last_success, open_db, close_db),
         cmocka_unit_test_setup_teardown(
             an_alert_is_held_back_where_each_of_some_was_full, open_db,
+            close_db),
+        cmocka_unit_test_setup_teardown(
+            what_was_left_out_is_sent_after_all_with_its_end, open_db,
             close_db),
     };
 
