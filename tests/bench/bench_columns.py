@@ -113,6 +113,13 @@ def log_all(bell, sql):
         return db.execute(sql).fetchall()
 
 
+def wait_for_rest(bell):
+    """Hashes of visitors whose period is over go by and by."""
+    count = None
+    while count != (count := log(bell, "SELECT count(*) FROM visitor_hashes")[0]):
+        time.sleep(5)
+
+
 def median(times):
     return sorted(times)[len(times) // 2]
 
@@ -213,7 +220,7 @@ def main():
         wait_for(lambda: log(bell, "SELECT freelist_count < 10000 OR freelist_count * 5 < page_count "
                                    "FROM pragma_freelist_count, pragma_page_count")[0], "shrinking", 600)
         wait_for(lambda: log(bell, "SELECT count(*) FROM segments WHERE state != 1")[0] == 0, "dead segments to go", 600)
-        time.sleep(5)
+        wait_for_rest(bell)
         tables = dict(log_all(bell, "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate = 1 GROUP BY name"))
         rows, body, ids = log(bell, "SELECT (SELECT sum(row_count) FROM segments WHERE state = 1), sum(length(body)), "
                                     "sum(length(body)) FILTER (WHERE key % 64 = 26) FROM segment_columns")
