@@ -26,10 +26,7 @@ enum lb_err alert_links_init(struct db *db,
         return rc;
     }
     lb_secret_hmac_init(&links_out->hmac, key, sizeof(key));
-    (void)snprintf(links_out->public_url, sizeof(links_out->public_url),
-                   "%s%.400s", config->public_url[0] == '\0' ? "http://" : "",
-                   config->public_url[0] == '\0' ? config->listen
-                                                 : config->public_url);
+    lb_config_base_url(config, links_out->public_url);
     return LB_OK;
 }
 

@@ -37,15 +37,7 @@ static enum lb_err tell(struct backlog *backlog,
                    "destination %s: alerts are left out there until some have "
                    "gone. They stand in the log of alerts",
                    news->most, news->destination);
-    notice_fill(&backlog->notice,
-                &(const struct notice){.rule = DELIVER_NOTICE_RULE,
-                                       .severity = "warning",
-                                       .site = "*",
-                                       .group = group,
-                                       .from_at_ms = now_ms,
-                                       .to_at_ms = now_ms,
-                                       .coverage = "complete",
-                                       .summary = summary},
+    notice_warn(&backlog->notice, DELIVER_NOTICE_RULE, "*", group, summary,
                 now_ms);
     return cursor_append(backlog->cursor, db, &backlog->notice.entry, err);
 }

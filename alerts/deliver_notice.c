@@ -98,15 +98,7 @@ enum lb_err deliver_notice_put(struct attempt *attempt,
                    LANE_ID_BYTES, id, attempt->told,
                    attempt->record.error == NULL ? "failures"
                                                  : attempt->record.error);
-    notice_fill(&attempt->notice,
-                &(const struct notice){.rule = DELIVER_NOTICE_RULE,
-                                       .severity = "warning",
-                                       .site = site,
-                                       .group = group,
-                                       .from_at_ms = now_ms,
-                                       .to_at_ms = now_ms,
-                                       .coverage = "complete",
-                                       .summary = summary},
+    notice_warn(&attempt->notice, DELIVER_NOTICE_RULE, site, group, summary,
                 now_ms);
     return cursor_append(cursor, db, &attempt->notice.entry, err);
 }

@@ -364,12 +364,10 @@ static bool is_about_a_person(const struct work *work)
 /* A full sample of what an alert carries. */
 static void write_sample(struct work *work)
 {
-    const struct lb_config *config = work->api->config;
-    const char *scheme = config->public_url[0] == '\0' ? "http://" : "";
-    const char *base =
-        config->public_url[0] == '\0' ? config->listen : config->public_url;
+    char base[LB_CONFIG_TEXT_BYTES];
     struct lb_buf data;
 
+    lb_config_base_url(work->api->config, base);
     lb_buf_init(&data, MESSAGE_BYTES);
     lb_buf_printf(&data,
                   "{\"alert\":\"%s\",\"rule\":\"test\",\"kind\":\"spike\","
@@ -382,10 +380,10 @@ static void write_sample(struct work *work)
     add_times(&data, work);
     lb_buf_printf(&data,
                   ",\"summary\":\"This is a test of the destination %s: "
-                  "nothing has happened\",\"stats_url\":\"%s%s/v1/stats?site=",
-                  work->object->id, scheme, base);
+                  "nothing has happened\",\"stats_url\":\"%s/v1/stats?site=",
+                  work->object->id, base);
     lb_text_percent_encode(&data, work->site);
-    lb_buf_printf(&data, "\",\"dashboard_url\":\"%s%s/?site=", scheme, base);
+    lb_buf_printf(&data, "\",\"dashboard_url\":\"%s/?site=", base);
     lb_text_percent_encode(&data, work->site);
     lb_buf_printf(&data, "\",\"event\":%s,\"destination\":\"%s\"}",
                   is_about_a_person(work) ? SAMPLE_LEAD : "null",

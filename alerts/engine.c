@@ -34,12 +34,7 @@ enum lb_err engine_new(struct db *db,
     lb_buf_init(&engine->key, GROUP_BYTES);
     engine->holder = holder;
     engine->folds_utm = strcmp(config->utm_case, "keep") != 0;
-    (void)snprintf(engine->public_url, sizeof(engine->public_url), "%s",
-                   config->public_url);
-    if (engine->public_url[0] == '\0') {
-        (void)snprintf(engine->public_url, sizeof(engine->public_url),
-                       "http://%.400s", config->listen);
-    }
+    lb_config_base_url(config, engine->public_url);
     rc = own_key_get(db, "seen_key", engine->seen_key, err);
     rc = rc == LB_OK ? db_meta_get(db, "rules_now", 0, &engine->now_ms, err)
                      : rc;

@@ -114,13 +114,6 @@ static struct work *work_of(struct writer_job *job)
     return (struct work *)job; /* the first member */
 }
 
-static void base_url(const struct lb_config *config, char *out, size_t bytes)
-{
-    (void)snprintf(
-        out, bytes, "%s%.400s", config->public_url[0] == '\0' ? "http://" : "",
-        config->public_url[0] == '\0' ? config->listen : config->public_url);
-}
-
 /* One message a destination, since it names the destination. */
 static enum lb_err queue_one(struct work *work,
                              struct db *db,
@@ -145,7 +138,7 @@ static enum lb_err queue_one(struct work *work,
     rule_alert_id(work->rule.id, site->id, destination, occasion, id);
     id[0] = 't'; /* instead of al_ */
     id[1] = 'e';
-    base_url(work->api->config, url, sizeof(url));
+    lb_config_base_url(work->api->config, url);
     lb_buf_init(&body, 2 * MESSAGE_BYTES);
     sample_write(&sample, &body);
     message.body = lb_buf_text(&body);

@@ -72,12 +72,7 @@ void system_alert_set_config(struct system_alert *alert,
                              const struct lb_config *config)
 {
     (void)pthread_mutex_lock(&alert->lock);
-    (void)snprintf(alert->public_url, sizeof(alert->public_url), "%s",
-                   config->public_url);
-    if (alert->public_url[0] == '\0') {
-        (void)snprintf(alert->public_url, sizeof(alert->public_url),
-                       "http://%.400s", config->listen);
-    }
+    lb_config_base_url(config, alert->public_url);
     alert->fallback_count = config->fallback.count;
     for (size_t i = 0; i < config->fallback.count; i++) {
         (void)snprintf(alert->fallback[i], ID_BYTES, "%.63s",

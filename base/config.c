@@ -470,6 +470,16 @@ static void add_range(struct lb_buf *buf, const struct setting *row)
     }
 }
 
+void lb_config_base_url(const struct lb_config *config,
+                        char out[LB_CONFIG_TEXT_BYTES])
+{
+    bool is_public = config->public_url[0] != '\0';
+
+    (void)snprintf(out, LB_CONFIG_TEXT_BYTES, "%s%.400s",
+                   is_public ? "" : "http://",
+                   is_public ? config->public_url : config->listen);
+}
+
 void lb_config_help(struct lb_buf *buf)
 {
     lb_buf_add_text(buf, "| setting | default | range | meaning |\n"

@@ -108,6 +108,10 @@ void lb_config_fault(struct lb_config_faults *faults,
 LB_MUST_CHECK enum lb_err lb_config_init(struct lb_config *config,
                                          struct lb_error *err);
 void lb_config_deinit(struct lb_config *config);
+/* How the outside reaches the service: server.public_url, else http:// and
+ * server.listen.  Without a slash at its end. */
+void lb_config_base_url(const struct lb_config *config,
+                        char out[LB_CONFIG_TEXT_BYTES]);
 
 /* Reads the settings of a file's tree over what config holds.  Each fault is
  * noted and leaves its setting as it was. */

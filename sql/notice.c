@@ -48,3 +48,22 @@ void notice_fill(struct notice_entry *out,
     out->entry.ts_at_ms = received_at_ms;
     out->entry.data = lb_buf_text(data);
 }
+
+void notice_warn(struct notice_entry *out,
+                 const char *rule,
+                 const char *site,
+                 const char *group,
+                 const char *summary,
+                 int64_t now_ms)
+{
+    const struct notice notice = {.rule = rule,
+                                  .severity = "warning",
+                                  .site = site,
+                                  .group = group,
+                                  .from_at_ms = now_ms,
+                                  .to_at_ms = now_ms,
+                                  .coverage = "complete",
+                                  .summary = summary};
+
+    notice_fill(out, &notice, now_ms);
+}

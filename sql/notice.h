@@ -31,5 +31,12 @@ void notice_deinit(struct notice_entry *entry);
 void notice_fill(struct notice_entry *out,
                  const struct notice *notice,
                  int64_t received_at_ms);
+/* Of now, a warning, with nothing missing: what most of them are. */
+void notice_warn(struct notice_entry *out,
+                 const char *rule,
+                 const char *site,
+                 const char *group,
+                 const char *summary,
+                 int64_t now_ms);
 
 #endif

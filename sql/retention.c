@@ -293,17 +293,8 @@ static enum lb_err tell(struct retention *retention,
                         const char *summary,
                         struct lb_error *err)
 {
-    int64_t now_ms = lb_clock_wall_ms();
-    const struct notice notice = {.rule = rule,
-                                  .severity = "warning",
-                                  .site = "*",
-                                  .group = group,
-                                  .from_at_ms = now_ms,
-                                  .to_at_ms = now_ms,
-                                  .coverage = "complete",
-                                  .summary = summary};
-
-    notice_fill(&retention->notice, &notice, now_ms);
+    notice_warn(&retention->notice, rule, "*", group, summary,
+                lb_clock_wall_ms());
     return cursor_append(retention->cursor, db, &retention->notice.entry, err);
 }
 
