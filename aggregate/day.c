@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregate/visits.h"
+#include "aggregate/day_rows.h"
 
 #define VERSION 1
 #define FLAG_ADDITIVE 1u
@@ -13,18 +13,24 @@
 #define HEAD_VALUE 4u
 #define HEAD_CURRENCY 8u
 #define CURRENCY_BYTES 3
-#define VALUE_BYTES 2100 /* longer values are cut in keys, as in queries */
-#define KEY_BYTES (VALUE_BYTES + 3)
-#define NO_GROUP UINT32_MAX
+
+/* A dimension that is counted. */
+struct counted {
+    int number; /* enum day_dimension */
+    struct dimension dimension;
+};
 
 struct day {
     int64_t local_day;
     bool is_additive;
-    bool has_visits;
-    struct visits *visits;             /* owned */
-    bool is_over[DAY_DIMENSION_COUNT]; /* past DAY_VALUES */
-    struct dimension dimensions[DAY_DIMENSION_COUNT];
-    struct tally *tallies[DAY_DIMENSION_COUNT]; /* owned; NULL: not counted */
+    struct day_values *values; /* borrowed */
+    struct day_rows *rows;     /* owned; of this part */
+    struct counted counted[DAY_DIMENSION_COUNT];
+    size_t counted_count;
+    bool is_over[DAY_DIMENSION_COUNT];         /* past DAY_VALUES */
+    struct day_sums sums[DAY_DIMENSION_COUNT]; /* of the parts so far */
+    uint64_t part; /* visitors whose hash leaves that, divided by parts */
+    uint64_t parts;
 };
 
 static const char *const names[DAY_DIMENSION_COUNT] = {
@@ -86,7 +92,12 @@ uint32_t day_texts(void)
 
 /* --- counting ------------------------------------------------------------- */
 
-struct day *day_new(int64_t local_day, unsigned mask)
+struct day_values *day_values(void)
+{
+    return day_values_new(DAY_DIMENSION_COUNT);
+}
+
+struct day *day_new(struct day_values *values, int64_t local_day, unsigned mask)
 {
     struct day *day = calloc(1, sizeof(*day));
 
@@ -95,148 +106,206 @@ struct day *day_new(int64_t local_day, unsigned mask)
     }
     day->local_day = local_day;
     day->is_additive = true;
-    day->has_visits = true;
-    day->visits = visits_new(VISITS_NUMBERED);
-    if (day->visits == NULL) {
+    day->values = values;
+    day->parts = 1;
+    mask &= DAY_ALL_DIMENSIONS & ~(1u << DAY_TOTAL);
+    day->rows = day_rows_new(mask);
+    if (day->rows == NULL) {
         free(day);
         return NULL;
     }
-    for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
-        if (i != DAY_TOTAL && (mask & 1u << i) == 0) {
-            continue;
-        }
-        if (i != DAY_TOTAL) {
-            (void)dimension_find(names[i], false, &day->dimensions[i]);
-        }
-        day->tallies[i] = tally_new(DAY_VALUES);
-        if (day->tallies[i] == NULL) {
-            day_free(day);
-            return NULL;
-        }
+    for (unsigned left = mask; left != 0; left &= left - 1) {
+        struct counted *counted = &day->counted[day->counted_count++];
+
+        counted->number = __builtin_ctz(left);
+        (void)dimension_find(names[counted->number], false,
+                             &counted->dimension);
     }
     return day;
 }
 
 void day_free(struct day *day)
 {
-    for (int i = 0; day != NULL && i < DAY_DIMENSION_COUNT; i++) {
-        tally_free(day->tallies[i]);
+    if (day == NULL) {
+        return;
     }
-    if (day != NULL) {
-        visits_free(day->visits);
+    for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
+        day_rows_free_sums(&day->sums[i]);
     }
+    day_rows_free(day->rows);
     free(day);
 }
 
-static bool is_of_click(const struct day *day, int dimension)
+void day_set_part(struct day *day, uint64_t part, uint64_t parts)
 {
-    return day->dimensions[dimension].is_of_click;
+    day->part = part;
+    day->parts = parts;
 }
 
-/* The event's group in a dimension; NO_GROUP: it has none there. */
-static enum lb_err find_group(struct day *day,
-                              int dimension,
-                              const struct entry *entry,
-                              uint32_t *group_out)
+/* Visitors by their number, the other events by their own. */
+static bool is_of_part(const struct day *day, const struct entry *entry)
 {
-    char key[KEY_BYTES]; /* not cleared: it is long, and 18 are made an event */
-    const char *value = NULL;
-    size_t len = 1;
+    uint64_t number =
+        (uint64_t)(entry->visitor == 0 ? entry->seq : entry->visitor) *
+        UINT64_C(0x9e3779b97f4a7c15);
 
-    *group_out = NO_GROUP;
-    key[0] = (char)('0' + (int)entry->traffic);
+    return (number >> 32) % day->parts == day->part;
+}
+
+/* The event's key in a dimension: the value's number and the class. */
+static enum lb_err find_key(const struct day *day,
+                            const struct counted *counted,
+                            const struct entry *entry,
+                            uint32_t *key_out)
+{
+    const struct dimension *dimension = &counted->dimension;
+    uint32_t code = 0;
+    enum lb_err rc;
+
+    *key_out = DAY_ROWS_NONE;
     /* A view makes no row where the dimension is the click's, but for type. */
-    if (day->tallies[dimension] == NULL || day->is_over[dimension] ||
-        (entry->type == ENTRY_VIEW && is_of_click(day, dimension) &&
-         dimension != DAY_TYPE)) {
+    if (entry->type == ENTRY_VIEW && dimension->is_of_click &&
+        counted->number != DAY_TYPE) {
         return LB_OK;
     }
-    if (dimension != DAY_TOTAL) {
-        value = dimension_value(&day->dimensions[dimension], entry, NULL, NULL);
-    }
-    if (value != NULL) {
-        len = strnlen(value, VALUE_BYTES);
-        key[1] = 'V';
-        memcpy(key + 2, value, len);
-        len += 2;
-    }
-    return tally_group_of(day->tallies[dimension], key, len, group_out);
-}
-
-/* One too many. */
-static void give_up(struct day *day, int dimension)
-{
-    day_drop(day, (enum day_dimension)dimension);
-    day->is_over[dimension] = true;
+    rc = day_values_code(day->values, (size_t)counted->number,
+                         dimension_value(dimension, entry, NULL, NULL), &code);
+    *key_out = code * ENTRY_TRAFFIC_COUNT + (uint32_t)entry->traffic;
+    return rc;
 }
 
 enum lb_err day_add(struct day *day, const struct entry *entry)
 {
-    struct tally_visit visit = {.number = 0};
-    uint32_t groups[DAY_DIMENSION_COUNT];
-    enum lb_err rc = visits_enter(day->visits, entry, &visit.number);
+    uint32_t keys[DAY_DIMENSION_COUNT];
+    enum lb_err rc = LB_OK;
 
-    if (rc == LB_ELIMIT) {
-        day->has_visits = false;
-        rc = LB_OK;
-    }
     day->is_additive =
         day->is_additive &&
         (entry->visitor == 0 || entry->visitor_day == day->local_day);
-    /* First where it goes in each, then it goes: memory comes meanwhile. */
-    for (int i = 0; i < DAY_DIMENSION_COUNT && rc == LB_OK; i++) {
-        rc = find_group(day, i, entry, &groups[i]);
-        if (rc == LB_ELIMIT) {
-            give_up(day, i);
-            groups[i] = NO_GROUP;
-            rc = LB_OK;
-        } else if (rc == LB_OK && groups[i] != NO_GROUP) {
-            tally_expect(day->tallies[i], groups[i], entry);
-        }
+    if (day->parts > 1 && !is_of_part(day, entry)) {
+        return LB_OK;
     }
-    for (int i = 0; i < DAY_DIMENSION_COUNT && rc == LB_OK; i++) {
-        if (groups[i] != NO_GROUP) {
-            rc = tally_add_to(day->tallies[i], groups[i], entry, &visit);
-        }
+    for (size_t i = 0; i < day->counted_count && rc == LB_OK; i++) {
+        const struct counted *counted = &day->counted[i];
+
+        rc = find_key(day, counted, entry, &keys[counted->number]);
     }
-    return rc;
+    return rc == LB_OK ? day_rows_add(day->rows, entry, keys) : rc;
 }
 
 size_t day_bytes(const struct day *day)
 {
-    size_t bytes = sizeof(*day) + visits_bytes(day->visits);
+    size_t bytes = sizeof(*day) + day_rows_bytes(day->rows);
 
     for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
-        bytes += day->tallies[i] == NULL ? 0 : tally_bytes(day->tallies[i]);
+        bytes += day->sums[i].cap * sizeof(*day->sums[i].list);
     }
     return bytes;
 }
 
 void day_drop(struct day *day, enum day_dimension dimension)
 {
-    tally_free(day->tallies[dimension]);
-    day->tallies[dimension] = NULL;
-}
-
-/* The total's key: the class alone. */
-static size_t total_key(void *ctx, const char *key, size_t key_len, char *out)
-{
-    (void)ctx;
-    (void)key_len;
-    out[0] = key[0];
-    return 1;
-}
-
-void day_finish(struct day *day)
-{
-    for (int i = DAY_TOTAL + 1; i < DAY_DIMENSION_COUNT; i++) {
-        if (day->tallies[i] != NULL) {
-            tally_finish(day->tallies[i],
-                         is_of_click(day, i) ? day->tallies[DAY_TOTAL] : NULL,
-                         total_key, NULL);
+    for (size_t i = 0; i < day->counted_count; i++) {
+        if (day->counted[i].number == (int)dimension) {
+            memmove(&day->counted[i], &day->counted[i + 1],
+                    (day->counted_count - i - 1) * sizeof(day->counted[i]));
+            day->counted_count--;
+            day_rows_drop(day->rows, (int)dimension);
+            day_rows_free_sums(&day->sums[dimension]);
+            return;
         }
     }
-    tally_finish(day->tallies[DAY_TOTAL], NULL, NULL, NULL);
+}
+
+/* One value too many. */
+static void give_up(struct day *day, int dimension)
+{
+    day_drop(day, (enum day_dimension)dimension);
+    day->is_over[dimension] = true;
+}
+
+static size_t map_size(const struct day *day, int dimension)
+{
+    return day_values_count(day->values, (size_t)dimension) *
+           ENTRY_TRAFFIC_COUNT;
+}
+
+/* Whether a dimension's rows have more than DAY_VALUES keys. */
+static enum lb_err
+has_too_many(const struct day *day, int dimension, bool *has_out)
+{
+    const uint32_t *keys = day_rows_keys(day->rows, dimension);
+    size_t rows = day_rows_count(day->rows);
+    size_t size = map_size(day, dimension);
+    uint32_t *map;
+    size_t count = 0;
+
+    *has_out = false;
+    if (size <= DAY_VALUES || rows <= DAY_VALUES) {
+        return LB_OK;
+    }
+    map = day_values_map(day->values, size);
+    if (map == NULL) {
+        return LB_ENOMEM;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        if (keys[i] != DAY_ROWS_NONE && map[keys[i]] == 0) {
+            map[keys[i]] = 1;
+            count++;
+        }
+    }
+    memset(map, 0, size * sizeof(*map));
+    *has_out = count > DAY_VALUES;
+    return LB_OK;
+}
+
+enum lb_err day_check_values(struct day *day)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = day->counted_count; i-- > 0 && rc == LB_OK;) {
+        int dimension = day->counted[i].number;
+        bool has_any = false;
+
+        rc = has_too_many(day, dimension, &has_any);
+        if (has_any) {
+            give_up(day, dimension);
+        }
+    }
+    return rc;
+}
+
+static enum lb_err
+sum_up(struct day *day, int dimension, const struct dimension *what)
+{
+    size_t size = what == NULL ? ENTRY_TRAFFIC_COUNT : map_size(day, dimension);
+    const struct day_rows_wish wish = {
+        .column = what == NULL ? -1 : dimension,
+        .is_of_click = what != NULL && what->is_of_click,
+        .max = DAY_VALUES,
+        .map = day_values_map(day->values, size)};
+
+    return wish.map == NULL
+               ? LB_ENOMEM
+               : day_rows_sum(day->rows, &wish, &day->sums[dimension]);
+}
+
+enum lb_err day_finish(struct day *day)
+{
+    enum lb_err rc = day_rows_sort(day->rows);
+
+    rc = rc == LB_OK ? sum_up(day, DAY_TOTAL, NULL) : rc;
+    for (size_t i = day->counted_count; i-- > 0 && rc == LB_OK;) {
+        int dimension = day->counted[i].number;
+
+        rc = sum_up(day, dimension, &day->counted[i].dimension);
+        if (rc == LB_ELIMIT) {
+            give_up(day, dimension);
+            rc = LB_OK;
+        }
+    }
+    day_rows_clear(day->rows);
+    return rc;
 }
 
 /* --- the BLOB ------------------------------------------------------------- */
@@ -258,19 +327,38 @@ static int64_t figure_of(const struct tally_group *group, size_t index)
     return value;
 }
 
-static void put_row(struct lb_buf *out, const struct tally_group *group)
+/* A sum as it is written. */
+struct row {
+    const char *value; /* NULL: without */
+    unsigned traffic;
+    const struct day_sum *sum;
+};
+
+static void fill_group(struct tally_group *group, const struct day_sum *sum)
 {
-    unsigned traffic = (unsigned)(group->key[0] - '0');
-    bool has_value = group->key_len > 1;
-    bool has_currency = group->currency[0] != '\0';
+    memset(group, 0, sizeof(*group));
+    for (unsigned i = 0; i < DAY_ROWS_KINDS; i++) {
+        struct entry event;
+
+        if (sum->kinds[i] > 0) {
+            day_rows_kind(i, &event);
+            rollup_add_many(&group->counts, &event, sum->kinds[i]);
+        }
+    }
+    group->visitors = sum->visitors;
+    group->viewers = sum->viewers;
+    group->clickers = sum->clickers;
+    group->viewers_clicked = sum->viewers_clicked;
+    group->clicks_without_visitor = sum->clicks_without_visitor;
+    group->visits = sum->visits;
+    group->amount_hundredths = sum->amount_hundredths;
+    memcpy(group->currency, sum->currency, sizeof(group->currency));
+}
+
+static void put_figures(struct lb_buf *out, const struct tally_group *group)
+{
     uint64_t mask = 0;
 
-    lb_buf_add_char(out, (char)(traffic | (has_value ? HEAD_VALUE : 0) |
-                                (has_currency ? HEAD_CURRENCY : 0)));
-    if (has_value) {
-        lb_buf_add(out, group->key + 2, group->key_len - 2);
-        lb_buf_add_char(out, '\0');
-    }
     for (size_t i = 0; i < FIGURE_COUNT; i++) {
         mask |= figure_of(group, i) != 0 ? UINT64_C(1) << i : 0;
     }
@@ -284,54 +372,68 @@ static void put_row(struct lb_buf *out, const struct tally_group *group)
             put_varint(out, (uint64_t)value);
         }
     }
-    if (has_currency) {
-        char currency[CURRENCY_BYTES + 1] = {0};
+}
 
-        memcpy(currency, group->currency, sizeof(group->currency));
-        lb_buf_add(out, currency, CURRENCY_BYTES);
+static void put_row(struct lb_buf *out, const struct row *row)
+{
+    bool has_currency = row->sum->currency[0] != '\0';
+    struct tally_group group;
+
+    lb_buf_add_char(out, (char)(row->traffic |
+                                (row->value != NULL ? HEAD_VALUE : 0) |
+                                (has_currency ? HEAD_CURRENCY : 0)));
+    if (row->value != NULL) {
+        lb_buf_add(out, row->value, strlen(row->value) + 1);
+    }
+    fill_group(&group, row->sum);
+    put_figures(out, &group);
+    if (has_currency) {
+        lb_buf_add(out, row->sum->currency, CURRENCY_BYTES);
     }
 }
 
 /* By value, without one first, then by class: the same rows are the same bytes.
  */
-static int compare_groups(const void *left, const void *right)
+static int compare_rows(const void *left, const void *right)
 {
-    const struct tally_group *a = *(const struct tally_group *const *)left;
-    const struct tally_group *b = *(const struct tally_group *const *)right;
-    size_t shorter = a->key_len < b->key_len ? a->key_len : b->key_len;
-    int order = memcmp(a->key + 1, b->key + 1, shorter - 1);
+    const struct row *a = left;
+    const struct row *b = right;
+    int order = a->value == NULL || b->value == NULL
+                    ? (a->value != NULL) - (b->value != NULL)
+                    : strcmp(a->value, b->value);
 
-    if (order == 0 && a->key_len != b->key_len) {
-        order = a->key_len < b->key_len ? -1 : 1;
-    }
-    return order != 0 ? order : a->key[0] - b->key[0];
+    return order != 0 ? order : (int)a->traffic - (int)b->traffic;
 }
 
 enum lb_err
 day_encode(struct day *day, enum day_dimension dimension, struct lb_buf *out)
 {
-    const struct tally *tally = day->tallies[dimension];
-    size_t count = tally == NULL ? 0 : tally_count(tally);
-    const struct tally_group **groups;
+    const struct day_sums *sums = &day->sums[dimension];
+    struct row *rows;
 
-    if (tally == NULL) {
+    if (day->is_over[dimension]) {
         return LB_ELIMIT;
     }
-    groups = calloc(count + 1, sizeof(struct tally_group *));
-    if (groups == NULL) {
+    rows = calloc(sums->count + 1, sizeof(*rows));
+    if (rows == NULL) {
         return LB_ENOMEM;
     }
-    for (size_t i = 0; i < count; i++) {
-        groups[i] = tally_at(tally, i);
+    for (size_t i = 0; i < sums->count; i++) {
+        const struct day_sum *sum = &sums->list[i];
+
+        rows[i].sum = sum;
+        rows[i].traffic = sum->key % ENTRY_TRAFFIC_COUNT;
+        rows[i].value = day_values_text(day->values, (size_t)dimension,
+                                        sum->key / ENTRY_TRAFFIC_COUNT);
     }
-    qsort(groups, count, sizeof(struct tally_group *), compare_groups);
+    qsort(rows, sums->count, sizeof(*rows), compare_rows);
     lb_buf_add_char(out, VERSION);
-    lb_buf_add_char(out, (char)((day->is_additive ? FLAG_ADDITIVE : 0) |
-                                (day->has_visits ? FLAG_VISITS : 0)));
-    for (size_t i = 0; i < count; i++) {
-        put_row(out, groups[i]);
+    lb_buf_add_char(
+        out, (char)((day->is_additive ? FLAG_ADDITIVE : 0) | FLAG_VISITS));
+    for (size_t i = 0; i < sums->count; i++) {
+        put_row(out, &rows[i]);
     }
-    free(groups);
+    free(rows);
     return out->is_failed ? LB_ELIMIT : LB_OK;
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "aggregate/day_values.h"
 #include "aggregate/dimension.h"
 #include "aggregate/tally.h"
 #include "base/buf.h"
@@ -62,16 +63,28 @@ bool day_dimension_find(const struct dimension *dimension,
 
 struct day; /* counters of one site's day */
 
+/* The values of days that are counted together; NULL: out of memory. */
+struct day_values *day_values(void);
+
 /* mask: the dimensions counted, 1u << enum day_dimension or-ed; the total is
- * always.  NULL: out of memory. */
-struct day *day_new(int64_t local_day, unsigned mask);
+ * always.  values is borrowed.  NULL: out of memory. */
+struct day *
+day_new(struct day_values *values, int64_t local_day, unsigned mask);
 void day_free(struct day *day); /* NULL is fine */
+/* Takes an event; they come in log order. */
 LB_MUST_CHECK enum lb_err day_add(struct day *day, const struct entry *entry);
 /* Memory held, and giving up a dimension that is counted another time. */
 size_t day_bytes(const struct day *day);
 void day_drop(struct day *day, enum day_dimension dimension);
-/* Counts the visitors; nothing is added any more. */
-void day_finish(struct day *day);
+/* Gives up dimensions with more than DAY_VALUES values so far. */
+LB_MUST_CHECK enum lb_err day_check_values(struct day *day);
+
+/* What is too much at once is counted in parts: of one part are the visitors
+ * whose hash leaves part when divided by parts.  All events come once for each
+ * part, then day_finish(). */
+void day_set_part(struct day *day, uint64_t part, uint64_t parts);
+/* Sums up what came, of this part. */
+LB_MUST_CHECK enum lb_err day_finish(struct day *day);
 
 /* Appends the dimension's BLOB to out.  LB_ELIMIT: more than DAY_VALUES. */
 LB_MUST_CHECK enum lb_err

@@ -18,6 +18,7 @@
 #define AGAIN_MS (10 * LB_MS_PER_MIN) /* between two counts of a stale day */
 #define PIECE_MS 500                  /* a snapshot of the log is held */
 #define SPAN_DAYS 8                   /* between the days of one round */
+#define SWAP_DAYS 32                  /* of one transaction; some 2 ms */
 
 struct day_builder {
     struct writer *writer;
@@ -35,6 +36,7 @@ struct day_builder {
     struct day_count *count; /* owned */
     struct day_store_stale days[DAY_COUNT_TARGETS];
     size_t day_count;
+    size_t swapped;          /* of these */
     struct catalog *catalog; /* owned; while looking */
     int64_t now_ms;
     bool is_over; /* the count */
@@ -98,8 +100,9 @@ look(struct day_builder *builder, struct db *db, struct lb_error *err)
     enum lb_err rc;
 
     builder->catalog = catalog_current(builder->holder);
-    builder->count = day_count_new();
+    builder->count = day_count_new(DAY_COUNT_BYTES);
     builder->day_count = 0;
+    builder->swapped = 0;
     builder->now_ms = lb_clock_wall_ms();
     rc = builder->count == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
                                 : relist_sites(builder, db, err);
@@ -164,6 +167,21 @@ rest(struct day_builder *builder, enum lb_err rc, const struct lb_error *err)
     }
 }
 
+static void submit(struct day_builder *builder, struct writer_job *job)
+{
+    if (writer_submit(builder->writer, job) != LB_OK) {
+        rest(builder, LB_ELIMIT, &job->err);
+    }
+}
+
+/* One past the days of the next transaction. */
+static size_t swap_end(const struct day_builder *builder)
+{
+    size_t end = builder->swapped + SWAP_DAYS;
+
+    return end < builder->day_count ? end : builder->day_count;
+}
+
 static void
 done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 {
@@ -171,6 +189,12 @@ done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         (struct day_builder *)(void *)((char *)job -
                                        offsetof(struct day_builder, swap_job));
 
+    builder->swapped = rc == LB_OK ? swap_end(builder) : builder->swapped;
+    if (rc == LB_OK && builder->swapped < builder->day_count &&
+        !atomic_load(&builder->is_stopping)) {
+        submit(builder, &builder->swap_job);
+        return;
+    }
     if (rc != LB_OK || atomic_load(&builder->is_stopping) ||
         must_wait(builder)) {
         rest(builder, rc, err);
@@ -186,9 +210,10 @@ run_swap(struct writer_job *job, struct db *db, struct lb_error *err)
     struct day_builder *builder =
         (struct day_builder *)(void *)((char *)job -
                                        offsetof(struct day_builder, swap_job));
+    size_t end = swap_end(builder);
     enum lb_err rc = LB_OK;
 
-    for (size_t i = 0; i < builder->day_count && rc == LB_OK; i++) {
+    for (size_t i = builder->swapped; i < end && rc == LB_OK; i++) {
         rc = day_store_put(db, &builder->days[i],
                            day_count_bodies(builder->count, i),
                            lb_clock_wall_ms(), err);
@@ -209,13 +234,6 @@ static void run_count(struct pool_job *job, struct db *db)
     }
     if (builder->rc == LB_ENOMEM) {
         (void)lb_err_set(&builder->err, LB_ENOMEM, "out of memory");
-    }
-}
-
-static void submit(struct day_builder *builder, struct writer_job *job)
-{
-    if (writer_submit(builder->writer, job) != LB_OK) {
-        rest(builder, LB_ELIMIT, &job->err);
     }
 }
 

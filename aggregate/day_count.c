@@ -22,23 +22,40 @@ struct target {
 struct day_count {
     struct target targets[DAY_COUNT_TARGETS];
     size_t target_count;
-    int64_t sites[DAY_COUNT_TARGETS];
-    size_t site_count;
-    size_t last; /* the target that was counted last */
+    size_t max_bytes;
+    struct day_values *values; /* owned; of all targets */
+    size_t values_checked;     /* how many they were when days were checked */
     bool is_begun;
-    bool is_in_pass;
-    unsigned left; /* dimensions not yet counted */
-    unsigned mask; /* of this pass */
-    int64_t after_seq;
     int64_t upto_seq;
+    /* Of a pass: some targets, in some dimensions, some of their visitors. */
+    bool is_in_pass;
+    size_t first;  /* those before are counted */
+    size_t span;   /* of targets at once */
+    unsigned left; /* dimensions not yet counted of these */
+    unsigned mask; /* of this pass */
+    bool is_again; /* it was too much at once, and is begun anew */
+    uint64_t part;
+    uint64_t parts;
+    int64_t after_seq;
+    size_t last; /* the target that was counted last */
+    int64_t sites[DAY_COUNT_TARGETS];
 };
 
-struct day_count *day_count_new(void)
+struct day_count *day_count_new(size_t max_bytes)
 {
     struct day_count *count = calloc(1, sizeof(*count));
 
-    if (count != NULL) {
-        count->left = DAY_ALL_DIMENSIONS;
+    if (count == NULL) {
+        return NULL;
+    }
+    count->max_bytes = max_bytes;
+    count->values = day_values();
+    count->span = DAY_COUNT_TARGETS;
+    count->left = DAY_ALL_DIMENSIONS;
+    count->parts = 1;
+    if (count->values == NULL) {
+        free(count);
+        return NULL;
     }
     return count;
 }
@@ -49,6 +66,14 @@ static void free_days(struct day_count *count)
         day_free(count->targets[i].day);
         count->targets[i].day = NULL;
     }
+}
+
+/* One past the pass's targets. */
+static size_t end_of(const struct day_count *count)
+{
+    size_t end = count->first + count->span;
+
+    return end < count->target_count ? end : count->target_count;
 }
 
 void day_count_free(struct day_count *count)
@@ -62,17 +87,8 @@ void day_count_free(struct day_count *count)
             lb_buf_deinit(&count->targets[i].bodies[j]);
         }
     }
+    day_values_free(count->values);
     free(count);
-}
-
-static void add_site(struct day_count *count, int64_t site)
-{
-    for (size_t i = 0; i < count->site_count; i++) {
-        if (count->sites[i] == site) {
-            return;
-        }
-    }
-    count->sites[count->site_count++] = site;
 }
 
 bool day_count_add(struct day_count *count,
@@ -92,7 +108,6 @@ bool day_count_add(struct day_count *count,
     for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
         lb_buf_init(&target->bodies[i], DAY_BLOB_BYTES);
     }
-    add_site(count, site);
     count->target_count++;
     return true;
 }
@@ -130,16 +145,20 @@ begin_pass(struct day_count *count, struct db *db, struct lb_error *err)
         }
         count->is_begun = true;
     }
-    count->mask = count->left;
+    if (!count->is_again) {
+        count->mask = count->left;
+    }
     count->after_seq = 0;
+    count->last = count->first;
     count->is_in_pass = true;
-    for (size_t i = 0; i < count->target_count; i++) {
+    for (size_t i = count->first; i < end_of(count); i++) {
         struct target *target = &count->targets[i];
 
-        target->day = day_new(target->local_day, count->mask);
+        target->day = day_new(count->values, target->local_day, count->mask);
         if (target->day == NULL) {
             return lb_err_set(err, LB_ENOMEM, "out of memory");
         }
+        day_set_part(target->day, count->part, count->parts);
     }
     return LB_OK;
 }
@@ -157,7 +176,7 @@ static struct target *find_target(struct day_count *count,
     if (is_of(&count->targets[count->last], entry)) {
         return &count->targets[count->last];
     }
-    for (size_t i = 0; i < count->target_count; i++) {
+    for (size_t i = count->first; i < end_of(count); i++) {
         if (is_of(&count->targets[i], entry)) {
             count->last = i;
             return &count->targets[i];
@@ -166,22 +185,36 @@ static struct target *find_target(struct day_count *count,
     return NULL;
 }
 
-/* Leaves half of the pass's dimensions to the next one. */
-static void shed(struct day_count *count)
+/* Of the days, without their values. */
+static size_t bytes_of(const struct day_count *count)
 {
     size_t bytes = 0;
-    int dimensions = 0;
 
-    for (size_t i = 0; i < count->target_count; i++) {
+    for (size_t i = count->first; i < end_of(count); i++) {
         bytes += day_bytes(count->targets[i].day);
     }
-    for (int i = DAY_TOTAL + 1; i < DAY_DIMENSION_COUNT; i++) {
-        dimensions += (count->mask & 1u << i) != 0 ? 1 : 0;
+    return bytes;
+}
+
+/* Leaves half of the pass's targets to the next one. */
+static void shed_targets(struct day_count *count)
+{
+    size_t end = end_of(count);
+
+    count->span = (end - count->first) / 2;
+    for (size_t i = end_of(count); i < end; i++) {
+        day_free(count->targets[i].day);
+        count->targets[i].day = NULL;
     }
-    if (bytes <= DAY_COUNT_BYTES || dimensions < 2) {
-        return;
-    }
-    dimensions /= 2;
+    count->last = count->first;
+}
+
+/* Leaves half of its dimensions, if there are so many. */
+static bool shed_dimensions(struct day_count *count)
+{
+    int dimensions = __builtin_popcount(count->mask & ~(1u << DAY_TOTAL)) / 2;
+    bool is_shed = dimensions > 0;
+
     for (int i = DAY_DIMENSION_COUNT - 1; i > DAY_TOTAL && dimensions > 0;
          i--) {
         if ((count->mask & 1u << i) == 0) {
@@ -189,9 +222,49 @@ static void shed(struct day_count *count)
         }
         count->mask &= ~(1u << i);
         dimensions--;
-        for (size_t j = 0; j < count->target_count; j++) {
+        day_values_drop(count->values, (size_t)i);
+        for (size_t j = count->first; j < end_of(count); j++) {
             day_drop(count->targets[j].day, (enum day_dimension)i);
         }
+    }
+    return is_shed;
+}
+
+static enum lb_err check_values(struct day_count *count)
+{
+    size_t values = 0;
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < DAY_DIMENSION_COUNT; i++) {
+        values += day_values_count(count->values, i);
+    }
+    if (values < count->values_checked + DAY_VALUES) {
+        return LB_OK;
+    }
+    count->values_checked = values;
+    for (size_t i = count->first; i < end_of(count) && rc == LB_OK; i++) {
+        rc = day_check_values(count->targets[i].day);
+    }
+    return rc;
+}
+
+/* Where it takes too much memory: fewer days, then dimensions, then visitors
+ * at a time.  The last begins anew. */
+static void shed(struct day_count *count)
+{
+    size_t bytes = bytes_of(count);
+
+    if (bytes + day_values_bytes(count->values) <= count->max_bytes) {
+        return;
+    }
+    if (end_of(count) - count->first > 1) {
+        shed_targets(count);
+    } else if (!shed_dimensions(count) && bytes > count->max_bytes &&
+               count->part == 0) {
+        count->parts *= 2;
+        count->is_in_pass = false;
+        count->is_again = true;
+        free_days(count);
     }
 }
 
@@ -209,40 +282,90 @@ static enum lb_err encode_body(struct target *target,
     return rc;
 }
 
-static enum lb_err end_pass(struct day_count *count, struct lb_error *err)
+static enum lb_err encode(struct target *target, unsigned mask)
 {
     enum lb_err rc = LB_OK;
 
-    for (size_t i = 0; i < count->target_count && rc == LB_OK; i++) {
-        struct target *target = &count->targets[i];
+    for (int i = 0; i < DAY_DIMENSION_COUNT && rc == LB_OK; i++) {
+        rc = (mask & 1u << i) == 0 ? LB_OK
+                                   : encode_body(target, (enum day_dimension)i);
+    }
+    return rc;
+}
 
-        day_finish(target->day);
-        for (int j = 0; j < DAY_DIMENSION_COUNT && rc == LB_OK; j++) {
-            rc = (count->mask & 1u << j) == 0
-                     ? LB_OK
-                     : encode_body(target, (enum day_dimension)j);
+/* Values that are too many are found anew by the days that need them. */
+static void forget_values(struct day_count *count)
+{
+    if (day_values_bytes(count->values) > count->max_bytes / 4) {
+        for (size_t i = 0; i < DAY_DIMENSION_COUNT; i++) {
+            day_values_drop(count->values, i);
         }
+        count->values_checked = 0;
+    }
+}
+
+/* The log is through: the visitors, dimensions or days that come next. */
+static enum lb_err end_pass(struct day_count *count, struct lb_error *err)
+{
+    bool is_last = count->part + 1 == count->parts;
+    size_t end = end_of(count);
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = count->first; i < end && rc == LB_OK; i++) {
+        rc = day_finish(count->targets[i].day);
+        rc = rc == LB_OK && is_last ? encode(&count->targets[i], count->mask)
+                                    : rc;
+    }
+    if (rc != LB_OK) {
+        return lb_err_set(err, rc, "out of memory");
+    }
+    if (!is_last) {
+        count->part++;
+        count->after_seq = 0;
+        for (size_t i = count->first; i < end; i++) {
+            day_set_part(count->targets[i].day, count->part, count->parts);
+        }
+        return LB_OK;
     }
     free_days(count);
     count->left &= ~count->mask;
     count->is_in_pass = false;
-    return rc == LB_OK ? rc : lb_err_set(err, rc, "out of memory");
+    count->is_again = false;
+    count->part = 0;
+    count->parts = 1;
+    if (count->left == 0) {
+        count->first = end;
+        count->left = DAY_ALL_DIMENSIONS;
+        forget_values(count);
+    }
+    return LB_OK;
 }
 
-static struct log_range range_of(const struct day_count *count)
+static void
+add_site(struct day_count *count, struct log_range *range, int64_t site)
+{
+    for (size_t i = 0; i < range->site_count; i++) {
+        if (count->sites[i] == site) {
+            return;
+        }
+    }
+    count->sites[range->site_count++] = site;
+}
+
+static struct log_range range_of(struct day_count *count)
 {
     struct log_range range = {.after_seq = count->after_seq,
                               .upto_seq = count->upto_seq,
                               .from_at_ms = INT64_MAX,
                               .to_at_ms = INT64_MIN,
                               .sites = count->sites,
-                              .site_count = count->site_count,
                               .has_texts = true,
                               .texts = day_texts()};
 
-    for (size_t i = 0; i < count->target_count; i++) {
+    for (size_t i = count->first; i < end_of(count); i++) {
         const struct target *target = &count->targets[i];
 
+        add_site(count, &range, target->site);
         range.from_at_ms = target->from_at_ms < range.from_at_ms
                                ? target->from_at_ms
                                : range.from_at_ms;
@@ -278,11 +401,14 @@ static enum lb_err read_on(struct day_count *count,
             rc = lb_err_set(err, LB_ENOMEM, "out of memory");
         }
         count->after_seq = entry->seq;
-        if (++seen % CHECK_ENTRIES != 0) {
+        if (rc != LB_OK || ++seen % CHECK_ENTRIES != 0) {
             continue;
         }
+        rc = check_values(count) == LB_OK
+                 ? LB_OK
+                 : lb_err_set(err, LB_ENOMEM, "out of memory");
         shed(count);
-        if (lb_clock_mono_ms() >= deadline_ms) {
+        if (!count->is_in_pass || lb_clock_mono_ms() >= deadline_ms) {
             break;
         }
     }
@@ -300,7 +426,7 @@ enum lb_err day_count_run(struct day_count *count,
     enum lb_err rc =
         cache == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory") : LB_OK;
 
-    while (rc == LB_OK && count->left != 0 &&
+    while (rc == LB_OK && count->first < count->target_count &&
            lb_clock_mono_ms() < deadline_ms) {
         struct log_reader *reader = NULL;
         struct log_range range;
@@ -316,6 +442,6 @@ enum lb_err day_count_run(struct day_count *count,
         rc = rc == LB_OK && is_through ? end_pass(count, err) : rc;
     }
     dict_cache_free(cache);
-    *is_over_out = rc == LB_OK && count->left == 0;
+    *is_over_out = rc == LB_OK && count->first == count->target_count;
     return rc;
 }

@@ -14,15 +14,15 @@
 #include "base/zone.h"
 #include "sql/db.h"
 
-#define DAY_COUNT_TARGETS 32
-#define DAY_COUNT_BYTES                                                        \
-    ((size_t)32 * 1024 * 1024) /* of counters, while more than one dimension   \
-                                  is counted */
+#define DAY_COUNT_TARGETS 128
+#define DAY_COUNT_BYTES ((size_t)32 * 1024 * 1024) /* the service's */
 
 struct day_count;
 
-/* NULL: out of memory. */
-struct day_count *day_count_new(void);
+/* max_bytes: of counters and values, above which fewer days, dimensions or
+ * visitors are counted at a time, and the log is read more than once.  NULL:
+ * out of memory. */
+struct day_count *day_count_new(size_t max_bytes);
 void day_count_free(struct day_count *count); /* NULL is fine */
 
 /* Once it is over: the bodies as they are stored. */

@@ -394,32 +394,20 @@ enum lb_err tally_add(struct tally *tally,
     return tally_add_in_visit(tally, key, key_len, entry, NULL);
 }
 
-void tally_expect(const struct tally *tally,
-                  uint32_t group,
-                  const struct entry *entry)
+enum lb_err tally_add_in_visit(struct tally *tally,
+                               const char *key,
+                               size_t key_len,
+                               const struct entry *entry,
+                               const struct tally_visit *visit)
 {
-    const struct record who = {.site = entry->site,
-                               .day = entry->visitor_day,
-                               .visitor = entry->visitor};
+    struct tally_group *to;
+    uint32_t group = 0;
+    enum lb_err rc = take_group(tally, key, key_len, &group);
 
-    __builtin_prefetch(&tally->groups[group], 1);
-    if (tally->record_cap > 0) {
-        size_t at = record_home(tally, group, &who);
-
-        __builtin_prefetch(&tally->records[at], 1);
-        if (tally->visits != NULL) {
-            __builtin_prefetch(&tally->visits[at], 1);
-        }
+    if (rc != LB_OK) {
+        return rc;
     }
-}
-
-enum lb_err tally_add_to(struct tally *tally,
-                         uint32_t group,
-                         const struct entry *entry,
-                         const struct tally_visit *visit)
-{
-    struct tally_group *to = &tally->groups[group];
-
+    to = &tally->groups[group];
     rollup_add(&to->counts, entry);
     if (entry->type == ENTRY_CLICK && entry->visitor == 0) {
         to->clicks_without_visitor++;
@@ -429,18 +417,6 @@ enum lb_err tally_add_to(struct tally *tally,
                    entry->text[ENTRY_TEXT_CURRENCY]);
     }
     return count_visitor(tally, group, entry, visit);
-}
-
-enum lb_err tally_add_in_visit(struct tally *tally,
-                               const char *key,
-                               size_t key_len,
-                               const struct entry *entry,
-                               const struct tally_visit *visit)
-{
-    uint32_t group = 0;
-    enum lb_err rc = take_group(tally, key, key_len, &group);
-
-    return rc == LB_OK ? tally_add_to(tally, group, entry, visit) : rc;
 }
 
 enum lb_err tally_merge(struct tally *tally, const struct tally_group *sums)

@@ -54,16 +54,6 @@ struct tally_visit {
     int64_t length_ms;
 };
 
-/* The event will be added to that group soon. */
-void tally_expect(const struct tally *tally,
-                  uint32_t group,
-                  const struct entry *entry);
-/* As tally_add_in_visit(), to a group of tally_group_of(); visit may be NULL.
- */
-LB_MUST_CHECK enum lb_err tally_add_to(struct tally *tally,
-                                       uint32_t group,
-                                       const struct entry *entry,
-                                       const struct tally_visit *visit);
 /* As tally_add(), and counts the visit in the group, once. */
 LB_MUST_CHECK enum lb_err tally_add_in_visit(struct tally *tally,
                                              const char *key,

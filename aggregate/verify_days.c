@@ -156,7 +156,7 @@ static enum lb_err compare_chosen(struct checking *checking)
         rc = compare_day(checking);
     }
     day_count_free(checking->count);
-    checking->count = day_count_new();
+    checking->count = day_count_new(DAY_COUNT_BYTES);
     checking->chosen_count = 0;
     if (rc == LB_OK && checking->count == NULL) {
         rc = lb_err_set(checking->err, LB_ENOMEM, "out of memory");
@@ -198,7 +198,7 @@ enum lb_err verify_days_run(struct db *db,
     struct checking checking = {.db = db,
                                 .catalog = catalog,
                                 .sink = sink,
-                                .count = day_count_new(),
+                                .count = day_count_new(DAY_COUNT_BYTES),
                                 .rows = rows_out,
                                 .err = err};
     enum lb_err rc = checking.count == NULL

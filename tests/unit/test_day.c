@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "aggregate/day.h"
+#include "aggregate/visits.h"
 
 #define DAY 20000
 #define AT_MS (INT64_C(86400000) * DAY)
@@ -48,7 +49,8 @@ static size_t read_rows(struct day *day,
 
 static void rows_come_back_by_value_and_class(void **state)
 {
-    struct day *day = day_new(DAY, DAY_ALL_DIMENSIONS);
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, DAY_ALL_DIMENSIONS);
     struct entry view = event(ENTRY_VIEW, 1);
     struct entry sale = event(ENTRY_CONVERSION, 2);
     struct day_row rows[8];
@@ -66,7 +68,7 @@ static void rows_come_back_by_value_and_class(void **state)
     sale.has_amount = true;
     sale.amount_hundredths = -1234;
     assert_int_equal(day_add(day, &sale), LB_OK);
-    day_finish(day);
+    assert_int_equal(day_finish(day), LB_OK);
     assert_int_equal(read_rows(day, DAY_COUNTRY, &blob, rows, 8), 4);
     assert_null(rows[0].value);
     assert_int_equal(rows[0].sums.counts.views, 1);
@@ -82,12 +84,14 @@ static void rows_come_back_by_value_and_class(void **state)
     assert_int_equal(rows[0].sums.visitors, 2);
     assert_int_equal(rows[0].sums.counts.events, 3);
     day_free(day);
+    day_values_free(values);
     lb_buf_deinit(&blob);
 }
 
 static void a_click_looks_for_the_view_of_the_whole_site(void **state)
 {
-    struct day *day = day_new(DAY, 1u << DAY_LINK | 1u << DAY_SOURCE);
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, 1u << DAY_LINK | 1u << DAY_SOURCE);
     struct entry view = event(ENTRY_VIEW, 7);
     struct entry click = event(ENTRY_CLICK, 7);
     struct day_row rows[4];
@@ -103,7 +107,7 @@ static void a_click_looks_for_the_view_of_the_whole_site(void **state)
     assert_int_equal(day_add(day, &view), LB_OK);
     click.visitor = 0;
     assert_int_equal(day_add(day, &click), LB_OK);
-    day_finish(day);
+    assert_int_equal(day_finish(day), LB_OK);
     assert_int_equal(read_rows(day, DAY_LINK, &blob, rows, 4), 1);
     assert_string_equal(rows[0].value, "shop");
     assert_int_equal(rows[0].sums.viewers_clicked, 1);
@@ -113,12 +117,14 @@ static void a_click_looks_for_the_view_of_the_whole_site(void **state)
     assert_string_equal(rows[0].value, "Bing");
     assert_int_equal(rows[0].sums.viewers_clicked, 0);
     day_free(day);
+    day_values_free(values);
     lb_buf_deinit(&blob);
 }
 
 static void a_visitor_of_another_period_does_not_add_up(void **state)
 {
-    struct day *day = day_new(DAY, 0);
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, 0);
     struct entry view = event(ENTRY_VIEW, 1);
     struct day_reader reader;
     struct lb_buf blob;
@@ -127,17 +133,19 @@ static void a_visitor_of_another_period_does_not_add_up(void **state)
     lb_buf_init(&blob, DAY_BLOB_BYTES);
     view.visitor_day = DAY - 2;
     assert_int_equal(day_add(day, &view), LB_OK);
-    day_finish(day);
+    assert_int_equal(day_finish(day), LB_OK);
     assert_int_equal(day_encode(day, DAY_TOTAL, &blob), LB_OK);
     assert_int_equal(day_reader_init(&reader, blob.data, blob.len), LB_OK);
     assert_false(reader.is_additive);
     day_free(day);
+    day_values_free(values);
     lb_buf_deinit(&blob);
 }
 
 static void visits_are_counted_once_a_row(void **state)
 {
-    struct day *day = day_new(DAY, 1u << DAY_SOURCE);
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, 1u << DAY_SOURCE);
     struct entry views[4];
     struct day_row rows[4];
     struct day_reader reader;
@@ -151,7 +159,7 @@ static void visits_are_counted_once_a_row(void **state)
         views[i].text[ENTRY_TEXT_SOURCE] = i < 3 ? "a" : "b";
         assert_int_equal(day_add(day, &views[i]), LB_OK);
     }
-    day_finish(day);
+    assert_int_equal(day_finish(day), LB_OK);
     assert_int_equal(read_rows(day, DAY_SOURCE, &blob, rows, 4), 2);
     assert_int_equal(rows[0].sums.visits, 2);
     assert_int_equal(rows[1].sums.visits, 1);
@@ -164,12 +172,14 @@ static void visits_are_counted_once_a_row(void **state)
     assert_true(reader.is_additive);
     assert_false(reader.has_visits);
     day_free(day);
+    day_values_free(values);
     lb_buf_deinit(&blob);
 }
 
 static void too_many_values_leave_the_other_dimensions(void **state)
 {
-    struct day *day = day_new(DAY, 1u << DAY_PAGE | 1u << DAY_COUNTRY);
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, 1u << DAY_PAGE | 1u << DAY_COUNTRY);
     struct entry view = event(ENTRY_VIEW, 1);
     char page[16];
     struct lb_buf blob;
@@ -181,19 +191,246 @@ static void too_many_values_leave_the_other_dimensions(void **state)
         (void)snprintf(page, sizeof(page), "/%d", i);
         assert_int_equal(day_add(day, &view), LB_OK);
     }
-    day_finish(day);
+    assert_int_equal(day_finish(day), LB_OK);
     assert_int_equal(day_encode(day, DAY_PAGE, &blob), LB_ELIMIT);
     assert_int_equal(day_encode(day, DAY_COUNTRY, &blob), LB_OK);
     assert_int_equal(day_encode(day, DAY_TOTAL, &blob), LB_OK);
     day_free(day);
+    day_values_free(values);
     lb_buf_deinit(&blob);
+}
+
+/* --- beside counters of another kind ---------------------------------------
+ */
+
+#define EVENTS 3000
+#define DIMENSIONS                                                             \
+    (1u << DAY_LINK | 1u << DAY_PAGE | 1u << DAY_COUNTRY | 1u << DAY_TYPE)
+
+static const char *random_text(const char *const *texts, int count)
+{
+    int at = rand() % (count + 1);
+
+    return at == count ? NULL : texts[at];
+}
+
+static struct entry random_event(int64_t seq)
+{
+    static const char *const pages[] = {"/", "/a", "/b", "/long/er"};
+    static const char *const links[] = {"shop", "tour"};
+    static const char *const countries[] = {"FR", "DE", "BR"};
+    static const char *const currencies[] = {"EUR", "USD"};
+    struct entry entry = event((enum entry_type)(rand() % 4), rand() % 60);
+
+    entry.seq = seq;
+    entry.ts_at_ms += rand() % 5000;
+    entry.visitor_day = DAY - rand() % 2;
+    entry.traffic =
+        rand() % 4 == 0 ? (enum entry_traffic)(rand() % 4) : ENTRY_HUMAN;
+    entry.is_visit_start = rand() % 3 == 0;
+    entry.is_double_tap = entry.type == ENTRY_CLICK && rand() % 5 == 0;
+    entry.is_orphan = entry.type == ENTRY_CLICK && rand() % 4 == 0;
+    entry.text[ENTRY_TEXT_PAGE] = random_text(pages, 4);
+    entry.text[ENTRY_TEXT_LINK] = random_text(links, 2);
+    entry.text[ENTRY_TEXT_COUNTRY] = random_text(countries, 3);
+    if (entry.type == ENTRY_CONVERSION) {
+        entry.has_amount = true;
+        entry.amount_hundredths = rand() % 1000 - 300;
+        entry.text[ENTRY_TEXT_CURRENCY] = random_text(currencies, 2);
+    }
+    return entry;
+}
+
+static size_t class_key(void *ctx, const char *key, size_t key_len, char *out)
+{
+    (void)ctx;
+    (void)key_len;
+    out[0] = key[0];
+    return 1;
+}
+
+/* As query_work.c counts: by class and value, with visitors in a table. */
+static struct tally *tally_of(const struct entry *entries,
+                              enum day_dimension number,
+                              struct tally *total)
+{
+    struct visits *visits = visits_new(VISITS_NUMBERED);
+    struct tally *tally = tally_new(1000);
+    struct dimension dimension = {.name = ""};
+
+    if (number != DAY_TOTAL) {
+        assert_true(
+            dimension_find(day_dimension_name(number), false, &dimension));
+    }
+    for (int i = 0; i < EVENTS; i++) {
+        const struct entry *entry = &entries[i];
+        const char *value =
+            number == DAY_TOTAL
+                ? NULL
+                : dimension_value(&dimension, entry, NULL, NULL);
+        struct tally_visit visit = {0, false, 0};
+        char key[64];
+        size_t len =
+            (size_t)snprintf(key, sizeof(key), "%d%s", (int)entry->traffic,
+                             value == NULL ? "" : value);
+
+        assert_int_equal(visits_enter(visits, entry, &visit.number), LB_OK);
+        if (number == DAY_TYPE || entry->type != ENTRY_VIEW ||
+            !dimension.is_of_click) {
+            assert_int_equal(tally_add_in_visit(tally, key, len, entry, &visit),
+                             LB_OK);
+        }
+    }
+    tally_finish(tally, dimension.is_of_click ? total : NULL, class_key, NULL);
+    visits_free(visits);
+    return tally;
+}
+
+static void check_dimension(struct day *day,
+                            enum day_dimension dimension,
+                            const struct tally *tally)
+{
+    struct day_row rows[64];
+    struct lb_buf blob;
+    size_t count;
+
+    lb_buf_init(&blob, DAY_BLOB_BYTES);
+    count = read_rows(day, dimension, &blob, rows, 64);
+    assert_int_equal(count, tally_count(tally));
+    for (size_t i = 0; i < count; i++) {
+        const struct tally_group *got = &rows[i].sums;
+        const struct tally_group *want;
+        char key[64];
+        size_t len =
+            (size_t)snprintf(key, sizeof(key), "%d%s", (int)rows[i].traffic,
+                             rows[i].value == NULL ? "" : rows[i].value);
+
+        want = tally_find(tally, key, len);
+        assert_non_null(want);
+        assert_memory_equal(&got->counts, &want->counts, sizeof(got->counts));
+        assert_int_equal(got->visitors, want->visitors);
+        assert_int_equal(got->viewers, want->viewers);
+        assert_int_equal(got->clickers, want->clickers);
+        assert_int_equal(got->viewers_clicked, want->viewers_clicked);
+        assert_int_equal(got->visits, want->visits);
+        assert_int_equal(got->clicks_without_visitor,
+                         want->clicks_without_visitor);
+        assert_int_equal(got->amount_hundredths, want->amount_hundredths);
+        assert_string_equal(got->currency, want->currency);
+    }
+    lb_buf_deinit(&blob);
+}
+
+/* In one part, and in several. */
+static void a_day_agrees_with_other_counters(void **state)
+{
+    static const enum day_dimension dimensions[] = {DAY_LINK, DAY_PAGE,
+                                                    DAY_COUNTRY, DAY_TYPE};
+    static struct entry entries[EVENTS];
+    unsigned seed = (unsigned)time(NULL);
+    const char *given = getenv("LINKBELL_SEED");
+
+    (void)state;
+    seed = given == NULL ? seed : (unsigned)strtoul(given, NULL, 10);
+    print_message("seed %u\n", seed);
+    srand(seed);
+    for (int i = 0; i < EVENTS; i++) {
+        entries[i] = random_event(i + 1);
+    }
+    for (uint64_t parts = 1; parts <= 4; parts++) {
+        struct day_values *values = day_values();
+        struct day *day = day_new(values, DAY, DIMENSIONS);
+        struct tally *total = tally_of(entries, DAY_TOTAL, NULL);
+
+        for (uint64_t part = 0; part < parts; part++) {
+            day_set_part(day, part, parts);
+            for (int i = 0; i < EVENTS; i++) {
+                assert_int_equal(day_add(day, &entries[i]), LB_OK);
+            }
+            assert_int_equal(day_finish(day), LB_OK);
+        }
+        check_dimension(day, DAY_TOTAL, total);
+        for (size_t i = 0; i < 4; i++) {
+            struct tally *tally = tally_of(entries, dimensions[i], total);
+
+            check_dimension(day, dimensions[i], tally);
+            tally_free(tally);
+        }
+        tally_free(total);
+        day_free(day);
+        day_values_free(values);
+    }
+}
+
+static void values_that_are_too_many_are_noticed_early(void **state)
+{
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, 1u << DAY_PAGE | 1u << DAY_COUNTRY);
+    struct entry view = event(ENTRY_VIEW, 1);
+    size_t before;
+    char page[16];
+    struct lb_buf blob;
+
+    (void)state;
+    lb_buf_init(&blob, DAY_BLOB_BYTES);
+    view.text[ENTRY_TEXT_PAGE] = page;
+    for (int i = 0; i <= DAY_VALUES; i++) {
+        (void)snprintf(page, sizeof(page), "/%d", i % DAY_VALUES);
+        assert_int_equal(day_add(day, &view), LB_OK);
+    }
+    before = day_bytes(day);
+    assert_int_equal(day_check_values(day), LB_OK);
+    assert_int_equal(day_bytes(day), before);
+    (void)snprintf(page, sizeof(page), "/%d", DAY_VALUES);
+    assert_int_equal(day_add(day, &view), LB_OK);
+    assert_int_equal(day_check_values(day), LB_OK);
+    assert_true(day_bytes(day) < before);
+    assert_int_equal(day_finish(day), LB_OK);
+    assert_int_equal(day_encode(day, DAY_PAGE, &blob), LB_ELIMIT);
+    assert_int_equal(day_encode(day, DAY_COUNTRY, &blob), LB_OK);
+    day_free(day);
+    day_values_free(values);
+    lb_buf_deinit(&blob);
+}
+
+/* As they are in a text that is written over, and past what a key holds. */
+static void values_are_told_apart_by_their_bytes(void **state)
+{
+    struct day_values *values = day_values();
+    char text[DAY_VALUES_BYTES + 8];
+    uint32_t codes[4] = {0};
+
+    (void)state;
+    assert_non_null(values);
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(text, sizeof(text), "%s", i % 2 == 0 ? "a" : "ab");
+        assert_int_equal(day_values_code(values, 1, text, &codes[i]), LB_OK);
+    }
+    assert_int_equal(codes[0], codes[2]);
+    assert_int_equal(codes[1], codes[3]);
+    assert_int_not_equal(codes[0], codes[1]);
+    assert_string_equal(day_values_text(values, 1, codes[1]), "ab");
+    assert_null(day_values_text(values, 1, 0));
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    assert_int_equal(day_values_code(values, 1, text, &codes[0]), LB_OK);
+    text[DAY_VALUES_BYTES] = 'y';
+    assert_int_equal(day_values_code(values, 1, text + 0, &codes[1]), LB_OK);
+    assert_int_equal(codes[0], codes[1]);
+    assert_int_equal(strlen(day_values_text(values, 1, codes[0])),
+                     DAY_VALUES_BYTES);
+    assert_int_equal(day_values_count(values, 1), 4);
+    day_values_drop(values, 1);
+    assert_int_equal(day_values_count(values, 1), 1);
+    day_values_free(values);
 }
 
 static void damaged_bytes_are_read_to_their_fault_only(void **state)
 {
     unsigned seed = (unsigned)time(NULL);
     const char *given = getenv("LINKBELL_SEED");
-    struct day *day = day_new(DAY, 1u << DAY_COUNTRY);
+    struct day_values *values = day_values();
+    struct day *day = day_new(values, DAY, 1u << DAY_COUNTRY);
     struct entry view = event(ENTRY_VIEW, 1);
     struct lb_buf blob;
     char *bytes;
@@ -209,7 +446,7 @@ static void damaged_bytes_are_read_to_their_fault_only(void **state)
         view.text[ENTRY_TEXT_COUNTRY] = country;
         assert_int_equal(day_add(day, &view), LB_OK);
     }
-    day_finish(day);
+    assert_int_equal(day_finish(day), LB_OK);
     assert_int_equal(day_encode(day, DAY_COUNTRY, &blob), LB_OK);
     for (int i = 0; i < 20000; i++) {
         size_t len = (size_t)rand() % (blob.len + 1);
@@ -234,6 +471,7 @@ static void damaged_bytes_are_read_to_their_fault_only(void **state)
     assert_int_equal(day_reader_init(&(struct day_reader){0}, NULL, 0),
                      LB_EFORMAT);
     day_free(day);
+    day_values_free(values);
     lb_buf_deinit(&blob);
 }
 
@@ -261,6 +499,9 @@ int main(void)
         cmocka_unit_test(a_visitor_of_another_period_does_not_add_up),
         cmocka_unit_test(visits_are_counted_once_a_row),
         cmocka_unit_test(too_many_values_leave_the_other_dimensions),
+        cmocka_unit_test(a_day_agrees_with_other_counters),
+        cmocka_unit_test(values_that_are_too_many_are_noticed_early),
+        cmocka_unit_test(values_are_told_apart_by_their_bytes),
         cmocka_unit_test(damaged_bytes_are_read_to_their_fault_only),
         cmocka_unit_test(dimensions_have_the_names_of_the_interface),
     };
