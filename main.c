@@ -209,7 +209,7 @@ static enum lb_err build_routes(struct service *service, struct lb_error *err)
 
     pool_set_reading(service->readers, writer_gate(service->writer),
                      (size_t)config->segment_cache_bytes);
-    day_builder_set_hold(service->days, ways_in_are_loading, service->ways_in);
+    day_builder_loading(service->days, ways_in_are_loading, service->ways_in);
     rc = rc == LB_OK ? answers_new(service->http, &asked, config,
                                    &service->answers, err)
                      : rc;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 #define LOOK_MS (5 * LB_MS_PER_S)
+#define CHORE_MS 250 /* between looks whether what was loaded is all there */
 #define AGAIN_MS (10 * LB_MS_PER_MIN) /* between two counts of a stale day */
 #define PIECE_MS 500                  /* a snapshot of the log is held */
 #define SPAN_DAYS 8                   /* between the days of one round */
@@ -30,8 +31,11 @@ struct day_builder {
     struct writer_job swap_job;
     atomic_bool is_busy; /* a round runs */
     atomic_bool is_stopping;
-    bool (*is_held)(void *ctx); /* NULL: never; borrowed, as its context */
-    void *hold_ctx;
+    bool (*is_loading)(void *ctx); /* NULL: never; borrowed, as its context */
+    void *loading_ctx;
+    /* The writer thread's. */
+    int64_t next_look_ms; /* monotonic */
+    bool was_loading;
     /* Of a round; handed from thread to thread with it. */
     struct day_count *count; /* owned */
     struct day_store_stale days[DAY_COUNT_TARGETS];
@@ -39,7 +43,8 @@ struct day_builder {
     size_t swapped;          /* of these */
     struct catalog *catalog; /* owned; while looking */
     int64_t now_ms;
-    bool is_over; /* the count */
+    int64_t front_ms; /* days that end later may go on */
+    bool is_over;     /* the count */
     enum lb_err rc;
     struct lb_error err;
     /* The loop thread's: a call of day_builder_run(). */
@@ -77,7 +82,7 @@ static bool choose(void *ctx, const struct day_store_stale *stale)
         catalog_site_by_number(builder->catalog, stale->site);
 
     if (site == NULL || stale->day < day_store_first_open(site) ||
-        lb_zone_day_start_ms(site->zone, stale->day + 1) > builder->now_ms ||
+        lb_zone_day_start_ms(site->zone, stale->day + 1) > builder->front_ms ||
         (!builder->is_forced && stale->built_at_ms != 0 &&
          stale->built_at_ms + AGAIN_MS > builder->now_ms &&
          stale->built_at_ms <= builder->now_ms)) {
@@ -94,6 +99,12 @@ static bool choose(void *ctx, const struct day_store_stale *stale)
     return true;
 }
 
+static bool is_loading(const struct day_builder *builder)
+{
+    return builder->is_loading != NULL &&
+           builder->is_loading(builder->loading_ctx);
+}
+
 static enum lb_err
 look(struct day_builder *builder, struct db *db, struct lb_error *err)
 {
@@ -104,6 +115,13 @@ look(struct day_builder *builder, struct db *db, struct lb_error *err)
     builder->day_count = 0;
     builder->swapped = 0;
     builder->now_ms = lb_clock_wall_ms();
+    builder->front_ms = builder->now_ms;
+    if (builder->done == NULL && is_loading(builder)) {
+        int64_t front_ms = day_store_front_ms(builder->store);
+
+        builder->front_ms =
+            front_ms < builder->now_ms ? front_ms : builder->now_ms;
+    }
     rc = builder->count == NULL ? lb_err_set(err, LB_ENOMEM, "out of memory")
                                 : relist_sites(builder, db, err);
     rc = rc == LB_OK ? day_store_list_stale(db, choose, builder, err) : rc;
@@ -129,13 +147,6 @@ run_look(struct writer_job *job, struct db *db, struct lb_error *err)
 /* --- the rounds: on the loop thread --------------------------------------- */
 
 static void begin_round(struct day_builder *builder);
-
-/* Rounds that nobody asked for wait. */
-static bool must_wait(const struct day_builder *builder)
-{
-    return builder->done == NULL && builder->is_held != NULL &&
-           builder->is_held(builder->hold_ctx);
-}
 
 static void end_round(struct day_builder *builder)
 {
@@ -195,8 +206,7 @@ done_swap(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
         submit(builder, &builder->swap_job);
         return;
     }
-    if (rc != LB_OK || atomic_load(&builder->is_stopping) ||
-        must_wait(builder)) {
+    if (rc != LB_OK || atomic_load(&builder->is_stopping)) {
         rest(builder, rc, err);
         return;
     }
@@ -278,17 +288,24 @@ static void begin_round(struct day_builder *builder)
     submit(builder, &builder->look_job);
 }
 
-/* Writer thread: now and then a round begins. */
+/* Writer thread: now and then a round begins, and when all is loaded: then of
+ * days that were counted meanwhile, too. */
 static bool chore(void *ctx, struct db *db)
 {
     struct day_builder *builder = ctx;
+    int64_t now_ms = lb_clock_mono_ms();
+    bool is_loaded = builder->was_loading && !is_loading(builder);
 
     (void)db;
-    if (!atomic_load(&builder->is_stopping) &&
-        (builder->is_held == NULL || !builder->is_held(builder->hold_ctx)) &&
-        !atomic_exchange(&builder->is_busy, true)) {
-        submit(builder, &builder->look_job);
+    if ((!is_loaded && now_ms < builder->next_look_ms) ||
+        atomic_load(&builder->is_stopping) ||
+        atomic_exchange(&builder->is_busy, true)) {
+        return false;
     }
+    builder->next_look_ms = now_ms + LOOK_MS;
+    builder->was_loading = is_loading(builder);
+    builder->is_forced = builder->is_forced || is_loaded;
+    submit(builder, &builder->look_job);
     return false;
 }
 
@@ -338,16 +355,16 @@ enum lb_err day_builder_new(struct writer *writer,
     builder->swap_job.run = run_swap;
     builder->swap_job.done = done_swap;
     builder->swap_job.is_background = true;
-    writer_add_chore(writer, "days", chore, builder, LOOK_MS);
+    writer_add_chore(writer, "days", chore, builder, CHORE_MS);
     return LB_OK;
 }
 
-void day_builder_set_hold(struct day_builder *builder,
-                          bool (*is_held)(void *ctx),
-                          void *ctx)
+void day_builder_loading(struct day_builder *builder,
+                         bool (*loading)(void *ctx),
+                         void *ctx)
 {
-    builder->is_held = is_held;
-    builder->hold_ctx = ctx;
+    builder->is_loading = loading;
+    builder->loading_ctx = ctx;
 }
 
 void day_builder_stop(struct day_builder *builder)

@@ -19,11 +19,12 @@ LB_MUST_CHECK enum lb_err day_builder_new(struct writer *writer,
                                           struct day_store *store,
                                           struct day_builder **builder_out,
                                           struct lb_error *err);
-/* Before the writer starts: while is_held answers true (any thread), no round
- * begins by itself: what is loaded in bulk makes days stale again and again. */
-void day_builder_set_hold(struct day_builder *builder,
-                          bool (*is_held)(void *ctx),
-                          void *ctx);
+/* Before the writer starts: while loading answers true (any thread), events
+ * are loaded in bulk: of the days that they make stale those are counted that
+ * lie before whatever came in the last seconds. */
+void day_builder_loading(struct day_builder *builder,
+                         bool (*loading)(void *ctx),
+                         void *ctx);
 /* Loop thread, before the pool stops: what runs is the last. */
 void day_builder_stop(struct day_builder *builder);
 void day_builder_free(struct day_builder *builder); /* NULL is fine */

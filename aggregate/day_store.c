@@ -7,12 +7,14 @@
 
 #include "aggregate/day_pack.h"
 #include "aggregate/rollup.h"
+#include "base/clock.h"
 #include "sql/horizon.h"
 
 _Static_assert(DAY_DIMENSION_COUNT <= 32, "rollup_days.key has 5 bits");
 
 #define DIRTY_SLOTS 16384 /* a power of two; half of them in use at most */
 #define LOCAL_SLOTS 256   /* sites whose day is remembered */
+#define FRONT_MS (2 * LB_MS_PER_S) /* of events that came lately, twice */
 
 /* A day whose row already says that it is stale: further events need not. */
 struct dirty {
@@ -34,6 +36,8 @@ struct day_store {
     struct dirty dirty[DIRTY_SLOTS];
     size_t dirty_count;
     struct local locals[LOCAL_SLOTS];
+    int64_t least_at_ms[2]; /* ts, of this FRONT_MS and of the one before */
+    int64_t front_since_ms; /* monotonic */
 };
 
 enum lb_err day_store_new(struct catalog_holder *holder,
@@ -45,6 +49,8 @@ enum lb_err day_store_new(struct catalog_holder *holder,
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
     (*store_out)->holder = holder;
+    (*store_out)->least_at_ms[0] = INT64_MAX;
+    (*store_out)->least_at_ms[1] = INT64_MAX;
     return LB_OK;
 }
 
@@ -146,6 +152,27 @@ static enum lb_err touch(struct day_store *store,
     return run_numbers(db, SQL_DAY_TOUCH, numbers, 3, err);
 }
 
+static void move_front(struct day_store *store)
+{
+    int64_t now_ms = lb_clock_mono_ms();
+
+    if (now_ms - store->front_since_ms >= FRONT_MS) {
+        store->least_at_ms[1] = now_ms - store->front_since_ms < 2 * FRONT_MS
+                                    ? store->least_at_ms[0]
+                                    : INT64_MAX;
+        store->least_at_ms[0] = INT64_MAX;
+        store->front_since_ms = now_ms;
+    }
+}
+
+int64_t day_store_front_ms(struct day_store *store)
+{
+    move_front(store);
+    return store->least_at_ms[0] < store->least_at_ms[1]
+               ? store->least_at_ms[0]
+               : store->least_at_ms[1];
+}
+
 static enum lb_err apply(void *ctx,
                          struct db *db,
                          const struct entry *const *entries,
@@ -156,11 +183,15 @@ static enum lb_err apply(void *ctx,
     struct catalog *catalog = catalog_current(store->holder);
     enum lb_err rc = LB_OK;
 
+    move_front(store);
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         const struct local *local = entries[i]->kind == ENTRY_EVENT
                                         ? local_of(store, catalog, entries[i])
                                         : NULL;
 
+        if (local != NULL && entries[i]->ts_at_ms < store->least_at_ms[0]) {
+            store->least_at_ms[0] = entries[i]->ts_at_ms;
+        }
         rc = local == NULL ? LB_OK : touch(store, db, local, err);
     }
     catalog_unref(catalog);

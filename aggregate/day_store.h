@@ -42,6 +42,10 @@ LB_MUST_CHECK enum lb_err day_store_list_stale(
 /* From now on an event of that day grows its generation. */
 void day_store_watch(struct day_store *store, int64_t site, int64_t day);
 
+/* The earliest ts of the events of the last seconds; INT64_MAX: none came.
+ * Days before that, of a file that is in order, are over. */
+int64_t day_store_front_ms(struct day_store *store);
+
 /* The first of the site's days whose events are all in the log; those before
  * are frozen: counted, and never anew.  INT64_MIN: none is frozen. */
 int64_t day_store_first_open(const struct catalog_site *site);

@@ -9,29 +9,37 @@
 #define WORDS_MOST ((size_t)4 * 1024 * 1024) /* 32 MiB */
 #define VISITOR_MOST ((int64_t)1 << 24)
 
-struct visitor_bits_set {
+/* Of one group. */
+struct set {
+    uint32_t words; /* of each of the two */
+    uint64_t *any;  /* owned; those of clickers behind them */
+};
+
+struct visitor_bits_period {
     int64_t site;
     int64_t day;
-    uint32_t group;
     bool is_taken;
-    uint32_t words; /* of each of the two */
-    uint64_t *any;  /* owned */
-    uint64_t *clickers;
+    uint32_t set_count;
+    struct set *sets; /* owned; by group */
 };
 
 void visitor_bits_deinit(struct visitor_bits *bits)
 {
     for (size_t i = 0; i < bits->cap; i++) {
-        free(bits->sets[i].any);
-        free(bits->sets[i].clickers);
+        for (uint32_t j = 0; j < bits->periods[i].set_count; j++) {
+            free(bits->periods[i].sets[j].any);
+        }
+        free(bits->periods[i].sets);
     }
-    free(bits->sets);
-    *bits = (struct visitor_bits){.sets = NULL};
+    free(bits->periods);
+    *bits = (struct visitor_bits){.periods = NULL};
 }
 
 size_t visitor_bits_bytes(const struct visitor_bits *bits)
 {
-    return bits->cap * sizeof(*bits->sets) + bits->words * sizeof(uint64_t);
+    return bits->cap * sizeof(*bits->periods) +
+           bits->set_count * sizeof(struct set) +
+           bits->words * sizeof(uint64_t);
 }
 
 bool visitor_bits_are_wasteful(const struct visitor_bits *bits,
@@ -42,27 +50,15 @@ bool visitor_bits_are_wasteful(const struct visitor_bits *bits,
            visitor >= VISITOR_MOST;
 }
 
-static size_t home_of(const struct visitor_bits *bits,
-                      int64_t site,
-                      int64_t day,
-                      uint32_t group)
+static size_t find(const struct visitor_bits *bits, int64_t site, int64_t day)
 {
     uint64_t hash = (uint64_t)day * UINT64_C(0x9e3779b97f4a7c15) ^
-                    (uint64_t)site * UINT64_C(0xff51afd7ed558ccd) ^
-                    (uint64_t)group * UINT64_C(0x165667b19e3779f9);
+                    (uint64_t)site * UINT64_C(0xff51afd7ed558ccd);
+    size_t at = (size_t)(hash ^ hash >> 31) & (bits->cap - 1);
 
-    return (size_t)(hash ^ hash >> 31) & (bits->cap - 1);
-}
-
-static size_t
-find(const struct visitor_bits *bits, int64_t site, int64_t day, uint32_t group)
-{
-    size_t at = home_of(bits, site, day, group);
-
-    assert(bits->sets != NULL);
-    while (bits->sets[at].is_taken &&
-           (bits->sets[at].day != day || bits->sets[at].site != site ||
-            bits->sets[at].group != group)) {
+    assert(bits->periods != NULL);
+    while (bits->periods[at].is_taken &&
+           (bits->periods[at].day != day || bits->periods[at].site != site)) {
         at = (at + 1) & (bits->cap - 1);
     }
     return at;
@@ -70,64 +66,80 @@ find(const struct visitor_bits *bits, int64_t site, int64_t day, uint32_t group)
 
 static enum lb_err grow(struct visitor_bits *bits)
 {
-    struct visitor_bits_set *old = bits->sets;
+    struct visitor_bits_period *old = bits->periods;
     size_t old_cap = bits->cap;
     size_t cap = old_cap == 0 ? 64 : old_cap * 2;
-    struct visitor_bits_set *sets = calloc(cap, sizeof(*sets));
+    struct visitor_bits_period *periods = calloc(cap, sizeof(*periods));
 
-    if (sets == NULL) {
+    if (periods == NULL) {
         return LB_ENOMEM;
     }
-    bits->sets = sets;
+    bits->periods = periods;
     bits->cap = cap;
     bits->last = 0;
     for (size_t i = 0; old != NULL && i < old_cap; i++) {
         if (old[i].is_taken) {
-            sets[find(bits, old[i].site, old[i].day, old[i].group)] = old[i];
+            periods[find(bits, old[i].site, old[i].day)] = old[i];
         }
     }
     free(old);
     return LB_OK;
 }
 
-static enum lb_err grow_words(struct visitor_bits *bits,
-                              struct visitor_bits_set *set,
-                              uint32_t word)
+static enum lb_err
+grow_words(struct visitor_bits *bits, struct set *set, uint32_t word)
 {
     uint32_t words = word + word / 2 + 8;
-    uint64_t *any = realloc(set->any, words * sizeof(*any));
-    uint64_t *clickers;
+    uint64_t *any = calloc((size_t)words * 2, sizeof(*any));
 
-    set->any = any == NULL ? set->any : any;
-    clickers = realloc(set->clickers, words * sizeof(*clickers));
-    set->clickers = clickers == NULL ? set->clickers : clickers;
-    if (any == NULL || clickers == NULL) {
+    if (any == NULL) {
         return LB_ENOMEM;
     }
-    memset(any + set->words, 0, (words - set->words) * sizeof(*any));
-    memset(clickers + set->words, 0, (words - set->words) * sizeof(*clickers));
+    if (set->words > 0) {
+        memcpy(any, set->any, set->words * sizeof(*any));
+        memcpy(any + words, set->any + set->words, set->words * sizeof(*any));
+    }
+    free(set->any);
     bits->words += (size_t)(words - set->words) * 2;
+    set->any = any;
     set->words = words;
     return LB_OK;
 }
 
-static enum lb_err
-take_set(struct visitor_bits *bits, uint32_t group, const struct entry *entry)
+/* Makes the entry's period the last one. */
+static enum lb_err take_period(struct visitor_bits *bits,
+                               const struct entry *entry)
 {
-    struct visitor_bits_set *set;
+    struct visitor_bits_period *period;
 
     if (bits->count * 4 >= bits->cap * 3 && grow(bits) != LB_OK) {
         return LB_ENOMEM;
     }
-    bits->last = find(bits, entry->site, entry->visitor_day, group);
-    set = &bits->sets[bits->last];
-    if (!set->is_taken) {
-        *set = (struct visitor_bits_set){.site = entry->site,
-                                         .day = entry->visitor_day,
-                                         .group = group,
-                                         .is_taken = true};
+    bits->last = find(bits, entry->site, entry->visitor_day);
+    period = &bits->periods[bits->last];
+    if (!period->is_taken) {
+        *period = (struct visitor_bits_period){
+            .site = entry->site, .day = entry->visitor_day, .is_taken = true};
         bits->count++;
     }
+    return LB_OK;
+}
+
+static enum lb_err grow_sets(struct visitor_bits *bits,
+                             struct visitor_bits_period *period,
+                             uint32_t group)
+{
+    uint32_t count = group + group / 2 + 1;
+    struct set *sets = realloc(period->sets, count * sizeof(*sets));
+
+    if (sets == NULL) {
+        return LB_ENOMEM;
+    }
+    memset(sets + period->set_count, 0,
+           (count - period->set_count) * sizeof(*sets));
+    bits->set_count += count - period->set_count;
+    period->sets = sets;
+    period->set_count = count;
     return LB_OK;
 }
 
@@ -137,34 +149,39 @@ enum lb_err visitor_bits_note(struct visitor_bits *bits,
 {
     uint32_t word = (uint32_t)(entry->visitor / 64);
     uint64_t bit = UINT64_C(1) << (entry->visitor % 64);
-    struct visitor_bits_set *set =
-        bits->cap == 0 ? NULL : &bits->sets[bits->last];
+    struct visitor_bits_period *period =
+        bits->cap == 0 ? NULL : &bits->periods[bits->last];
+    struct set *set;
 
-    if (set == NULL || !set->is_taken || set->group != group ||
-        set->day != entry->visitor_day || set->site != entry->site) {
-        if (take_set(bits, group, entry) != LB_OK) {
+    if (period == NULL || !period->is_taken ||
+        period->day != entry->visitor_day || period->site != entry->site) {
+        if (take_period(bits, entry) != LB_OK) {
             return LB_ENOMEM;
         }
-        set = &bits->sets[bits->last];
+        period = &bits->periods[bits->last];
     }
+    if (group >= period->set_count && grow_sets(bits, period, group) != LB_OK) {
+        return LB_ENOMEM;
+    }
+    set = &period->sets[group];
     if (word >= set->words && grow_words(bits, set, word) != LB_OK) {
         return LB_ENOMEM;
     }
-    assert(set->any != NULL && set->clickers != NULL);
+    assert(set->any != NULL);
     set->any[word] |= bit;
-    if (entry->type == ENTRY_CLICK) {
-        set->clickers[word] |= bit;
-    }
+    set->any[set->words + word] |= entry->type == ENTRY_CLICK ? bit : 0;
     return LB_OK;
 }
 
-static enum lb_err each_of(const struct visitor_bits_set *set,
+static enum lb_err each_of(const struct visitor_bits_period *period,
+                           uint32_t group,
                            enum lb_err (*each)(void *ctx,
                                                uint32_t group,
                                                const struct entry *entry),
                            void *ctx)
 {
-    struct entry entry = {.site = set->site, .visitor_day = set->day};
+    const struct set *set = &period->sets[group];
+    struct entry entry = {.site = period->site, .visitor_day = period->day};
     enum lb_err rc = LB_OK;
 
     for (int64_t visitor = 0; visitor < (int64_t)set->words * 64 && rc == LB_OK;
@@ -173,9 +190,10 @@ static enum lb_err each_of(const struct visitor_bits_set *set,
 
         if ((set->any[visitor / 64] & bit) != 0) {
             entry.visitor = visitor;
-            entry.type = (set->clickers[visitor / 64] & bit) != 0 ? ENTRY_CLICK
-                                                                  : ENTRY_LEAD;
-            rc = each(ctx, set->group, &entry);
+            entry.type = (set->any[set->words + visitor / 64] & bit) != 0
+                             ? ENTRY_CLICK
+                             : ENTRY_LEAD;
+            rc = each(ctx, group, &entry);
         }
     }
     return rc;
@@ -190,18 +208,28 @@ enum lb_err visitor_bits_each(const struct visitor_bits *bits,
     enum lb_err rc = LB_OK;
 
     for (size_t i = 0; i < bits->cap && rc == LB_OK; i++) {
-        rc =
-            bits->sets[i].is_taken ? each_of(&bits->sets[i], each, ctx) : LB_OK;
+        for (uint32_t j = 0; j < bits->periods[i].set_count && rc == LB_OK;
+             j++) {
+            rc = each_of(&bits->periods[i], j, each, ctx);
+        }
     }
     return rc;
 }
 
+/* Side by side in pairs, nibbles, bytes: the baseline processor has no
+ * instruction for it. */
 static int64_t count_bits(const uint64_t *words, uint32_t count)
 {
     int64_t sum = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        sum += __builtin_popcountll(words[i]);
+        uint64_t word = words[i];
+
+        word -= word >> 1 & UINT64_C(0x5555555555555555);
+        word = (word & UINT64_C(0x3333333333333333)) +
+               (word >> 2 & UINT64_C(0x3333333333333333));
+        word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+        sum += (int64_t)(word * UINT64_C(0x0101010101010101) >> 56);
     }
     return sum;
 }
@@ -214,11 +242,13 @@ void visitor_bits_count(const struct visitor_bits *bits,
                         void *ctx)
 {
     for (size_t i = 0; i < bits->cap; i++) {
-        const struct visitor_bits_set *set = &bits->sets[i];
+        const struct visitor_bits_period *period = &bits->periods[i];
 
-        if (set->is_taken) {
-            count(ctx, set->group, count_bits(set->any, set->words),
-                  count_bits(set->clickers, set->words));
+        for (uint32_t j = 0; j < period->set_count; j++) {
+            const struct set *set = &period->sets[j];
+
+            count(ctx, j, count_bits(set->any, set->words),
+                  count_bits(set->any + set->words, set->words));
         }
     }
 }

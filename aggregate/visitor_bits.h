@@ -1,7 +1,7 @@
 /* visitor_bits.h - visitors of groups as bits by their dense numbers, two bits
- * each: that he was there, and that he clicked.  A site's period in a group has
- * a set of its own; visitors of a period come one after the other in a column,
- * so their bits lie together. */
+ * each: that he was there, and that he clicked.  A group has a set of its own
+ * in each period of a site; events of a period come one after the other in a
+ * column, so that one period is at hand. */
 #ifndef LINKBELL_AGGREGATE_VISITOR_BITS_H
 #define LINKBELL_AGGREGATE_VISITOR_BITS_H
 
@@ -12,15 +12,16 @@
 #include "base/err.h"
 #include "sql/entry.h"
 
-struct visitor_bits_set;
+struct visitor_bits_period;
 
 /* From zeros. */
 struct visitor_bits {
-    struct visitor_bits_set *sets; /* owned; open addressing */
+    struct visitor_bits_period *periods; /* owned; open addressing */
     size_t cap;
     size_t count;
-    size_t words; /* of 64 bits, of all sets */
-    size_t last;  /* the set that was noted in last */
+    size_t set_count; /* of all periods */
+    size_t words;     /* of 64 bits, of all sets */
+    size_t last;      /* the period that was noted in last */
 };
 
 void visitor_bits_deinit(struct visitor_bits *bits);

@@ -22,8 +22,14 @@
 #define AGAIN_PART                                                             \
     16 /* of a segment's events comes before it is tried again                 \
         */
+/* Where events come so fast that a segment is full within that, it is waited
+ * for: one that is small would be written anew. */
+#define FILL_MS (2 * LB_MS_PER_S)
 #define STEP_BYTES ((size_t)512 * 1024) /* of columns in one transaction */
-#define DELETE_ROWS 1024                /* likewise; under 2 ms */
+/* Rows deleted in one transaction: a part of those that wait, so many. */
+#define DELETE_PART 16
+#define DELETE_ROWS_LEAST 512
+#define DELETE_ROWS_MOST 4096 /* some 2.5 ms */
 #define SHRINK_LOOK_MS LB_MS_PER_S
 #define SHRINK_PART 5     /* free pages past one in so many go back */
 #define SHRINK_PAGES 8192 /* and no fewer than these stay for rows to come */
@@ -48,8 +54,13 @@ struct seal {
     atomic_int shrink_holds;        /* who wants pages to stay in place */
     int64_t deleted_to;             /* no row up to here is left */
     int64_t next_seal_seq;          /* too few events up to here */
+    int64_t seen_seq;               /* the cursor a moment ago */
+    int64_t seen_at_ms;             /* monotonic */
+    int64_t events_a_second;        /* that came since the moment before */
     int64_t horizon_sum;            /* when segments were looked through */
     int64_t looked_at;              /* the last of them; -1: none is left */
+    bool has_rows;                  /* some that are sealed are there yet */
+    bool is_with_groups; /* groups came since the last look for them */
     bool is_unmergeable; /* small segments stay as they are, until a start */
     /* Of a round; handed from thread to thread with it. */
     enum task task;
@@ -165,6 +176,30 @@ find_aged(struct seal *seal, struct db *db, struct lb_error *err)
     return rc;
 }
 
+/* How fast events come. */
+static void note_rate(struct seal *seal, int64_t cursor)
+{
+    int64_t now_ms = lb_clock_mono_ms();
+    int64_t since_ms = now_ms - seal->seen_at_ms;
+
+    if (since_ms >= LOOK_MS) {
+        seal->events_a_second =
+            (cursor - seal->seen_seq) * LB_MS_PER_S / since_ms;
+        seal->seen_seq = cursor;
+        seal->seen_at_ms = now_ms;
+    }
+}
+
+/* Whether so many events that wait are worth a segment now. */
+static bool is_enough(const struct seal *seal, int64_t waiting)
+{
+    int64_t full = (int64_t)seal->segment_events;
+
+    return waiting >= full ||
+           (waiting > full / SMALL_PART &&
+            seal->events_a_second * FILL_MS / LB_MS_PER_S < full - waiting);
+}
+
 static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
 {
     int64_t cursor = cursor_seq(seal->cursor);
@@ -173,6 +208,7 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
     bool has_dead = false;
     enum lb_err rc = seal->has_failed ? segment_store_give_up(db, err) : LB_OK;
 
+    note_rate(seal, cursor);
     seal->has_failed = rc != LB_OK;
     /* What is built next is read after this. */
     rc = rc == LB_OK ? log_change_forget(db, err) : rc;
@@ -192,8 +228,7 @@ static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)
     if (!seal->is_clean) {
         return rc;
     }
-    if (cursor - sealed_to > (int64_t)seal->segment_events / SMALL_PART &&
-        cursor > seal->next_seal_seq) {
+    if (is_enough(seal, cursor - sealed_to) && cursor > seal->next_seal_seq) {
         seal->task = TASK_SEAL;
         seal->after_seq = sealed_to;
         seal->upto_seq = cursor;
@@ -509,32 +544,77 @@ static bool look_chore(void *ctx, struct db *db)
     return false;
 }
 
+/* The first event that is a row; INT64_MAX: none is. */
+static enum lb_err
+find_first_row(struct db *db, int64_t *seq_out, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_FIRST_ROW);
+    bool has_row = false;
+    enum lb_err rc = db_next(db, stmt, &has_row, err);
+
+    *seq_out = INT64_MAX;
+    if (has_row) {
+        *seq_out = sqlite3_column_type(stmt, 0) == SQLITE_NULL
+                       ? INT64_MAX
+                       : sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+/* Some of the rows that are sealed. */
+static enum lb_err
+delete_some(struct seal *seal, struct db *db, struct lb_error *err)
+{
+    int64_t sealed_to = 0;
+    int64_t first = 0;
+    int64_t rows;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+
+    seal->has_rows = rc == LB_OK && sealed_to > seal->deleted_to;
+    rc = seal->has_rows ? find_first_row(db, &first, err) : rc;
+    if (rc != LB_OK || !seal->has_rows) {
+        return rc;
+    }
+    if (first > sealed_to) {
+        seal->deleted_to = sealed_to;
+        seal->has_rows = false;
+        return LB_OK;
+    }
+    rows = (sealed_to - first) / DELETE_PART;
+    rows = rows < DELETE_ROWS_LEAST  ? DELETE_ROWS_LEAST
+           : rows > DELETE_ROWS_MOST ? DELETE_ROWS_MOST
+                                     : rows;
+    return db_run_number(
+        db, SQL_SEAL_DELETE,
+        first + rows - 1 < sealed_to ? first + rows - 1 : sealed_to, err);
+}
+
+/* With a group of events, which is synced anyway. */
+static enum lb_err finish_group(void *ctx, struct db *db, struct lb_error *err)
+{
+    struct seal *seal = ctx;
+
+    seal->is_with_groups = true;
+    return seal->has_rows ? delete_some(seal, db, err) : LB_OK;
+}
+
+/* By itself when no group comes. */
 static bool delete_chore(void *ctx, struct db *db)
 {
     struct seal *seal = ctx;
     struct lb_error err;
-    int64_t sealed_to = 0;
-    enum lb_err rc = log_sealed_to(db, &sealed_to, &err);
-    sqlite3_stmt *stmt;
+    bool is_with_groups = seal->is_with_groups && seal->has_rows;
 
-    if (rc != LB_OK || sealed_to <= seal->deleted_to) {
+    seal->is_with_groups = false;
+    if (is_with_groups) {
         return false;
     }
-    stmt = db_stmt(db, SQL_SEAL_DELETE);
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, sealed_to);
-        (void)sqlite3_bind_int64(stmt, 2, DELETE_ROWS);
-    }
-    rc = db_run(db, stmt, &err);
-    if (rc != LB_OK) {
+    if (delete_some(seal, db, &err) != LB_OK) {
         lb_log_limited(LB_LOG_WARN, "seal_delete", "text=\"%s\"", err.text);
         return false;
     }
-    if (sqlite3_changes(db_handle(db)) < DELETE_ROWS) {
-        seal->deleted_to = sealed_to;
-        return false;
-    }
-    return true;
+    return seal->has_rows;
 }
 
 /* Free pages past a part of the file go back to the file system. */
@@ -575,6 +655,7 @@ enum lb_err seal_new(struct writer *writer,
                      struct lb_error *err)
 {
     struct seal *seal = calloc(1, sizeof(*seal));
+    const struct writer_member member = {seal, NULL, finish_group, NULL, NULL};
 
     *seal_out = seal;
     if (seal == NULL) {
@@ -596,6 +677,7 @@ enum lb_err seal_new(struct writer *writer,
     seal->seconds = lb_metrics_histogram(
         "linkbell_seal_seconds", "Time from reading events to their segment.",
         "", true);
+    writer_add_member(writer, &member);
     writer_add_chore(writer, "seal", look_chore, seal, LOOK_MS);
     writer_add_chore(writer, "seal_delete", delete_chore, seal, LOOK_MS);
     writer_add_chore(writer, "shrink", shrink_chore, seal, SHRINK_LOOK_MS);

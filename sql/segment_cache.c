@@ -20,9 +20,20 @@ struct segment_cached {
     unsigned users;
     struct lb_arena *arena; /* owned */
     struct segment_column column;
-    /* Owned; width bytes a code; NULL: not unpacked yet. */
+    /* Owned; width bytes a code, or struct numbers; NULL: not unpacked yet. */
     _Atomic(void *) blocks[SEGMENT_BLOCKS];
 };
+
+/* A block of numbers as narrow as they can be. */
+struct numbers {
+    uint32_t width;    /* of each, in bytes */
+    uint16_t narrow[]; /* or as many of 32 bits */
+};
+
+static uint32_t *wide_of(struct numbers *numbers)
+{
+    return (uint32_t *)(void *)numbers->narrow;
+}
 
 struct segment_cache {
     pthread_mutex_t lock;
@@ -234,6 +245,7 @@ struct segment_cached *segment_cache_put(struct segment_cache *cache,
     cached->users = 1;
     cached->bytes = sizeof(*cached) + lb_arena_held(arena);
     cached->column = *column;
+    cached->column.bytes = NULL;
     cached->arena = arena;
     (void)pthread_mutex_lock(&cache->lock);
     other = find(cache, key);
@@ -291,26 +303,15 @@ bool segment_cache_read(const struct segment_cached *cached,
     return true;
 }
 
-void segment_cache_put_codes(struct segment_cache *cache,
-                             struct segment_cached *cached,
-                             size_t block,
-                             const uint16_t *codes,
-                             size_t count)
+/* Takes made over. */
+static void put_block(struct segment_cache *cache,
+                      struct segment_cached *cached,
+                      size_t block,
+                      void *made,
+                      size_t bytes)
 {
-    unsigned width = cached->column.width;
-    size_t bytes = count * width;
-    uint8_t *made = bytes == 0 ? NULL : malloc(bytes);
     bool is_put = false;
 
-    if (made == NULL) {
-        return; /* it is unpacked again the next time */
-    }
-    if (width == 2) {
-        memcpy(made, codes, bytes);
-    }
-    for (size_t i = 0; i < count && width == 1; i++) {
-        made[i] = (uint8_t)codes[i];
-    }
     (void)pthread_mutex_lock(&cache->lock);
     if (atomic_load(&cached->blocks[block]) == NULL &&
         make_room(cache, bytes)) {
@@ -323,4 +324,82 @@ void segment_cache_put_codes(struct segment_cache *cache,
     if (!is_put) {
         free(made);
     }
+}
+
+void segment_cache_put_codes(struct segment_cache *cache,
+                             struct segment_cached *cached,
+                             size_t block,
+                             const uint16_t *codes,
+                             size_t count)
+{
+    unsigned width = cached->column.width;
+    size_t bytes = count * width;
+    uint8_t *made = bytes == 0 ? NULL : malloc(bytes);
+
+    if (made == NULL) {
+        return; /* it is unpacked again the next time */
+    }
+    if (width == 2) {
+        memcpy(made, codes, bytes);
+    }
+    for (size_t i = 0; i < count && width == 1; i++) {
+        made[i] = (uint8_t)codes[i];
+    }
+    put_block(cache, cached, block, made, bytes);
+}
+
+bool segment_cache_read_numbers(const struct segment_cached *cached,
+                                size_t block,
+                                size_t count,
+                                int64_t *numbers_out)
+{
+    struct numbers *kept = atomic_load(&cached->blocks[block]);
+    const uint32_t *wide;
+
+    if (kept == NULL) {
+        return false;
+    }
+    wide = wide_of(kept);
+    for (size_t i = 0; i < count && kept->width == sizeof(uint16_t); i++) {
+        numbers_out[i] = kept->narrow[i];
+    }
+    for (size_t i = 0; i < count && kept->width == sizeof(uint32_t); i++) {
+        numbers_out[i] = wide[i];
+    }
+    return true;
+}
+
+void segment_cache_put_numbers(struct segment_cache *cache,
+                               struct segment_cached *cached,
+                               size_t block,
+                               const int64_t *numbers,
+                               size_t count)
+{
+    uint64_t all = 0;
+    struct numbers *made;
+    uint32_t *wide;
+    uint32_t width;
+    size_t bytes;
+
+    for (size_t i = 0; i < count; i++) {
+        all |= (uint64_t)numbers[i];
+    }
+    if (all > UINT32_MAX) {
+        return;
+    }
+    width = all > UINT16_MAX ? sizeof(uint32_t) : sizeof(uint16_t);
+    bytes = sizeof(*made) + count * width;
+    made = malloc(bytes);
+    if (made == NULL) {
+        return; /* they are unpacked again the next time */
+    }
+    made->width = width;
+    wide = wide_of(made);
+    for (size_t i = 0; i < count && width == sizeof(uint16_t); i++) {
+        made->narrow[i] = (uint16_t)numbers[i];
+    }
+    for (size_t i = 0; i < count && width == sizeof(uint32_t); i++) {
+        wide[i] = (uint32_t)numbers[i];
+    }
+    put_block(cache, cached, block, made, bytes);
 }

@@ -1,9 +1,9 @@
-/* segment_cache.h - coded columns of sealed segments, unpacked, that all
- * readers share: the next question about them unpacks nothing.  A segment never
- * changes and its number is never used again, so nothing goes stale.  When it
- * is full, one of eight that are missing comes in, for others at random: a
- * question that needs more than there is room for still finds its share, where
- * the longest unused first would leave it none. */
+/* segment_cache.h - coded columns of sealed segments and visitors' numbers,
+ * unpacked, that all readers share: the next question about them unpacks
+ * nothing.  A segment never changes and its number is never used again, so
+ * nothing goes stale.  When it is full, one of eight that are missing comes in,
+ * for others at random: a question that needs more than there is room for still
+ * finds its share, where the longest unused first would leave it none. */
 #ifndef LINKBELL_SQL_SEGMENT_CACHE_H
 #define LINKBELL_SQL_SEGMENT_CACHE_H
 
@@ -29,7 +29,8 @@ size_t segment_cache_bytes(struct segment_cache *cache);
  * NULL: it is not there. */
 struct segment_cached *segment_cache_take(struct segment_cache *cache,
                                           int64_t key);
-/* Puts what the arena holds, which goes over; column's pointers are into it.
+/* Puts what the arena holds, which goes over; column's values are in it, its
+ * packed bytes are not kept.
  * Returns what is there now, taken: this one or another reader's; NULL: there
  * is no room, and the arena stays the caller's. */
 struct segment_cached *segment_cache_put(struct segment_cache *cache,
@@ -52,5 +53,17 @@ void segment_cache_put_codes(struct segment_cache *cache,
                              size_t block,
                              const uint16_t *codes,
                              size_t count);
+
+/* Likewise, of a column of numbers. */
+bool segment_cache_read_numbers(const struct segment_cached *cached,
+                                size_t block,
+                                size_t count,
+                                int64_t *numbers_out);
+/* Keeps them where none is negative or past 32 bits. */
+void segment_cache_put_numbers(struct segment_cache *cache,
+                               struct segment_cached *cached,
+                               size_t block,
+                               const int64_t *numbers,
+                               size_t count);
 
 #endif

@@ -299,6 +299,7 @@ static int64_t key_of(const struct segment *segment, int column)
     return segment->info.number * COLUMNS_A_SEGMENT + column;
 }
 
+/* What is unpacked goes into arena; the packed bytes stay with the segment. */
 static enum lb_err read_column(struct segment *segment,
                                int column,
                                struct lb_arena *arena,
@@ -312,7 +313,7 @@ static enum lb_err read_column(struct segment *segment,
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, key_of(segment, column));
     }
-    rc = read_blob(segment, arena, stmt, &stored.at, &stored.len, err);
+    rc = read_blob(segment, segment->arena, stmt, &stored.at, &stored.len, err);
     if (rc != LB_OK) {
         return rc;
     }
@@ -327,6 +328,7 @@ share_column(struct segment *segment, int column, struct lb_error *err)
 {
     struct segment_cached *cached =
         segment_cache_take(segment->cache, key_of(segment, column));
+    const char *bytes = NULL; /* only whoever puts it has them */
     struct lb_arena *arena;
     enum lb_err rc;
 
@@ -339,12 +341,14 @@ share_column(struct segment *segment, int column, struct lb_error *err)
             lb_arena_free(arena);
             return rc;
         }
+        bytes = segment->columns[column].bytes;
         cached = segment_cache_put(segment->cache, key_of(segment, column),
                                    arena, &segment->columns[column]);
         segment->own[column] = cached == NULL ? arena : NULL;
     }
     if (cached != NULL) {
         segment->columns[column] = *segment_cache_column(cached);
+        segment->columns[column].bytes = bytes;
     }
     segment->shared[column] = cached;
     return LB_OK;
@@ -387,6 +391,13 @@ enum lb_err segment_store_codes(struct segment *segment,
                         segment_cache_read(shared, block, count, codes_out))) {
         return rc;
     }
+    if (shared != NULL && read->bytes == NULL && read->width != 0) {
+        rc = read_column(segment, column, segment->arena,
+                         &segment->columns[column], err);
+    }
+    if (rc != LB_OK) {
+        return rc;
+    }
     rc = segment_read_codes(segment->packer, read, layout, block, codes_out);
     if (rc == LB_OK && shared != NULL) {
         segment_cache_put_codes(segment->cache, shared, block, codes_out,
@@ -395,7 +406,7 @@ enum lb_err segment_store_codes(struct segment *segment,
     return rc == LB_OK ? rc : fault(segment, rc, "codes of a column", err);
 }
 
-enum lb_err segment_store_numbers(struct segment *segment,
+static enum lb_err unpack_numbers(struct segment *segment,
                                   int column,
                                   size_t block,
                                   int64_t *numbers_out,
@@ -415,6 +426,50 @@ enum lb_err segment_store_numbers(struct segment *segment,
         segment->packer, read, &segment->directory.layout, block,
         column == SEGMENT_RECEIVED ? segment->beside : NULL, numbers_out);
     return rc == LB_OK ? rc : fault(segment, rc, "numbers of a column", err);
+}
+
+/* The place of a column's numbers in the cache; NULL: there is no room. */
+static struct segment_cached *share_numbers(struct segment *segment, int column)
+{
+    const struct segment_column nothing = {.bytes = NULL};
+    int64_t key = key_of(segment, column);
+    struct segment_cached *cached = segment->shared[column];
+    struct lb_arena *arena;
+
+    cached = cached == NULL ? segment_cache_take(segment->cache, key) : cached;
+    if (cached == NULL && (arena = lb_arena_new_tight(1)) != NULL) {
+        cached = segment_cache_put(segment->cache, key, arena, &nothing);
+        if (cached == NULL) {
+            lb_arena_free(arena);
+        }
+    }
+    segment->shared[column] = cached;
+    return cached;
+}
+
+enum lb_err segment_store_numbers(struct segment *segment,
+                                  int column,
+                                  size_t block,
+                                  int64_t *numbers_out,
+                                  struct lb_error *err)
+{
+    size_t count = segment_layout_rows(&segment->directory.layout, block);
+    struct segment_cached *shared =
+        segment->cache != NULL && column == SEGMENT_VISITOR
+            ? share_numbers(segment, column)
+            : NULL;
+    enum lb_err rc = LB_OK;
+
+    if (shared != NULL &&
+        segment_cache_read_numbers(shared, block, count, numbers_out)) {
+        return LB_OK;
+    }
+    rc = unpack_numbers(segment, column, block, numbers_out, err);
+    if (rc == LB_OK && shared != NULL) {
+        segment_cache_put_numbers(segment->cache, shared, block, numbers_out,
+                                  count);
+    }
+    return rc;
 }
 
 enum lb_err segment_store_ids(struct segment *segment,

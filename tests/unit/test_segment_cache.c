@@ -187,9 +187,38 @@ static void readers_share_it(void **state)
     segment_cache_free(cache);
 }
 
+static void numbers_come_back(void **state)
+{
+    static const int64_t greatest[] = {
+        0, 65535, 65536, UINT32_MAX, (int64_t)UINT32_MAX + 1, -1};
+    struct segment_cache *cache = segment_cache_new(1 << 20);
+    struct segment_cached *cached = put(cache, 9, 1, 0);
+    int64_t numbers[ROWS];
+    int64_t read[ROWS];
+
+    (void)state;
+    for (size_t block = 0; block < 6; block++) {
+        bool is_kept = greatest[block] >= 0 && greatest[block] <= UINT32_MAX;
+
+        for (size_t i = 0; i < ROWS; i++) {
+            numbers[i] = i % 3 == 0 ? greatest[block] : (int64_t)i % 7;
+        }
+        assert_false(segment_cache_read_numbers(cached, block, ROWS, read));
+        segment_cache_put_numbers(cache, cached, block, numbers, ROWS);
+        assert_int_equal(segment_cache_read_numbers(cached, block, ROWS, read),
+                         is_kept);
+        if (is_kept) {
+            assert_memory_equal(read, numbers, sizeof(numbers));
+        }
+    }
+    segment_cache_release(cache, cached);
+    segment_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_come_back),
         cmocka_unit_test(what_was_put_is_read),
         cmocka_unit_test(another_reader_s_is_taken_instead),
         cmocka_unit_test(it_keeps_to_its_room_and_what_is_used_stays),
