@@ -203,46 +203,64 @@ static struct axis_value *keep_number(struct axis *axis,
 
 /* --- the segment ---------------------------------------------------------- */
 
-static enum lb_err open_kept(struct axis *axis,
-                             const struct segment_column *column,
-                             struct segment *segment,
-                             const struct axis_context *context,
-                             struct lb_error *err)
+/* The place of a code's value, which is met for the first time. */
+static enum lb_err find_place(struct axis *axis, size_t code)
 {
-    int64_t number = segment_store_info(segment)->number;
-    const char **values =
-        segment_store_alloc(segment, axis->code_count * sizeof(*values));
-    struct axis_value **kept = segment_store_alloc(
-        segment, axis->code_count * sizeof(struct axis_value *));
-    uint16_t *places =
-        segment_store_alloc(segment, axis->code_count * sizeof(*places));
+    const struct axis_context *context = axis->context;
+    struct axis_value *value =
+        axis->column == SEGMENT_PROPS
+            ? keep(axis,
+                   dimension_prop(axis->dimension->name + 5,
+                                  axis->read->texts[code], context->scratch))
+            : keep_number(axis, axis->read->numbers[code], context);
 
-    if (values == NULL || kept == NULL || places == NULL) {
+    if (value == NULL) {
+        return LB_ENOMEM;
+    }
+    if (value->segment != axis->segment) {
+        value->segment = axis->segment;
+        value->place = (uint16_t)axis->count;
+        axis->places_values[axis->count] = value->text;
+        axis->places_kept[axis->count++] = value;
+    }
+    axis->places[code] = value->place;
+    return LB_OK;
+}
+
+static enum lb_err
+open_kept(struct axis *axis, struct segment *segment, struct lb_error *err)
+{
+    size_t count = axis->code_count;
+
+    axis->segment = segment_store_info(segment)->number;
+    axis->places_values =
+        segment_store_alloc(segment, count * sizeof(*axis->places_values));
+    axis->places_kept =
+        segment_store_alloc(segment, count * sizeof(struct axis_value *));
+    axis->places = segment_store_alloc(segment, count * sizeof(*axis->places));
+    if (axis->places_values == NULL || axis->places_kept == NULL ||
+        axis->places == NULL) {
         return no_memory(err);
     }
-    for (size_t code = 0; code < axis->code_count; code++) {
-        struct axis_value *value =
-            axis->column == SEGMENT_PROPS
-                ? keep(axis,
-                       dimension_prop(axis->dimension->name + 5,
-                                      column->texts[code], context->scratch))
-                : keep_number(axis, column->numbers[code], context);
-
-        if (value == NULL) {
-            return no_memory(err);
-        }
-        if (value->segment != number) {
-            value->segment = number;
-            value->place = (uint16_t)axis->count;
-            values[axis->count] = value->text;
-            kept[axis->count++] = value;
-        }
-        places[code] = value->place;
-    }
-    axis->values = values;
-    axis->kept = kept;
-    axis->places = places;
+    memset(axis->places, 0xff, count * sizeof(*axis->places));
+    axis->values = axis->places_values;
+    axis->kept = axis->places_kept;
+    axis->is_settled = false;
     return LB_OK;
+}
+
+enum lb_err axis_settle(struct axis *axis, struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t code = 0;
+         axis->places != NULL && code < axis->code_count && rc == LB_OK;
+         code++) {
+        rc =
+            axis->places[code] == AXIS_UNKNOWN ? find_place(axis, code) : LB_OK;
+    }
+    axis->is_settled = true;
+    return rc == LB_OK ? rc : no_memory(err);
 }
 
 /* Properties may be of any number of values: they are the segment's own. */
@@ -313,6 +331,7 @@ enum lb_err axis_open(struct axis *axis,
     axis->places = NULL;
     axis->kept = NULL;
     axis->count = 0;
+    axis->is_settled = true;
     if (axis->column == AXIS_TIME) {
         return LB_OK;
     }
@@ -324,8 +343,10 @@ enum lb_err axis_open(struct axis *axis,
         return rc;
     }
     axis->code_count = column->value_count;
+    axis->read = column;
+    axis->context = context;
     if (axis->column < SEGMENT_FIRST_TEXT) {
-        return open_kept(axis, column, segment, context, err);
+        return open_kept(axis, segment, err);
     }
     if (axis->column == SEGMENT_PROPS) {
         return open_props(axis, column, segment, context, err);
@@ -335,27 +356,35 @@ enum lb_err axis_open(struct axis *axis,
     return LB_OK;
 }
 
-void axis_combine(const struct axis *axis,
-                  const struct axis_rows *rows,
-                  uint32_t stride,
-                  uint32_t *combinations)
+enum lb_err axis_combine(struct axis *axis,
+                         const struct axis_rows *rows,
+                         uint32_t stride,
+                         uint32_t *combinations)
 {
-    const uint16_t *places = axis->column < 0 ? NULL : axis->places;
     const uint16_t *codes = rows->codes;
 
     if (axis->column == AXIS_SITE) {
         for (size_t i = 0; i < rows->count; i++) {
             combinations[i] += stride * (uint32_t)rows->site;
         }
-    } else if (places == NULL) {
+        return LB_OK;
+    }
+    if (axis->column < 0 || axis->places == NULL) {
         for (size_t i = 0; i < rows->count; i++) {
             combinations[i] += stride * codes[rows->rows[i]];
         }
-    } else {
-        for (size_t i = 0; i < rows->count; i++) {
-            combinations[i] += stride * (uint32_t)places[codes[rows->rows[i]]];
-        }
+        return LB_OK;
     }
+    for (size_t i = 0; i < rows->count; i++) {
+        uint16_t code = codes[rows->rows[i]];
+
+        if (axis->places[code] == AXIS_UNKNOWN &&
+            find_place(axis, code) != LB_OK) {
+            return LB_ENOMEM;
+        }
+        combinations[i] += stride * (uint32_t)axis->places[code];
+    }
+    return LB_OK;
 }
 
 void axis_number_times(const struct axis *axis,

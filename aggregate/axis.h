@@ -19,6 +19,7 @@
 
 #define AXIS_SITE (-1) /* no column: the segment's sites by their place */
 #define AXIS_TIME (-2) /* no column: made of ts */
+#define AXIS_UNKNOWN UINT16_MAX /* a place that nobody asked for */
 
 /* A value that several codes, or segments, may have in common. */
 struct axis_value {
@@ -36,8 +37,15 @@ struct axis {
     size_t code_count;
     size_t count; /* distinct values */
     const char *const *values;
-    const uint16_t *places; /* of a code's value among them; NULL: the code */
+    uint16_t *places; /* of a code's value among them, AXIS_UNKNOWN until it is
+                         met; NULL: the code */
     struct axis_value *const *kept; /* the same values; NULL: none are */
+    const char **places_values;     /* both, to be written */
+    struct axis_value **places_kept;
+    const struct segment_column *read;
+    const struct axis_context *context; /* borrowed */
+    int64_t segment;                    /* its number */
+    bool is_settled;                    /* all are looked up, and count stays */
     /* Of all segments; owned. */
     struct lb_arena *arena;
     struct axis_value **buckets;
@@ -59,11 +67,14 @@ struct axis_context {
 bool axis_init(struct axis *axis, const struct dimension *dimension);
 void axis_deinit(struct axis *axis);
 
-/* Reads the values of the segment. */
+/* Reads the values of the segment; where they are kept, they are looked up when
+ * they are met, and axis->count grows. */
 LB_MUST_CHECK enum lb_err axis_open(struct axis *axis,
                                     struct segment *segment,
                                     const struct axis_context *context,
                                     struct lb_error *err);
+/* Looks all of them up. */
+LB_MUST_CHECK enum lb_err axis_settle(struct axis *axis, struct lb_error *err);
 
 /* Rows of a block of one site. */
 struct axis_rows {
@@ -72,11 +83,12 @@ struct axis_rows {
     size_t site;           /* its place in the segment */
     const uint16_t *codes; /* by place in the block; not of AXIS_SITE */
 };
-/* Adds stride times the place of each row's value to its combination. */
-void axis_combine(const struct axis *axis,
-                  const struct axis_rows *rows,
-                  uint32_t stride,
-                  uint32_t *combinations);
+/* Adds stride times the place of each row's value to its combination.
+ * LB_ENOMEM. */
+LB_MUST_CHECK enum lb_err axis_combine(struct axis *axis,
+                                       const struct axis_rows *rows,
+                                       uint32_t stride,
+                                       uint32_t *combinations);
 /* Of AXIS_TIME: numbers the buckets of the rows' times from first_ms on, by
  * place in the block. */
 void axis_number_times(const struct axis *axis,

@@ -14,7 +14,8 @@ void column_block_open(struct column_block *block, struct segment *segment)
 void column_block_deinit(struct column_block *block)
 {
     for (int i = 0; i < SEGMENT_COLUMN_COUNT; i++) {
-        free(block->codes[i]);
+        free(block->rooms[i]);
+        block->rooms[i] = NULL;
         block->codes[i] = NULL;
     }
     for (int i = 0; i < SEGMENT_FIRST_CODED; i++) {
@@ -33,19 +34,19 @@ enum lb_err column_block_codes(struct column_block *block,
                                size_t number,
                                struct lb_error *err)
 {
-    if (block->codes[column] == NULL) {
-        block->codes[column] =
-            malloc(SEGMENT_PACK_BLOCK * sizeof(*block->codes[column]));
+    if (block->rooms[column] == NULL) {
+        block->rooms[column] =
+            malloc(SEGMENT_PACK_BLOCK * sizeof(*block->rooms[column]));
     }
-    if (block->codes[column] == NULL) {
+    if (block->rooms[column] == NULL) {
         return no_memory(err);
     }
     if (block->blocks[column] == number) {
         return LB_OK;
     }
     block->blocks[column] = number;
-    return segment_store_codes(block->segment, column, number,
-                               block->codes[column], err);
+    return segment_store_look(block->segment, column, number,
+                              block->rooms[column], &block->codes[column], err);
 }
 
 enum lb_err column_block_numbers(struct column_block *block,

@@ -11,10 +11,11 @@
 
 struct column_block {
     struct segment *segment; /* borrowed */
-    /* Owned; of the block that was read last; NULL: none was so far. */
-    uint16_t *codes[SEGMENT_COLUMN_COUNT];
-    int64_t *numbers[SEGMENT_FIRST_CODED];
-    size_t blocks[SEGMENT_COLUMN_COUNT]; /* which that is */
+    /* Of the block that was read last: in rooms, or shared. */
+    const uint16_t *codes[SEGMENT_COLUMN_COUNT];
+    int64_t *numbers[SEGMENT_FIRST_CODED]; /* owned; NULL: none was so far */
+    uint16_t *rooms[SEGMENT_COLUMN_COUNT]; /* likewise */
+    size_t blocks[SEGMENT_COLUMN_COUNT];   /* which that is */
 };
 
 /* From zeros, and for each segment. */

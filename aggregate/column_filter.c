@@ -15,17 +15,20 @@ bool column_filter_init(struct column_filter *column_filter,
     memset(column_filter, 0, sizeof(*column_filter));
     column_filter->filter = filter;
     column_filter->clauses = calloc(count + 1, sizeof(struct axis));
+    column_filter->asked = calloc(count + 1, sizeof(struct filter *));
     column_filter->holds = calloc(count + 1, sizeof(uint8_t *));
     column_filter->verdicts = calloc(count + 1, sizeof(uint8_t *));
     column_filter->room = malloc((size_t)FILTER_ROOM * BLOCK);
     column_filter->passes = malloc(BLOCK);
     column_filter->order = calloc(count + 1, sizeof(*column_filter->order));
-    is_whole = column_filter->clauses != NULL && column_filter->holds != NULL &&
+    is_whole = column_filter->clauses != NULL && column_filter->asked != NULL &&
+               column_filter->holds != NULL &&
                column_filter->verdicts != NULL && column_filter->room != NULL &&
                column_filter->passes != NULL && column_filter->order != NULL;
     for (size_t i = 0; i < count && is_whole; i++) {
         is_whole = axis_init(&column_filter->clauses[i],
                              filter_clause_dimension(filter, i));
+        column_filter->asked[i] = filter_clause(filter, i);
         column_filter->verdicts[i] = malloc(BLOCK);
         is_whole = is_whole && column_filter->verdicts[i] != NULL;
         column_filter->clause_count = i + 1;
@@ -42,6 +45,7 @@ void column_filter_deinit(struct column_filter *column_filter)
         free(column_filter->verdicts[i]);
     }
     free(column_filter->clauses);
+    free(column_filter->asked);
     free(column_filter->holds);
     free(column_filter->verdicts);
     free(column_filter->room);
@@ -61,7 +65,7 @@ static uint8_t judge_value(const struct column_filter *column_filter,
     if (kept != NULL && kept->verdict != 0) {
         return (uint8_t)(kept->verdict - 1);
     }
-    if (filter_clause_holds(column_filter->filter, clause,
+    if (filter_clause_holds(column_filter->asked[clause],
                             axis->values[place])) {
         if (kept != NULL) {
             kept->verdict = FILTER_YES + 1;
@@ -140,9 +144,10 @@ enum lb_err column_filter_open(struct column_filter *column_filter,
     *is_empty_out = false;
     for (size_t i = 0; i < column_filter->clause_count; i++) {
         bool holds_any = false;
-        enum lb_err rc =
-            axis_open(&column_filter->clauses[i], segment, context, err);
+        struct axis *axis = &column_filter->clauses[i];
+        enum lb_err rc = axis_open(axis, segment, context, err);
 
+        rc = rc == LB_OK ? axis_settle(axis, err) : rc;
         rc = rc == LB_OK
                  ? open_clause(column_filter, i, segment, &holds_any, err)
                  : rc;
@@ -159,6 +164,13 @@ enum lb_err column_filter_open(struct column_filter *column_filter,
     return LB_OK;
 }
 
+static void list_all(const struct column_run *run, uint16_t *rows)
+{
+    for (size_t row = run->first; row < run->end; row++) {
+        rows[row - run->first] = (uint16_t)row;
+    }
+}
+
 /* Clause after clause of the rows that are left. */
 static enum lb_err keep_plainly(struct column_filter *column_filter,
                                 struct column_block *block,
@@ -167,6 +179,8 @@ static enum lb_err keep_plainly(struct column_filter *column_filter,
                                 size_t *count,
                                 struct lb_error *err)
 {
+    bool is_listed = !run->is_whole;
+
     for (size_t i = 0; i < column_filter->clause_count; i++) {
         size_t clause = column_filter->order[i];
         int column = column_filter->clauses[clause].column;
@@ -185,13 +199,21 @@ static enum lb_err keep_plainly(struct column_filter *column_filter,
             return rc;
         }
         codes = block->codes[column];
-        for (size_t j = 0; j < *count; j++) {
+        for (size_t row = run->first; row < run->end && !is_listed; row++) {
+            rows[left] = (uint16_t)row;
+            left += holds[codes[row]];
+        }
+        for (size_t j = 0; j < *count && is_listed; j++) {
             uint16_t row = rows[j];
 
             rows[left] = row;
             left += holds[codes[row]];
         }
+        is_listed = true;
         *count = left;
+    }
+    if (!is_listed) {
+        list_all(run, rows);
     }
     return LB_OK;
 }
@@ -237,11 +259,15 @@ enum lb_err column_filter_keep(struct column_filter *column_filter,
     size_t left = 0;
     enum lb_err rc;
 
+    if (column_filter->filter != NULL && column_filter->is_plain &&
+        !run->is_view_side && *count > 0) {
+        return keep_plainly(column_filter, block, run, rows, count, err);
+    }
+    if (run->is_whole) {
+        list_all(run, rows);
+    }
     if (column_filter->filter == NULL || *count == 0) {
         return LB_OK;
-    }
-    if (column_filter->is_plain && !run->is_view_side) {
-        return keep_plainly(column_filter, block, run, rows, count, err);
     }
     rc = ask_clauses(column_filter, block, run, err);
     if (rc != LB_OK) {

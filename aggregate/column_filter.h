@@ -16,6 +16,7 @@ struct column_filter {
     const struct filter *filter; /* borrowed; NULL: all match */
     bool is_plain;               /* clauses that must hold, each of them */
     struct axis *clauses;        /* owned */
+    const struct filter **asked; /* owned array; the clauses */
     uint8_t **holds;    /* owned; by clause and code; in the segment's memory */
     uint8_t **verdicts; /* owned, each too; by clause and row of the block */
     size_t clause_count;
@@ -45,6 +46,7 @@ struct column_run {
     size_t first;
     size_t end;
     bool is_view_side; /* clauses of the click are left out */
+    bool is_whole;     /* all of them, and nobody has listed them yet */
 };
 
 /* Narrows the run to the times that are wished of its site. */
@@ -54,9 +56,9 @@ LB_MUST_CHECK enum lb_err column_filter_narrow(struct column_block *block,
                                                struct column_run *run,
                                                struct lb_error *err);
 
-/* Keeps those of rows (places in the block, ascending, all within the run) that
- * match; returns how many in *count.  Columns are unpacked as far as rows are
- * left that need them. */
+/* Keeps those of rows (places in the block, ascending, all within the run, or
+ * not listed yet) that match; returns how many in *count.  Columns are unpacked
+ * as far as rows are left that need them. */
 LB_MUST_CHECK enum lb_err
 column_filter_keep(struct column_filter *column_filter,
                    struct column_block *block,

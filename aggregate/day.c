@@ -13,6 +13,7 @@
 #define HEAD_VALUE 4u
 #define HEAD_CURRENCY 8u
 #define CURRENCY_BYTES 3
+#define VARINT_BYTES 10 /* at most */
 
 /* A dimension that is counted. */
 struct counted {
@@ -532,4 +533,55 @@ bool day_reader_next(struct day_reader *reader, struct day_row *row_out)
     }
     reader->is_damaged = !take_row(reader, row_out);
     return !reader->is_damaged;
+}
+
+/* Where the varint behind at ends; NULL: it does not. */
+static const uint8_t *skip_varint(const uint8_t *at, const uint8_t *end)
+{
+    for (int i = 0; i < VARINT_BYTES && at < end; i++) {
+        if (*at++ < 0x80) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+/* Behind the row at at, which is not the end; NULL: it is damaged. */
+static const uint8_t *skip_row(const uint8_t *at, const uint8_t *end)
+{
+    struct day_reader head = {.end = end};
+    unsigned flags = *at++;
+    uint64_t mask = 0;
+
+    if (flags > (HEAD_TRAFFIC | HEAD_VALUE | HEAD_CURRENCY)) {
+        return NULL;
+    }
+    if ((flags & HEAD_VALUE) != 0) {
+        at = memchr(at, '\0', (size_t)(end - at));
+        if (at++ == NULL) {
+            return NULL;
+        }
+    }
+    head.at = at;
+    if (!take_varint(&head, &mask) || mask >> FIGURE_COUNT != 0) {
+        return NULL;
+    }
+    at = head.at;
+    for (; mask != 0 && at != NULL; mask &= mask - 1) {
+        at = skip_varint(at, end);
+    }
+    if (at != NULL && (flags & HEAD_CURRENCY) != 0) {
+        at = end - at < CURRENCY_BYTES ? NULL : at + CURRENCY_BYTES;
+    }
+    return at;
+}
+
+bool day_reader_is_sound(const struct day_reader *reader)
+{
+    const uint8_t *at = reader->at;
+
+    while (at != NULL && at < reader->end) {
+        at = skip_row(at, reader->end);
+    }
+    return at != NULL && !reader->is_damaged;
 }

@@ -107,6 +107,8 @@ struct day_reader {
 /* LB_EFORMAT: not such a BLOB. */
 LB_MUST_CHECK enum lb_err
 day_reader_init(struct day_reader *reader, const void *bytes, size_t len);
+/* Whether no row is damaged; none is taken. */
+bool day_reader_is_sound(const struct day_reader *reader);
 /* False at the end, and when is_damaged. */
 bool day_reader_next(struct day_reader *reader, struct day_row *row_out);
 

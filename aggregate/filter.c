@@ -468,11 +468,14 @@ const struct dimension *filter_clause_dimension(const struct filter *filter,
     return &find_clause(filter, clause)->dimension;
 }
 
-bool filter_clause_holds(const struct filter *filter,
-                         size_t clause,
-                         const char *value)
+const struct filter *filter_clause(const struct filter *filter, size_t clause)
 {
-    return holds(find_clause(filter, clause), value);
+    return find_clause(filter, clause);
+}
+
+bool filter_clause_holds(const struct filter *clause, const char *value)
+{
+    return holds(clause, value);
 }
 
 bool filter_needs_clause(const struct filter *filter, size_t clause)

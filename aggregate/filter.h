@@ -59,10 +59,9 @@ enum filter_verdict {
 size_t filter_clause_count(const struct filter *filter);
 const struct dimension *filter_clause_dimension(const struct filter *filter,
                                                 size_t clause);
-/* Whether the clause holds for a value; NULL: the row has none. */
-bool filter_clause_holds(const struct filter *filter,
-                         size_t clause,
-                         const char *value);
+/* The clause, and whether it holds for a value; NULL: the row has none. */
+const struct filter *filter_clause(const struct filter *filter, size_t clause);
+bool filter_clause_holds(const struct filter *clause, const char *value);
 /* Whether no row can match when the clause holds for none of their values. */
 bool filter_needs_clause(const struct filter *filter, size_t clause);
 

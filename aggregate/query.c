@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aggregate/query_days.h"
+#include "aggregate/query_totals.h"
 #include "aggregate/query_work.h"
 #include "aggregate/rollup_store.h"
 #include "aggregate/tally.h"
@@ -122,75 +123,6 @@ static size_t no_key(void *ctx, const char *key, size_t key_len, char *out)
     (void)key_len;
     (void)out;
     return 0;
-}
-
-/* --- from the totals
- * -------------------------------------------------------------- */
-
-static bool is_in_totals(enum query_metric metric)
-{
-    return metric == QUERY_VIEWS || metric == QUERY_CLICKS_RAW ||
-           metric == QUERY_CLICKS || metric == QUERY_LEADS ||
-           metric == QUERY_CONVERSIONS || metric == QUERY_ORPHAN_CLICKS ||
-           metric == QUERY_CTR || metric == QUERY_LINK_CTR ||
-           metric == QUERY_LEAD_RATE;
-}
-
-static bool can_use_totals(const struct query_work *work)
-{
-    const struct query *query = work->query;
-    bool is_by_time = query->dimension_count == 1 &&
-                      query->dimensions[0].kind == DIMENSION_TIME;
-
-    if (query_work_needs_log(work) || query->filter != NULL ||
-        (query->dimension_count > 0 && !is_by_time) ||
-        query->from_at_ms % ROLLUP_BUCKET_MS != 0 ||
-        query->to_at_ms % ROLLUP_BUCKET_MS != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < query->metric_count; i++) {
-        if (!is_in_totals(query->metrics[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum lb_err add_total(void *ctx, const struct rollup_store_row *row)
-{
-    struct query_work *work = ctx;
-    const struct query *query = work->query;
-    struct tally_group sums = {.key = "", .counts = row->counts};
-    enum lb_err rc;
-
-    work->result->read.totals++;
-    if ((query->traffic & 1u << row->traffic) == 0) {
-        return LB_OK;
-    }
-    rc = tally_merge(work->total, &sums);
-    if (rc != LB_OK || query->dimension_count == 0) {
-        return rc;
-    }
-    sums.key = work->key;
-    sums.key_len =
-        query_work_put_time(work, work->key, row->bucket * ROLLUP_BUCKET_MS,
-                            query->dimensions[0].grain);
-    return tally_merge(work->rows, &sums);
-}
-
-static enum lb_err read_totals(struct query_work *work)
-{
-    const struct query *query = work->query;
-    enum lb_err rc = LB_OK;
-
-    for (size_t i = 0; i < query->site_count && rc == LB_OK; i++) {
-        const struct rollup_store_range range = {
-            query->sites[i], rollup_bucket(query->from_at_ms),
-            rollup_bucket(query->to_at_ms)};
-
-        rc = rollup_store_read(work->db, &range, add_total, work, work->err);
-    }
-    return rc;
 }
 
 /* --- rows
@@ -455,7 +387,8 @@ static enum lb_err count_all(struct query_work *work)
     }
     rc = query_work_begin(work);
     if (rc == LB_OK) {
-        rc = can_use_totals(work) ? read_totals(work) : query_days_read(work);
+        rc = query_totals_suffice(work) ? query_totals_read(work)
+                                        : query_days_read(work);
     }
     if (rc == LB_ELIMIT && work->has_too_many_visits) {
         return lb_err_set(work->err, LB_ELIMIT,

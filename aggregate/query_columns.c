@@ -7,47 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregate/axis.h"
-#include "aggregate/column_block.h"
-#include "aggregate/column_filter.h"
-#include "aggregate/grouping.h"
-
-#define GROUPINGS 4
-#define BLOCK SEGMENT_PACK_BLOCK
-
-struct query_columns {
-    struct query_work *work;
-    struct axis_context context;
-    struct segment_packer *packer; /* owned */
-    struct axis dimensions[QUERY_DIMENSIONS];
-    size_t axis_count; /* of these */
-    struct column_filter filter;
-    struct grouping groupings[GROUPINGS];
-    size_t grouping_count;
-    bool has_visitors; /* somebody wants them */
-    bool has_amounts;
-    bool needs_times;
-    /* Of the open segment. */
-    struct segment *segment;
-    const struct segment_wish *wish;
-    struct column_block block;
-    const struct segment_column *bits;
-    const struct segment_column *days;
-    bool has_days; /* some rows have a visitor and some have none, or all are
-                      wanted: the column must be read */
-    uint16_t no_visitor;     /* else: what that adds to a row's kind */
-    uint8_t *is_traffic;     /* by code of bits; in the segment's memory */
-    bool is_all_traffic;     /* of each of them */
-    uint8_t *types;          /* likewise */
-    int64_t first_bucket_ms; /* time buckets are numbered from here */
-    size_t bucket_count;
-    /* Of a run of rows: those that pass, and what they are. */
-    uint16_t *rows;         /* owned; places in the block */
-    uint16_t *kinds;        /* owned; by place in rows */
-    uint16_t *times;        /* owned; bucket by place in the block */
-    uint32_t *combinations; /* owned; of a grouping's codes, by place in rows */
-    struct entry entry;
-};
+#include "aggregate/column_open.h"
 
 /* --- making --------------------------------------------------------------- */
 
@@ -76,10 +36,11 @@ struct query_columns *query_columns_new(struct query_work *work)
     columns->context = (struct axis_context){work->db, work->cache,
                                              query->catalog, &work->scratch};
     columns->packer = segment_pack_new();
-    columns->rows = malloc(BLOCK * sizeof(*columns->rows));
-    columns->kinds = malloc(BLOCK * sizeof(*columns->kinds));
-    columns->times = malloc(BLOCK * sizeof(*columns->times));
-    columns->combinations = malloc(BLOCK * sizeof(*columns->combinations));
+    columns->rows = malloc(SEGMENT_PACK_BLOCK * sizeof(*columns->rows));
+    columns->kinds = malloc(SEGMENT_PACK_BLOCK * sizeof(*columns->kinds));
+    columns->times = malloc(SEGMENT_PACK_BLOCK * sizeof(*columns->times));
+    columns->combinations =
+        malloc(SEGMENT_PACK_BLOCK * sizeof(*columns->combinations));
     is_whole = column_filter_init(&columns->filter, query->filter) &&
                columns->packer != NULL && columns->rows != NULL &&
                columns->kinds != NULL && columns->times != NULL &&
@@ -124,7 +85,7 @@ void query_columns_free(struct query_columns *columns)
     free(columns->kinds);
     free(columns->times);
     free(columns->combinations);
-    for (size_t i = 0; i < GROUPINGS; i++) {
+    for (size_t i = 0; i < COLUMN_GROUPINGS; i++) {
         grouping_deinit(&columns->groupings[i]);
     }
     column_block_deinit(&columns->block);
@@ -148,139 +109,6 @@ read_numbers(struct query_columns *columns, int column, size_t block)
 {
     return column_block_numbers(&columns->block, column, block,
                                 columns->work->err);
-}
-
-/* --- the segment ---------------------------------------------------------- */
-
-/* Whether rows differ in having a visitor; day 0 stands for none. */
-static void open_days(struct query_columns *columns)
-{
-    const struct segment_column *days = columns->days;
-    size_t none_count = 0;
-
-    for (size_t code = 0; code < days->value_count; code++) {
-        none_count += days->numbers[code] == 0 ? 1 : 0;
-    }
-    columns->has_days = columns->has_visitors ||
-                        (none_count > 0 && none_count < days->value_count);
-    columns->no_visitor = none_count == days->value_count ? 1 : 0;
-}
-
-/* What each value of the bits says; kinds are counted by it. */
-static enum lb_err open_bits(struct query_columns *columns)
-{
-    struct lb_error *err = columns->work->err;
-    enum lb_err rc = segment_store_column(columns->segment, SEGMENT_BITS,
-                                          &columns->bits, err);
-
-    rc = rc == LB_OK
-             ? segment_store_column(columns->segment, SEGMENT_VISITOR_DAY,
-                                    &columns->days, err)
-             : rc;
-    if (rc != LB_OK) {
-        return rc;
-    }
-    columns->is_traffic =
-        segment_store_alloc(columns->segment, columns->bits->value_count);
-    columns->types =
-        segment_store_alloc(columns->segment, columns->bits->value_count);
-    if (columns->is_traffic == NULL || columns->types == NULL) {
-        return no_memory(columns);
-    }
-    open_days(columns);
-    columns->is_all_traffic = true;
-    for (size_t code = 0; code < columns->bits->value_count; code++) {
-        entry_set_bits(&columns->entry, columns->bits->numbers[code]);
-        columns->is_traffic[code] =
-            (columns->work->query->traffic & 1u << columns->entry.traffic) != 0;
-        columns->is_all_traffic =
-            columns->is_all_traffic && columns->is_traffic[code] != 0;
-        columns->types[code] = (uint8_t)columns->entry.type;
-    }
-    return LB_OK;
-}
-
-static size_t values_of(const struct query_columns *columns, size_t index)
-{
-    const struct axis *axis = &columns->dimensions[index];
-
-    return axis->column == AXIS_TIME ? columns->bucket_count : axis->count;
-}
-
-/* Makes room for all combinations; false when they are too many. */
-static bool open_grouping(struct query_columns *columns,
-                          struct grouping *grouping)
-{
-    const struct query *query = columns->work->query;
-    size_t space = 1;
-
-    for (size_t i = 0; i < query->dimension_count && grouping->has_dimensions;
-         i++) {
-        bool is_left_out =
-            grouping->is_view_side && query->dimensions[i].is_of_click;
-
-        grouping->strides[i] = is_left_out ? 0 : space;
-        if (!is_left_out && values_of(columns, i) > 0) {
-            space *= values_of(columns, i);
-        }
-        if (space > GROUPING_SPACE_MAX) {
-            return false;
-        }
-    }
-    return grouping_open(grouping, space, columns->bits->value_count * 2);
-}
-
-/* Buckets of 15 minutes from the first one's begin to the segment's last time;
- * false: they are too many to be numbered. */
-static bool open_times(struct query_columns *columns)
-{
-    const struct segment_info *info = segment_store_info(columns->segment);
-    const struct query *query = columns->work->query;
-    const struct dimension *time = NULL;
-    size_t count = 0;
-    int64_t span_ms;
-
-    for (size_t i = 0; i < query->dimension_count; i++) {
-        if (query->dimensions[i].kind == DIMENSION_TIME) {
-            time = &query->dimensions[i];
-            count++;
-        }
-    }
-    columns->bucket_count = 0;
-    if (count != 1) {
-        return count == 0;
-    }
-    columns->first_bucket_ms = lb_zone_bucket_start_ms(
-        query->zone, (enum lb_zone_grain)time->grain, info->first_at_ms);
-    span_ms = info->last_at_ms - columns->first_bucket_ms;
-    columns->bucket_count = (size_t)(span_ms / ROLLUP_BUCKET_MS) + 1;
-    return span_ms >= 0 && span_ms / ROLLUP_BUCKET_MS < UINT16_MAX;
-}
-
-static enum lb_err open_segment(struct query_columns *columns,
-                                bool *is_empty_out,
-                                bool *is_possible_out)
-{
-    const struct query *query = columns->work->query;
-    enum lb_err rc = open_bits(columns);
-
-    rc = rc == LB_OK ? column_filter_open(&columns->filter, columns->segment,
-                                          &columns->context, is_empty_out,
-                                          columns->work->err)
-                     : rc;
-    *is_empty_out = *is_empty_out && !columns->work->is_split;
-    *is_possible_out = open_times(columns);
-    for (size_t i = 0;
-         i < query->dimension_count && rc == LB_OK && !*is_empty_out; i++) {
-        rc = axis_open(&columns->dimensions[i], columns->segment,
-                       &columns->context, columns->work->err);
-    }
-    for (size_t i = 0; i < columns->grouping_count && rc == LB_OK &&
-                       *is_possible_out && !*is_empty_out;
-         i++) {
-        *is_possible_out = open_grouping(columns, &columns->groupings[i]);
-    }
-    return rc;
 }
 
 /* --- groups --------------------------------------------------------------- */
@@ -397,27 +225,29 @@ static bool is_skipped(const struct query_columns *columns,
 }
 
 /* Numbers the rows' combinations of codes, dimension by dimension. */
-static void combine(struct query_columns *columns,
-                    const struct grouping *grouping,
-                    size_t site,
-                    size_t count)
+static enum lb_err combine(struct query_columns *columns,
+                           const struct grouping *grouping,
+                           size_t site,
+                           size_t count)
 {
     size_t dimension_count =
         grouping->has_dimensions ? columns->work->query->dimension_count : 0;
+    enum lb_err rc = LB_OK;
 
     memset(columns->combinations, 0, count * sizeof(*columns->combinations));
-    for (size_t i = 0; i < dimension_count; i++) {
-        const struct axis *axis = &columns->dimensions[i];
+    for (size_t i = 0; i < dimension_count && rc == LB_OK; i++) {
+        struct axis *axis = &columns->dimensions[i];
         const struct axis_rows rows = {columns->rows, count, site,
                                        axis->column >= 0
                                            ? columns->block.codes[axis->column]
                                            : columns->times};
 
         if (grouping->strides[i] != 0) {
-            axis_combine(axis, &rows, (uint32_t)grouping->strides[i],
-                         columns->combinations);
+            rc = axis_combine(axis, &rows, (uint32_t)grouping->strides[i],
+                              columns->combinations);
         }
     }
+    return rc == LB_OK ? rc : no_memory(columns);
 }
 
 /* The group of a combination that is new in the grouping. */
@@ -461,11 +291,11 @@ static enum lb_err add_rows(struct query_columns *columns,
         grouping->is_view_side ||
         (grouping->has_dimensions && columns->work->has_click_dimension);
     bool is_noted = columns->has_visitors || columns->has_amounts;
+    enum lb_err rc;
 
-    combine(columns, grouping, site, count);
-    for (size_t i = 0; i < count; i++) {
+    rc = combine(columns, grouping, site, count);
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
         uint32_t local = grouping->local[combinations[i]];
-        enum lb_err rc = LB_OK;
 
         if (may_skip && is_skipped(columns, grouping,
                                    columns->types[bits[columns->rows[i]]])) {
@@ -482,24 +312,19 @@ static enum lb_err add_rows(struct query_columns *columns,
             rc = note_row(columns, grouping, grouping->groups[local - 1],
                           columns->rows[i]);
         }
-        if (rc != LB_OK) {
-            return rc;
-        }
     }
-    return LB_OK;
+    return rc;
 }
 
-/* Lists the rows of the run that are of the classes asked for. */
-static size_t list_rows(struct query_columns *columns,
-                        const struct column_run *run)
+/* Lists the rows of the run that are of the classes asked for, unless all are.
+ */
+static size_t list_rows(struct query_columns *columns, struct column_run *run)
 {
     const uint16_t *bits = columns->block.codes[SEGMENT_BITS];
     size_t count = run->end - run->first;
 
-    if (columns->is_all_traffic) {
-        for (size_t i = 0; i < count; i++) {
-            columns->rows[i] = (uint16_t)(run->first + i);
-        }
+    run->is_whole = columns->is_all_traffic;
+    if (run->is_whole) {
         return count;
     }
     count = 0;
@@ -584,7 +409,7 @@ static enum lb_err read_grouped(struct query_columns *columns, size_t block)
 
 /* One side of the rows: of clicks and all, or of views. */
 static enum lb_err count_side(struct query_columns *columns,
-                              const struct column_run *run)
+                              struct column_run *run)
 {
     bool has_filter = columns->work->query->filter != NULL;
     size_t count = list_rows(columns, run);
@@ -654,8 +479,8 @@ static enum lb_err count_rows(struct query_columns *columns)
             size_t first = layout->first_rows[block];
             size_t next = layout->first_rows[block + 1];
             size_t upto = next < end ? next : end;
-            struct column_run run = {block, i, row - first, upto - first,
-                                     false};
+            struct column_run run = {block,        i,     row - first,
+                                     upto - first, false, false};
 
             rc = count_run(columns, &run);
             row = upto;
@@ -685,7 +510,7 @@ enum lb_err query_columns_count(struct query_columns *columns,
     columns->wish = wish;
     column_block_open(&columns->block, columns->segment);
     (void)segment_store_changes(columns->segment, &change_count);
-    rc = change_count == 0 ? open_segment(columns, &is_empty, &is_possible)
+    rc = change_count == 0 ? column_open(columns, &is_empty, &is_possible)
                            : LB_OK;
     *is_counted_out = is_possible || (is_empty && change_count == 0);
     if (rc == LB_OK && *is_counted_out && !is_empty) {

@@ -188,17 +188,6 @@ static enum lb_err add_rows(struct reading *reading,
     return rc;
 }
 
-/* Whether all of it can be read: nothing is counted of a damaged BLOB. */
-static bool is_sound(struct day_reader blob)
-{
-    struct day_row row;
-
-    while (day_reader_next(&blob, &row)) {
-        continue;
-    }
-    return !blob.is_damaged;
-}
-
 static bool is_usable(const struct reading *reading,
                       const struct day_store_day *day,
                       struct day_reader *rows_out,
@@ -210,7 +199,7 @@ static bool is_usable(const struct reading *reading,
            (total_out->is_additive || !reading->has_visitor_metric) &&
            (reading->work->visits == NULL ||
             (rows_out->has_visits && total_out->has_visits)) &&
-           is_sound(*rows_out) && is_sound(*total_out);
+           day_reader_is_sound(rows_out) && day_reader_is_sound(total_out);
 }
 
 static bool is_spread(const struct reading *reading)

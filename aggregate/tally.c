@@ -48,7 +48,7 @@ static uint64_t hash_bytes(const char *bytes, size_t len)
 {
     static const uint8_t key[LB_HASH_KEY_BYTES] = {1};
 
-    return lb_hash_sip(key, bytes, len);
+    return lb_hash_sip_fast(key, bytes, len);
 }
 
 struct tally *tally_new(size_t max_groups)

@@ -121,6 +121,8 @@ static enum lb_err set_pragmas(struct db *db, struct lb_error *err)
         {"PRAGMA cell_size_check=ON", ""},
         {"PRAGMA temp_store=MEMORY", ""},
         {"PRAGMA query_only=ON", ""},
+        /* A year of a site's days by one dimension is 3 MB of pages. */
+        {"PRAGMA cache_size=-4096", ""},
     };
     static const char *const writer[][2] = {
         {"PRAGMA trusted_schema=OFF", ""},

@@ -17,14 +17,11 @@
 #define LOOK_MS 200
 #define AGAIN_MS (5 * LB_MS_PER_S) /* after a round failed */
 /* Rows are slow to read: a part of a segment's events is sealed already, and
- * segments that small are written anew as one later. */
-#define SMALL_PART 8
-#define AGAIN_PART                                                             \
-    16 /* of a segment's events comes before it is tried again                 \
-        */
-/* Where events come so fast that a segment is full within that, it is waited
- * for: one that is small would be written anew. */
-#define FILL_MS (2 * LB_MS_PER_S)
+ * segments that small are written anew as one later.  But where events come
+ * so fast that a segment is full soon, that is waited for. */
+#define SMALL_PART 32
+#define AGAIN_PART 64 /* of its events comes before it is tried again */
+#define FULL_MS (2 * LB_MS_PER_S)
 #define STEP_BYTES ((size_t)512 * 1024) /* of columns in one transaction */
 /* Rows deleted in one transaction: a part of those that wait, so many. */
 #define DELETE_PART 16
@@ -197,7 +194,7 @@ static bool is_enough(const struct seal *seal, int64_t waiting)
 
     return waiting >= full ||
            (waiting > full / SMALL_PART &&
-            seal->events_a_second * FILL_MS / LB_MS_PER_S < full - waiting);
+            seal->events_a_second * FULL_MS / LB_MS_PER_S < full);
 }
 
 static enum lb_err look(struct seal *seal, struct db *db, struct lb_error *err)

@@ -282,6 +282,13 @@ segment_cache_column(const struct segment_cached *cached)
     return &cached->column;
 }
 
+const uint16_t *segment_cache_codes(const struct segment_cached *cached,
+                                    size_t block)
+{
+    return cached->column.width == 2 ? atomic_load(&cached->blocks[block])
+                                     : NULL;
+}
+
 bool segment_cache_read(const struct segment_cached *cached,
                         size_t block,
                         size_t count,

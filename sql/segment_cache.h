@@ -42,6 +42,10 @@ void segment_cache_release(struct segment_cache *cache,
 
 const struct segment_column *
 segment_cache_column(const struct segment_cached *cached);
+/* The block's codes, good until the column is released; NULL: nobody has put
+ * them yet, or they are kept as bytes. */
+const uint16_t *segment_cache_codes(const struct segment_cached *cached,
+                                    size_t block);
 /* Writes the block's codes; false: nobody has put them yet. */
 bool segment_cache_read(const struct segment_cached *cached,
                         size_t block,

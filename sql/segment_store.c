@@ -406,6 +406,26 @@ enum lb_err segment_store_codes(struct segment *segment,
     return rc == LB_OK ? rc : fault(segment, rc, "codes of a column", err);
 }
 
+enum lb_err segment_store_look(struct segment *segment,
+                               int column,
+                               size_t block,
+                               uint16_t *room,
+                               const uint16_t **codes_out,
+                               struct lb_error *err)
+{
+    const struct segment_column *read;
+    enum lb_err rc = segment_store_column(segment, column, &read, err);
+
+    *codes_out = rc == LB_OK && segment->shared[column] != NULL
+                     ? segment_cache_codes(segment->shared[column], block)
+                     : NULL;
+    if (rc == LB_OK && *codes_out == NULL) {
+        *codes_out = room;
+        rc = segment_store_codes(segment, column, block, room, err);
+    }
+    return rc;
+}
+
 static enum lb_err unpack_numbers(struct segment *segment,
                                   int column,
                                   size_t block,

@@ -87,6 +87,14 @@ LB_MUST_CHECK enum lb_err segment_store_codes(struct segment *segment,
                                               size_t block,
                                               uint16_t *codes_out,
                                               struct lb_error *err);
+/* The same without a copy where readers share it: *codes_out is room or good
+ * until the segment is closed. */
+LB_MUST_CHECK enum lb_err segment_store_look(struct segment *segment,
+                                             int column,
+                                             size_t block,
+                                             uint16_t *room,
+                                             const uint16_t **codes_out,
+                                             struct lb_error *err);
 LB_MUST_CHECK enum lb_err segment_store_numbers(struct segment *segment,
                                                 int column,
                                                 size_t block,

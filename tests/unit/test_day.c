@@ -461,9 +461,12 @@ static void damaged_bytes_are_read_to_their_fault_only(void **state)
             bytes[(size_t)rand() % len] = (char)rand();
         }
         if (day_reader_init(&reader, bytes, len) == LB_OK) {
+            bool is_sound = day_reader_is_sound(&reader);
+
             while (day_reader_next(&reader, &row)) {
                 count++;
             }
+            assert_int_equal(is_sound, !reader.is_damaged);
         }
         assert_true(count <= len);
         free(bytes);
