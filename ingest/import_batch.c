@@ -182,14 +182,10 @@ static void read_record(struct work *work, const char *text, size_t len)
     size_t index = batch->sent_count++;
     struct event_fault fault = {.code = NULL};
     struct import_event source;
-    char id[ID_BYTES];
+    char id[ID_BYTES] = "-"; /* made when it is needed */
     struct import_record record = {text, len, id};
 
     lb_arena_clear(work->scratch);
-    if (!make_id(work, text, len, repeats_of(work, index), id)) {
-        fail(work->out, 503, "The records take too much memory.");
-        return;
-    }
     switch (import_reader_read(work->reader, &record, work->scratch, &source,
                                &fault)) {
     case IMPORT_IGNORED:
@@ -205,7 +201,11 @@ static void read_record(struct work *work, const char *text, size_t len)
         batch_reject(batch, &fault, NULL);
         break;
     case IMPORT_EVENT:
-        if (source.count == 1 && source.visitor_count == 0) {
+        if ((source.has_records_id || source.count != 1 ||
+             source.visitor_count != 0) &&
+            !make_id(work, text, len, repeats_of(work, index), id)) {
+            fail(work->out, 503, "The records take too much memory.");
+        } else if (source.count == 1 && source.visitor_count == 0) {
             (void)keep(work, &source);
         } else {
             keep_many(work, &source, id);

@@ -184,6 +184,7 @@ enum import_verdict import_reader_read(const struct import_reader *reader,
         return verdict;
     }
     event_out->ts_at_ms += reader->shift_ms;
+    event_out->has_records_id = !has(event_out->json, "id");
     if (reader->format == IMPORT_COMBINED) { /* lines name neither */
         import_reading_put(&reading, "site", reader->site);
         import_reading_put(&reading, "id", record->id);

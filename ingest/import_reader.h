@@ -33,7 +33,8 @@ bool import_reader_has_sums(const struct import_reader *reader);
 struct import_record {
     const char *text; /* without its line end; NUL behind it */
     size_t len;
-    const char *id; /* for an event that has none of its own */
+    const char *id; /* for an event that has none of its own: borrowed, and may
+                       be written when has_records_id says that it is used */
 };
 
 /* Everything of the event lies in arena or is borrowed from the record. */

@@ -36,6 +36,7 @@ struct import_event {
      * knows of whom); 1 and 0 for everything else. */
     size_t count;
     size_t visitor_count;
+    bool has_records_id; /* it has none of its own */
 };
 
 struct import_reading {

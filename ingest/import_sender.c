@@ -10,8 +10,8 @@
 #include "base/json.h"
 #include "ingest/import_repeat.h"
 
-#define PLACES 8 /* requests at a time */
-#define RING 16  /* more than can be between the first and the last of them */
+#define PLACES 16 /* requests at a time */
+#define RING 32   /* more than can be between the first and the last of them */
 #define SEND_BYTES ((size_t)1024 * 1024)
 #define PATH_BYTES 160
 #define START_TRIES 600
