@@ -22,8 +22,16 @@
 #define NEAR_PERCENT 80 /* of limits.max_db_bytes: the owner is told */
 #define FAR_PERCENT 75  /* and told again after it was less than this */
 
+/* A clock that is so much ahead of the last look may be wrong: nothing ages out
+ * until it has said so for a day.  A service that was not run for so long waits
+ * a day, too, as does a backup that is so old. */
+#define JUMP_MS (7 * LB_MS_PER_DAY)
+#define TRUST_MS LB_MS_PER_DAY
+#define NOTE_MS LB_MS_PER_HOUR /* between two notes of the clock */
+
 /* What a round does, in this order. */
 enum part {
+    PART_CLOCK,
     PART_STREAMS,
     PART_SITES,
     PART_ENTRIES,
@@ -45,6 +53,7 @@ struct retention {
     enum part part;
     size_t next_site;
     bool is_waiting;
+    bool is_clock_ahead;
     int64_t due_at_ms;          /* monotonic */
     struct notice_entry notice; /* owned */
     struct lb_metric *aged;
@@ -384,11 +393,77 @@ static enum lb_err look_at_streams(struct retention *retention,
     return rc == LB_OK ? tell_stream(retention, db, destination, err) : rc;
 }
 
+/* --- the clock ------------------------------------------------------------ */
+
+static enum lb_err tell_clock(struct retention *retention,
+                              struct db *db,
+                              int64_t before_ms,
+                              int64_t now_ms,
+                              struct lb_error *err)
+{
+    char summary[SUMMARY_BYTES];
+    char before[LB_CLOCK_TEXT_BYTES];
+    char now[LB_CLOCK_TEXT_BYTES];
+
+    lb_clock_format(before_ms, before);
+    lb_clock_format(now_ms, now);
+    (void)snprintf(summary, sizeof(summary),
+                   "The clock says %s, and at the last look it said %s. If it "
+                   "is wrong, set it right: from a day after the jump on, "
+                   "events go by their age again.",
+                   now, before);
+    lb_log(LB_LOG_WARN, "clock_jumped", "text=\"%s\"", summary);
+    return tell(retention, db, "linkbell-clock", "{\"clock\":\"ahead\"}",
+                summary, err);
+}
+
+static enum lb_err
+note_clock(struct db *db, int64_t now_ms, struct lb_error *err)
+{
+    enum lb_err rc = db_meta_set(db, "retention_clock", now_ms, err);
+
+    return rc == LB_OK ? db_meta_set(db, "retention_jump", 0, err) : rc;
+}
+
+/* Whether what the clock says may be trusted. */
+static enum lb_err
+look_at_clock(struct retention *retention, struct db *db, struct lb_error *err)
+{
+    int64_t now_ms = lb_clock_wall_ms();
+    int64_t before_ms = 0;
+    int64_t jump_ms = 0;
+    enum lb_err rc = db_meta_get(db, "retention_clock", 0, &before_ms, err);
+
+    rc = rc == LB_OK ? db_meta_get(db, "retention_jump", 0, &jump_ms, err) : rc;
+    retention->is_clock_ahead =
+        rc != LB_OK || (before_ms != 0 && now_ms - before_ms > JUMP_MS);
+    if (rc != LB_OK) {
+        return rc;
+    }
+    if (!retention->is_clock_ahead) {
+        return before_ms == 0 || jump_ms != 0 || now_ms < before_ms ||
+                       now_ms - before_ms >= NOTE_MS
+                   ? note_clock(db, now_ms, err)
+                   : LB_OK;
+    }
+    if (jump_ms != 0 && now_ms >= jump_ms && now_ms - jump_ms < JUMP_MS) {
+        retention->is_clock_ahead = now_ms - jump_ms < TRUST_MS;
+        return retention->is_clock_ahead ? LB_OK : note_clock(db, now_ms, err);
+    }
+    rc = db_meta_set(db, "retention_jump", now_ms, err);
+    return rc == LB_OK ? tell_clock(retention, db, before_ms, now_ms, err) : rc;
+}
+
 /* --- rounds --------------------------------------------------------------- */
 
 static bool is_part_off(const struct retention *retention)
 {
-    return ((retention->part == PART_STREAMS || retention->part == PART_SITES ||
+    bool is_age = retention->part == PART_SITES ||
+                  retention->part == PART_ENTRIES ||
+                  retention->part == PART_COUNTS;
+
+    return (is_age && retention->is_clock_ahead) ||
+           ((retention->part == PART_STREAMS || retention->part == PART_SITES ||
              retention->part == PART_ENTRIES) &&
             atomic_load(&retention->retention_ms) == 0) ||
            (retention->part == PART_COUNTS && counts_age_ms(retention) == 0);
@@ -405,6 +480,9 @@ run_step(struct writer_job *job, struct db *db, struct lb_error *err)
 
     if (!is_part_off(retention)) {
         switch (retention->part) {
+        case PART_CLOCK:
+            rc = look_at_clock(retention, db, err);
+            break;
         case PART_STREAMS:
             rc = look_at_streams(retention, db, &is_over, err);
             break;
@@ -461,7 +539,7 @@ static bool chore(void *ctx, struct db *db)
         !atomic_exchange(&retention->is_busy, true)) {
         retention->due_at_ms = now_ms + AGAIN_MS;
         retention->is_waiting = false;
-        retention->part = PART_STREAMS;
+        retention->part = PART_CLOCK;
         retention->next_site = 0;
         if (writer_submit(retention->writer, &retention->job) != LB_OK) {
             atomic_store(&retention->is_busy, false);

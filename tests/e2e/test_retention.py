@@ -124,6 +124,34 @@ class Retention(unittest.TestCase):
                 self.assertEqual(len(rows), want)
             self.assertEqual(bell.run("verify").returncode, 0)
 
+    def test_a_clock_that_jumped_ages_nothing_out_for_a_day(self):
+        with Linkbell(config("400d")) as bell:
+            self.load(bell, events(20))
+            wait_for(lambda: self.log(bell, "SELECT value FROM meta WHERE key = 'retention_clock'"), "a look at the clock", 90)
+            self.wait_for_horizon(bell)
+            bell.stop()
+            horizons = self.log(bell, "SELECT horizon FROM sites ORDER BY id")
+            bell.config.write_text(config())
+            self.set_meta(bell, retention_clock=time.time() - 9 * DAY)
+            bell.ready()
+            wait_for(lambda: self.log(bell, "SELECT value FROM meta WHERE key = 'retention_jump' AND value > 0"), "the jump", 90)
+            found = wait_for(lambda: [a for a in bell.get("/v1/alerts").json["data"] if a["rule"] == "linkbell-clock"],
+                             "an alert of the clock", 30)
+            self.assertEqual(len(found), 1)
+            self.assertIn("at the last look it said", found[0]["summary"])
+            self.assertEqual(self.log(bell, "SELECT horizon FROM sites ORDER BY id"), horizons)
+            bell.stop()
+            self.set_meta(bell, retention_jump=time.time() - 1.1 * DAY)
+            bell.ready()
+            self.wait_for_horizon(bell, horizons[0][0])
+            self.assertEqual(self.log(bell, "SELECT value FROM meta WHERE key = 'retention_jump'"), [(0,)])
+
+    def set_meta(self, bell, **values):
+        with sqlite3.connect(bell.data / "linkbell.db") as db:
+            for key, value in values.items():
+                db.execute("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                           (key, int(value * 1000)))
+
     def test_a_verb_without_the_service_lets_nothing_go(self):
         """It may not know the service's configuration."""
         old = json.dumps({"id": "old", "type": "view", "site": "alice.bio", "ts": int((time.time() - 600 * DAY) * 1000)}) + "\n"
