@@ -194,9 +194,14 @@ enum lb_err day_add(struct day *day, const struct entry *entry)
     return rc == LB_OK ? day_rows_add(day->rows, entry, keys) : rc;
 }
 
-size_t day_bytes(const struct day *day)
+size_t day_event_bytes(const struct day *day)
 {
-    size_t bytes = sizeof(*day) + day_rows_bytes(day->rows);
+    return day_rows_bytes(day->rows);
+}
+
+size_t day_sum_bytes(const struct day *day)
+{
+    size_t bytes = sizeof(*day);
 
     for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
         bytes += day->sums[i].cap * sizeof(*day->sums[i].list);
@@ -558,9 +563,10 @@ static const uint8_t *skip_row(const uint8_t *at, const uint8_t *end)
     }
     if ((flags & HEAD_VALUE) != 0) {
         at = memchr(at, '\0', (size_t)(end - at));
-        if (at++ == NULL) {
+        if (at == NULL) {
             return NULL;
         }
+        at++;
     }
     head.at = at;
     if (!take_varint(&head, &mask) || mask >> FIGURE_COUNT != 0) {

@@ -73,8 +73,10 @@ day_new(struct day_values *values, int64_t local_day, unsigned mask);
 void day_free(struct day *day); /* NULL is fine */
 /* Takes an event; they come in log order. */
 LB_MUST_CHECK enum lb_err day_add(struct day *day, const struct entry *entry);
-/* Memory held, and giving up a dimension that is counted another time. */
-size_t day_bytes(const struct day *day);
+/* Memory held: by its events, and by what they came to. */
+size_t day_event_bytes(const struct day *day);
+size_t day_sum_bytes(const struct day *day);
+/* Gives up a dimension that is counted another time. */
 void day_drop(struct day *day, enum day_dimension dimension);
 /* Gives up dimensions with more than DAY_VALUES values so far. */
 LB_MUST_CHECK enum lb_err day_check_values(struct day *day);

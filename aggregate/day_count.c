@@ -9,6 +9,7 @@
 #include "sql/log_store.h"
 
 #define CHECK_ENTRIES 1024 /* between looks at clock and memory */
+#define PARTS_MOST 65536
 
 struct target {
     int64_t site;
@@ -185,17 +186,6 @@ static struct target *find_target(struct day_count *count,
     return NULL;
 }
 
-/* Of the days, without their values. */
-static size_t bytes_of(const struct day_count *count)
-{
-    size_t bytes = 0;
-
-    for (size_t i = count->first; i < end_of(count); i++) {
-        bytes += day_bytes(count->targets[i].day);
-    }
-    return bytes;
-}
-
 /* Leaves half of the pass's targets to the next one. */
 static void shed_targets(struct day_count *count)
 {
@@ -210,10 +200,9 @@ static void shed_targets(struct day_count *count)
 }
 
 /* Leaves half of its dimensions, if there are so many. */
-static bool shed_dimensions(struct day_count *count)
+static void shed_dimensions(struct day_count *count)
 {
     int dimensions = __builtin_popcount(count->mask & ~(1u << DAY_TOTAL)) / 2;
-    bool is_shed = dimensions > 0;
 
     for (int i = DAY_DIMENSION_COUNT - 1; i > DAY_TOTAL && dimensions > 0;
          i--) {
@@ -227,7 +216,6 @@ static bool shed_dimensions(struct day_count *count)
             day_drop(count->targets[j].day, (enum day_dimension)i);
         }
     }
-    return is_shed;
 }
 
 static enum lb_err check_values(struct day_count *count)
@@ -248,23 +236,29 @@ static enum lb_err check_values(struct day_count *count)
     return rc;
 }
 
-/* Where it takes too much memory: fewer days, then dimensions, then visitors
- * at a time.  The last begins anew. */
+/* Where it takes too much memory: fewer days at a time; then a part of the
+ * visitors, which begins anew, or of the dimensions, whichever takes more. */
 static void shed(struct day_count *count)
 {
-    size_t bytes = bytes_of(count);
+    size_t sums = day_values_bytes(count->values);
+    size_t events = 0;
 
-    if (bytes + day_values_bytes(count->values) <= count->max_bytes) {
+    for (size_t i = count->first; i < end_of(count); i++) {
+        events += day_event_bytes(count->targets[i].day);
+        sums += day_sum_bytes(count->targets[i].day);
+    }
+    if (events + sums <= count->max_bytes) {
         return;
     }
     if (end_of(count) - count->first > 1) {
         shed_targets(count);
-    } else if (!shed_dimensions(count) && bytes > count->max_bytes &&
-               count->part == 0) {
+    } else if (events > sums && count->part == 0 && count->parts < PARTS_MOST) {
         count->parts *= 2;
         count->is_in_pass = false;
         count->is_again = true;
         free_days(count);
+    } else if (sums > events) {
+        shed_dimensions(count);
     }
 }
 

@@ -75,8 +75,8 @@ count_days(struct db *db, size_t max_bytes, int64_t piece_ms)
 
 static void little_memory_comes_to_the_same(void **state)
 {
-    /* Half of the days; one day; one dimension; a few visitors at a time. */
-    static const size_t budgets[] = {1500000, 300000, 100000, 40000};
+    /* Fewer days, then dimensions or visitors at a time. */
+    static const size_t budgets[] = {1500000, 400000, 250000, 150000, 100000};
     struct lb_error err = {LB_OK, ""};
     struct day_count *want;
     struct db *db = NULL;
