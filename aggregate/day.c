@@ -183,7 +183,8 @@ enum lb_err day_add(struct day *day, const struct entry *entry)
     day->is_additive =
         day->is_additive &&
         (entry->visitor == 0 || entry->visitor_day == day->local_day);
-    if (day->parts > 1 && !is_of_part(day, entry)) {
+    if (day->is_over[DAY_TOTAL] ||
+        (day->parts > 1 && !is_of_part(day, entry))) {
         return LB_OK;
     }
     for (size_t i = 0; i < day->counted_count && rc == LB_OK; i++) {
@@ -223,11 +224,25 @@ void day_drop(struct day *day, enum day_dimension dimension)
     }
 }
 
+size_t day_visitor_events(const struct day *day)
+{
+    return day_rows_count(day->rows) / (day_rows_visitors(day->rows) + 1);
+}
+
 /* One value too many. */
 static void give_up(struct day *day, int dimension)
 {
     day_drop(day, (enum day_dimension)dimension);
     day->is_over[dimension] = true;
+}
+
+void day_give_up(struct day *day)
+{
+    while (day->counted_count > 0) {
+        give_up(day, day->counted[0].number);
+    }
+    day->is_over[DAY_TOTAL] = true;
+    day_rows_clear(day->rows);
 }
 
 static size_t map_size(const struct day *day, int dimension)

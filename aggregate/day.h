@@ -80,6 +80,10 @@ size_t day_sum_bytes(const struct day *day);
 void day_drop(struct day *day, enum day_dimension dimension);
 /* Gives up dimensions with more than DAY_VALUES values so far. */
 LB_MUST_CHECK enum lb_err day_check_values(struct day *day);
+/* Events that are held, by their visitors. */
+size_t day_visitor_events(const struct day *day);
+/* Gives up what is counted, the total as well; nothing is taken any more. */
+void day_give_up(struct day *day);
 
 /* What is too much at once is counted in parts: of one part are the visitors
  * whose hash leaves part when divided by parts.  All events come once for each

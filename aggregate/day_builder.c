@@ -16,6 +16,7 @@
 
 #define LOOK_MS (5 * LB_MS_PER_S)
 #define CHORE_MS 250 /* between looks whether what was loaded is all there */
+#define LOADED_MS LB_MS_PER_S         /* without a request, and it is */
 #define AGAIN_MS (10 * LB_MS_PER_MIN) /* between two counts of a stale day */
 #define PIECE_MS 500                  /* a snapshot of the log is held */
 #define SPAN_DAYS 8                   /* between the days of one round */
@@ -29,13 +30,11 @@ struct day_builder {
     struct pool_job count_job;
     struct writer_job look_job;
     struct writer_job swap_job;
-    atomic_bool is_busy; /* a round runs */
-    atomic_bool is_stopping;
     bool (*is_loading)(void *ctx); /* NULL: never; borrowed, as its context */
     void *loading_ctx;
     /* The writer thread's. */
     int64_t next_look_ms; /* monotonic */
-    bool was_loading;
+    int64_t loading_ms;   /* likewise: when it was last seen; 0: never */
     /* Of a round; handed from thread to thread with it. */
     struct day_count *count; /* owned */
     struct day_store_stale days[DAY_COUNT_TARGETS];
@@ -44,15 +43,23 @@ struct day_builder {
     struct catalog *catalog; /* owned; while looking */
     int64_t now_ms;
     int64_t front_ms; /* days that end later may go on */
-    bool is_over;     /* the count */
+    int64_t forced_since_ms;
     enum lb_err rc;
     struct lb_error err;
     /* The loop thread's: a call of day_builder_run(). */
     void (*done)(void *ctx, enum lb_err rc, const struct lb_error *err);
     void *done_ctx;
     bool is_relist_wanted;
-    bool is_forced; /* of this round: whatever was tried lately, too */
-    bool is_relist; /* of this round */
+    /* Of a round again, and of those that follow: */
+    bool is_forced; /* days that were tried lately, too, not since then */
+    bool is_asked;  /* done waits for it */
+    bool is_relist; /* of this one */
+    bool is_over;   /* the count */
+    /* The writer thread's. */
+    bool was_loading;
+    /* Any thread's. */
+    atomic_bool is_busy; /* a round runs */
+    atomic_bool is_stopping;
 };
 
 /* --- look: on the writer thread ------------------------------------------- */
@@ -75,6 +82,14 @@ relist_sites(struct day_builder *builder, struct db *db, struct lb_error *err)
     return rc;
 }
 
+/* Whether a day was tried so lately that it waits. */
+static bool was_tried(const struct day_builder *builder, int64_t at_ms)
+{
+    return at_ms != 0 && at_ms <= builder->now_ms &&
+           (builder->is_forced ? at_ms >= builder->forced_since_ms
+                               : at_ms + AGAIN_MS > builder->now_ms);
+}
+
 static bool choose(void *ctx, const struct day_store_stale *stale)
 {
     struct day_builder *builder = ctx;
@@ -83,9 +98,7 @@ static bool choose(void *ctx, const struct day_store_stale *stale)
 
     if (site == NULL || stale->day < day_store_first_open(site) ||
         lb_zone_day_start_ms(site->zone, stale->day + 1) > builder->front_ms ||
-        (!builder->is_forced && stale->built_at_ms != 0 &&
-         stale->built_at_ms + AGAIN_MS > builder->now_ms &&
-         stale->built_at_ms <= builder->now_ms)) {
+        was_tried(builder, stale->built_at_ms)) {
         return true;
     }
     if (builder->day_count > 0 &&
@@ -99,10 +112,17 @@ static bool choose(void *ctx, const struct day_store_stale *stale)
     return true;
 }
 
-static bool is_loading(const struct day_builder *builder)
+/* Whether events are loaded, or were a moment ago: a request comes after the
+ * other. */
+static bool is_loading(struct day_builder *builder)
 {
-    return builder->is_loading != NULL &&
-           builder->is_loading(builder->loading_ctx);
+    int64_t now_ms = lb_clock_mono_ms();
+
+    if (builder->is_loading != NULL &&
+        builder->is_loading(builder->loading_ctx)) {
+        builder->loading_ms = now_ms;
+    }
+    return builder->loading_ms != 0 && now_ms - builder->loading_ms < LOADED_MS;
 }
 
 static enum lb_err
@@ -116,7 +136,7 @@ look(struct day_builder *builder, struct db *db, struct lb_error *err)
     builder->swapped = 0;
     builder->now_ms = lb_clock_wall_ms();
     builder->front_ms = builder->now_ms;
-    if (builder->done == NULL && is_loading(builder)) {
+    if (!builder->is_asked && is_loading(builder)) {
         int64_t front_ms = day_store_front_ms(builder->store);
 
         builder->front_ms =
@@ -162,12 +182,13 @@ rest(struct day_builder *builder, enum lb_err rc, const struct lb_error *err)
     bool is_stopping = atomic_load(&builder->is_stopping);
 
     end_round(builder);
-    if (rc == LB_OK && !is_stopping && done != NULL && !builder->is_forced) {
+    if (rc == LB_OK && !is_stopping && done != NULL && !builder->is_asked) {
         begin_round(builder); /* asked for while this round was under way */
         return;
     }
     builder->done = NULL;
     builder->is_forced = false;
+    builder->is_asked = false;
     builder->is_relist = false;
     atomic_store(&builder->is_busy, false);
     if (rc != LB_OK) {
@@ -282,7 +303,11 @@ done_look(struct writer_job *job, enum lb_err rc, const struct lb_error *err)
 
 static void begin_round(struct day_builder *builder)
 {
-    builder->is_forced = builder->is_forced || builder->done != NULL;
+    if (builder->done != NULL && !builder->is_asked) {
+        builder->is_asked = true;
+        builder->is_forced = true;
+        builder->forced_since_ms = lb_clock_wall_ms();
+    }
     builder->is_relist = builder->is_relist_wanted;
     builder->is_relist_wanted = false;
     submit(builder, &builder->look_job);
@@ -294,17 +319,22 @@ static bool chore(void *ctx, struct db *db)
 {
     struct day_builder *builder = ctx;
     int64_t now_ms = lb_clock_mono_ms();
-    bool is_loaded = builder->was_loading && !is_loading(builder);
+    bool is_loaded;
 
     (void)db;
+    builder->was_loading = builder->was_loading || is_loading(builder);
+    is_loaded = builder->was_loading && !is_loading(builder);
     if ((!is_loaded && now_ms < builder->next_look_ms) ||
         atomic_load(&builder->is_stopping) ||
         atomic_exchange(&builder->is_busy, true)) {
         return false;
     }
     builder->next_look_ms = now_ms + LOOK_MS;
-    builder->was_loading = is_loading(builder);
-    builder->is_forced = builder->is_forced || is_loaded;
+    if (is_loaded) {
+        builder->was_loading = false;
+        builder->is_forced = true;
+        builder->forced_since_ms = lb_clock_wall_ms();
+    }
     submit(builder, &builder->look_job);
     return false;
 }
@@ -347,6 +377,7 @@ enum lb_err day_builder_new(struct writer *writer,
     builder->holder = holder;
     builder->store = store;
     builder->is_forced = true; /* what an import before the start left */
+    builder->forced_since_ms = lb_clock_wall_ms();
     builder->look_job.run = run_look;
     builder->look_job.done = done_look;
     builder->look_job.is_background = true;

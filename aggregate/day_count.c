@@ -9,7 +9,9 @@
 #include "sql/log_store.h"
 
 #define CHECK_ENTRIES 1024 /* between looks at clock and memory */
-#define PARTS_MOST 65536
+#define PARTS_MOST 256
+#define HEAVY_EVENTS 1024 /* of each visitor: parts of them are no smaller */
+#define OVER_TIMES 4      /* what one dimension may take more than is meant */
 
 struct target {
     int64_t site;
@@ -199,10 +201,15 @@ static void shed_targets(struct day_count *count)
     count->last = count->first;
 }
 
-/* Leaves half of its dimensions, if there are so many. */
+static int dimensions_of(const struct day_count *count)
+{
+    return __builtin_popcount(count->mask & ~(1u << DAY_TOTAL));
+}
+
+/* Leaves half of its dimensions to the next one. */
 static void shed_dimensions(struct day_count *count)
 {
-    int dimensions = __builtin_popcount(count->mask & ~(1u << DAY_TOTAL)) / 2;
+    int dimensions = dimensions_of(count) / 2;
 
     for (int i = DAY_DIMENSION_COUNT - 1; i > DAY_TOTAL && dimensions > 0;
          i--) {
@@ -212,6 +219,7 @@ static void shed_dimensions(struct day_count *count)
         count->mask &= ~(1u << i);
         dimensions--;
         day_values_drop(count->values, (size_t)i);
+        count->values_checked = 0;
         for (size_t j = count->first; j < end_of(count); j++) {
             day_drop(count->targets[j].day, (enum day_dimension)i);
         }
@@ -242,6 +250,7 @@ static void shed(struct day_count *count)
 {
     size_t sums = day_values_bytes(count->values);
     size_t events = 0;
+    struct day *day;
 
     for (size_t i = count->first; i < end_of(count); i++) {
         events += day_event_bytes(count->targets[i].day);
@@ -250,15 +259,20 @@ static void shed(struct day_count *count)
     if (events + sums <= count->max_bytes) {
         return;
     }
+    day = count->targets[count->first].day;
     if (end_of(count) - count->first > 1) {
         shed_targets(count);
-    } else if (events > sums && count->part == 0 && count->parts < PARTS_MOST) {
+    } else if (events > sums && count->part == 0 && count->parts < PARTS_MOST &&
+               day_visitor_events(day) < HEAVY_EVENTS) {
         count->parts *= 2;
         count->is_in_pass = false;
         count->is_again = true;
         free_days(count);
-    } else if (sums > events) {
+    } else if (dimensions_of(count) > 1) {
         shed_dimensions(count);
+    } else if (events > OVER_TIMES * count->max_bytes) {
+        day_give_up(day); /* a visitor with millions of events */
+        count->left = count->mask;
     }
 }
 
@@ -287,15 +301,17 @@ static enum lb_err encode(struct target *target, unsigned mask)
     return rc;
 }
 
-/* Values that are too many are found anew by the days that need them. */
-static void forget_values(struct day_count *count)
+/* Those of mask, which no day of these asks for any more, where they are many.
+ */
+static void forget_values(struct day_count *count, unsigned mask)
 {
-    if (day_values_bytes(count->values) > count->max_bytes / 4) {
-        for (size_t i = 0; i < DAY_DIMENSION_COUNT; i++) {
-            day_values_drop(count->values, i);
-        }
-        count->values_checked = 0;
+    if (day_values_bytes(count->values) <= count->max_bytes / 4) {
+        return;
     }
+    for (; mask != 0; mask &= mask - 1) {
+        day_values_drop(count->values, (size_t)__builtin_ctz(mask));
+    }
+    count->values_checked = 0;
 }
 
 /* The log is through: the visitors, dimensions or days that come next. */
@@ -322,6 +338,7 @@ static enum lb_err end_pass(struct day_count *count, struct lb_error *err)
         return LB_OK;
     }
     free_days(count);
+    forget_values(count, count->mask);
     count->left &= ~count->mask;
     count->is_in_pass = false;
     count->is_again = false;
@@ -330,7 +347,6 @@ static enum lb_err end_pass(struct day_count *count, struct lb_error *err)
     if (count->left == 0) {
         count->first = end;
         count->left = DAY_ALL_DIMENSIONS;
-        forget_values(count);
     }
     return LB_OK;
 }

@@ -94,6 +94,11 @@ size_t day_rows_count(const struct day_rows *rows)
     return rows->count;
 }
 
+size_t day_rows_visitors(const struct day_rows *rows)
+{
+    return rows->who_count;
+}
+
 const uint32_t *day_rows_keys(const struct day_rows *rows, int column)
 {
     return rows->keys[column];

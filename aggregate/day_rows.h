@@ -27,6 +27,7 @@ LB_MUST_CHECK enum lb_err day_rows_add(struct day_rows *rows,
                                        const struct entry *entry,
                                        const uint32_t *keys);
 size_t day_rows_count(const struct day_rows *rows);
+size_t day_rows_visitors(const struct day_rows *rows);
 size_t day_rows_bytes(const struct day_rows *rows); /* memory held */
 void day_rows_drop(struct day_rows *rows, int column);
 /* The keys of a column, by row. */

@@ -9,6 +9,7 @@
 struct adding {
     struct query_work *work;
     int64_t site;
+    int64_t first_open; /* days before are as they were under another zone */
     /* Days in a row that are not counted; their totals are read together. */
     int64_t from_at_ms;
     int64_t to_at_ms;
@@ -135,7 +136,7 @@ static enum lb_err add_day(void *ctx, const struct day_store_day *day)
 }
 
 /* Whether counted days of the site may stand for its totals. */
-static enum lb_err can_use_days(const struct adding *adding, bool *can_out)
+static enum lb_err can_use_days(struct adding *adding, bool *can_out)
 {
     const struct query *query = adding->work->query;
     const struct catalog_site *site =
@@ -145,6 +146,7 @@ static enum lb_err can_use_days(const struct adding *adding, bool *can_out)
                strcmp(lb_zone_name(query->zone), site->timezone) == 0 &&
                (query->dimension_count == 0 ||
                 query->dimensions[0].grain >= (int)LB_ZONE_DAY);
+    adding->first_open = *can_out ? day_store_first_open(site) : 0;
     return *can_out ? day_store_is_listed(adding->work->db, site, can_out,
                                           adding->work->err)
                     : LB_OK;
@@ -163,6 +165,9 @@ static enum lb_err read_site(struct adding *adding)
 
     days.first_day = lb_zone_local_day(query->zone, query->from_at_ms - 1) + 1;
     days.last_day = lb_zone_local_day(query->zone, query->to_at_ms) - 1;
+    if (can_use && days.first_day < adding->first_open) {
+        days.first_day = adding->first_open;
+    }
     from_at_ms = lb_zone_day_start_ms(query->zone, days.first_day);
     to_at_ms = lb_zone_day_start_ms(query->zone, days.last_day + 1);
     if (rc != LB_OK || !can_use || from_at_ms >= to_at_ms) {

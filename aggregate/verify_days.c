@@ -51,7 +51,7 @@ static bool are_same(const struct tally_group *a, const struct tally_group *b)
            a->viewers_clicked == b->viewers_clicked && a->visits == b->visits &&
            a->clicks_without_visitor == b->clicks_without_visitor &&
            a->amount_hundredths == b->amount_hundredths &&
-           memcmp(a->currency, b->currency, sizeof(a->currency)) == 0;
+           strncmp(a->currency, b->currency, sizeof(a->currency)) == 0;
 }
 
 /* NULL: that side has no such row. */

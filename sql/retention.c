@@ -54,6 +54,7 @@ struct retention {
     size_t next_site;
     bool is_waiting;
     bool is_clock_ahead;
+    int64_t now_ms;             /* wall, as the round began */
     int64_t due_at_ms;          /* monotonic */
     struct notice_entry notice; /* owned */
     struct lb_metric *aged;
@@ -85,9 +86,11 @@ static int64_t kept_ms(int64_t age_ms)
 }
 
 /* The first day that stays, in the site's zone. */
-static int64_t day_from(const struct catalog_site *site, int64_t age_ms)
+static int64_t day_from(const struct retention *retention,
+                        const struct catalog_site *site,
+                        int64_t age_ms)
 {
-    int64_t at_ms = lb_clock_wall_ms() - kept_ms(age_ms);
+    int64_t at_ms = retention->now_ms - kept_ms(age_ms);
 
     return lb_zone_local_day(site->zone, at_ms);
 }
@@ -151,7 +154,8 @@ static enum lb_err age_site(struct retention *retention,
                             bool *is_over_out,
                             struct lb_error *err)
 {
-    int64_t day = day_from(site, atomic_load(&retention->retention_ms));
+    int64_t day =
+        day_from(retention, site, atomic_load(&retention->retention_ms));
     int64_t at_ms = lb_zone_day_start_ms(site->zone, day);
     const int64_t numbers[] = {site->number, at_ms, STEP_ROWS};
     bool is_ready = false;
@@ -224,7 +228,7 @@ static enum lb_err age_entries(struct retention *retention,
                                struct lb_error *err)
 {
     int64_t before_ms =
-        lb_clock_wall_ms() - kept_ms(atomic_load(&retention->retention_ms));
+        retention->now_ms - kept_ms(atomic_load(&retention->retention_ms));
     const int64_t entries[] = {before_ms, cursor_seq(retention->cursor),
                                STEP_ROWS};
     const int64_t rows[] = {STEP_ROWS, 0, 0};
@@ -272,7 +276,7 @@ static enum lb_err age_counts(struct retention *retention,
     if (!*is_over_out) {
         const struct catalog_site *site =
             catalog_site_at(catalog, retention->next_site);
-        int64_t day = day_from(site, counts_age_ms(retention));
+        int64_t day = day_from(retention, site, counts_age_ms(retention));
         int64_t frozen = first_open_day(site);
         int64_t last = day < frozen ? day : frozen;
         const int64_t totals[] = {
@@ -368,7 +372,7 @@ static enum lb_err look_at_streams(struct retention *retention,
                                    bool *is_over_out,
                                    struct lb_error *err)
 {
-    int64_t before_ms = lb_clock_wall_ms() -
+    int64_t before_ms = retention->now_ms -
                         kept_ms(atomic_load(&retention->retention_ms)) +
                         LB_MS_PER_DAY;
     sqlite3_stmt *stmt = db_stmt(db, SQL_STREAM_LATE);
@@ -435,6 +439,7 @@ look_at_clock(struct retention *retention, struct db *db, struct lb_error *err)
     enum lb_err rc = db_meta_get(db, "retention_clock", 0, &before_ms, err);
 
     rc = rc == LB_OK ? db_meta_get(db, "retention_jump", 0, &jump_ms, err) : rc;
+    retention->now_ms = now_ms;
     retention->is_clock_ahead =
         rc != LB_OK || (before_ms != 0 && now_ms - before_ms > JUMP_MS);
     if (rc != LB_OK) {
@@ -458,9 +463,9 @@ look_at_clock(struct retention *retention, struct db *db, struct lb_error *err)
 
 static bool is_part_off(const struct retention *retention)
 {
-    bool is_age = retention->part == PART_SITES ||
-                  retention->part == PART_ENTRIES ||
-                  retention->part == PART_COUNTS;
+    bool is_age =
+        retention->part == PART_STREAMS || retention->part == PART_SITES ||
+        retention->part == PART_ENTRIES || retention->part == PART_COUNTS;
 
     return (is_age && retention->is_clock_ahead) ||
            ((retention->part == PART_STREAMS || retention->part == PART_SITES ||

@@ -11,6 +11,7 @@
 #include "sql/cursor.h"
 #include "sql/log_change.h"
 #include "sql/log_store.h"
+#include "sql/seal_rows.h"
 #include "sql/segment_build.h"
 #include "sql/segment_store.h"
 
@@ -23,10 +24,6 @@
 #define AGAIN_PART 64 /* of its events comes before it is tried again */
 #define FULL_MS (2 * LB_MS_PER_S)
 #define STEP_BYTES ((size_t)512 * 1024) /* of columns in one transaction */
-/* Rows deleted in one transaction: a part of those that wait, so many. */
-#define DELETE_PART 16
-#define DELETE_ROWS_LEAST 512
-#define DELETE_ROWS_MOST 4096 /* some 2.5 ms */
 #define SHRINK_LOOK_MS LB_MS_PER_S
 #define SHRINK_PART 5     /* free pages past one in so many go back */
 #define SHRINK_PAGES 8192 /* and no fewer than these stay for rows to come */
@@ -38,6 +35,7 @@ struct seal {
     struct pool *readers;
     struct cursor *cursor;
     size_t segment_events;
+    struct seal_rows *rows; /* owned */
     struct writer_job look_job;
     struct writer_job put_job;
     struct pool_job build_job;
@@ -49,15 +47,12 @@ struct seal {
     /* The writer thread's. */
     _Atomic int64_t pause_until_ms; /* monotonic; after a failure */
     atomic_int shrink_holds;        /* who wants pages to stay in place */
-    int64_t deleted_to;             /* no row up to here is left */
     int64_t next_seal_seq;          /* too few events up to here */
     int64_t seen_seq;               /* the cursor a moment ago */
     int64_t seen_at_ms;             /* monotonic */
     int64_t events_a_second;        /* that came since the moment before */
     int64_t horizon_sum;            /* when segments were looked through */
     int64_t looked_at;              /* the last of them; -1: none is left */
-    bool has_rows;                  /* some that are sealed are there yet */
-    bool is_with_groups; /* groups came since the last look for them */
     bool is_unmergeable; /* small segments stay as they are, until a start */
     /* Of a round; handed from thread to thread with it. */
     enum task task;
@@ -541,79 +536,6 @@ static bool look_chore(void *ctx, struct db *db)
     return false;
 }
 
-/* The first event that is a row; INT64_MAX: none is. */
-static enum lb_err
-find_first_row(struct db *db, int64_t *seq_out, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_FIRST_ROW);
-    bool has_row = false;
-    enum lb_err rc = db_next(db, stmt, &has_row, err);
-
-    *seq_out = INT64_MAX;
-    if (has_row) {
-        *seq_out = sqlite3_column_type(stmt, 0) == SQLITE_NULL
-                       ? INT64_MAX
-                       : sqlite3_column_int64(stmt, 0);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
-}
-
-/* Some of the rows that are sealed. */
-static enum lb_err
-delete_some(struct seal *seal, struct db *db, struct lb_error *err)
-{
-    int64_t sealed_to = 0;
-    int64_t first = 0;
-    int64_t rows;
-    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
-
-    seal->has_rows = rc == LB_OK && sealed_to > seal->deleted_to;
-    rc = seal->has_rows ? find_first_row(db, &first, err) : rc;
-    if (rc != LB_OK || !seal->has_rows) {
-        return rc;
-    }
-    if (first > sealed_to) {
-        seal->deleted_to = sealed_to;
-        seal->has_rows = false;
-        return LB_OK;
-    }
-    rows = (sealed_to - first) / DELETE_PART;
-    rows = rows < DELETE_ROWS_LEAST  ? DELETE_ROWS_LEAST
-           : rows > DELETE_ROWS_MOST ? DELETE_ROWS_MOST
-                                     : rows;
-    return db_run_number(
-        db, SQL_SEAL_DELETE,
-        first + rows - 1 < sealed_to ? first + rows - 1 : sealed_to, err);
-}
-
-/* With a group of events, which is synced anyway. */
-static enum lb_err finish_group(void *ctx, struct db *db, struct lb_error *err)
-{
-    struct seal *seal = ctx;
-
-    seal->is_with_groups = true;
-    return seal->has_rows ? delete_some(seal, db, err) : LB_OK;
-}
-
-/* By itself when no group comes. */
-static bool delete_chore(void *ctx, struct db *db)
-{
-    struct seal *seal = ctx;
-    struct lb_error err;
-    bool is_with_groups = seal->is_with_groups && seal->has_rows;
-
-    seal->is_with_groups = false;
-    if (is_with_groups) {
-        return false;
-    }
-    if (delete_some(seal, db, &err) != LB_OK) {
-        lb_log_limited(LB_LOG_WARN, "seal_delete", "text=\"%s\"", err.text);
-        return false;
-    }
-    return seal->has_rows;
-}
-
 /* Free pages past a part of the file go back to the file system. */
 static bool shrink_chore(void *ctx, struct db *db)
 {
@@ -652,7 +574,7 @@ enum lb_err seal_new(struct writer *writer,
                      struct lb_error *err)
 {
     struct seal *seal = calloc(1, sizeof(*seal));
-    const struct writer_member member = {seal, NULL, finish_group, NULL, NULL};
+    enum lb_err rc;
 
     *seal_out = seal;
     if (seal == NULL) {
@@ -674,11 +596,10 @@ enum lb_err seal_new(struct writer *writer,
     seal->seconds = lb_metrics_histogram(
         "linkbell_seal_seconds", "Time from reading events to their segment.",
         "", true);
-    writer_add_member(writer, &member);
     writer_add_chore(writer, "seal", look_chore, seal, LOOK_MS);
-    writer_add_chore(writer, "seal_delete", delete_chore, seal, LOOK_MS);
     writer_add_chore(writer, "shrink", shrink_chore, seal, SHRINK_LOOK_MS);
-    return segment_store_give_up(writer_db(writer), err);
+    rc = seal_rows_new(writer, &seal->rows, err);
+    return rc == LB_OK ? segment_store_give_up(writer_db(writer), err) : rc;
 }
 
 void seal_stop(struct seal *seal)
@@ -690,6 +611,7 @@ void seal_free(struct seal *seal)
 {
     if (seal != NULL) {
         end_round(seal);
+        seal_rows_free(seal->rows);
         free(seal);
     }
 }

@@ -124,6 +124,31 @@ class Retention(unittest.TestCase):
                 self.assertEqual(len(rows), want)
             self.assertEqual(bell.run("verify").returncode, 0)
 
+    def test_totals_stay_when_the_zone_changes_after_ageing(self):
+        """Days that were counted before are days of the zone of before."""
+        with Linkbell(config()) as bell:
+            self.load(bell, events(20))
+            self.wait_for_horizon(bell)
+            for zone in ("America/New_York", "Pacific/Kiritimati", "Europe/Paris"):
+                before = self.log(bell, "SELECT horizon FROM sites WHERE id = 'alice.bio'")[0][0]
+                bell.stop()
+                bell.config.write_text(config().replace("id: alice.bio, timezone: Europe/Paris", f"id: alice.bio, timezone: {zone}"))
+                bell.ready()
+                bell.run("apply", str(bell.config))
+                wait_for(lambda: self.log(bell, "SELECT count(*) FROM day_zones z JOIN sites s ON s.number = z.site "
+                                                "WHERE s.id = 'alice.bio' AND z.timezone = ?", zone)[0][0], "the days of " + zone, 60)
+                wait_for(lambda: self.log(bell, "SELECT count(*) FILTER (WHERE generation != built_generation) <= 2 FROM day_state")[0][0],
+                         "counted days", 60)
+                first = rfc3339(time.time() - 25 * DAY)[:10]
+                for by in ("", "&by=time:day", "&by=time:month"):
+                    answer = bell.get(f"/v1/stats?site=alice.bio&metrics=views{by}&from={first}&to={rfc3339(time.time() + DAY)[:10]}").json
+                    want = self.log(bell, "SELECT sum(views) FROM rollup_totals WHERE traffic = 0 AND site = "
+                                          "(SELECT number FROM sites WHERE id = 'alice.bio')")[0][0]
+                    self.assertEqual(answer["totals"]["views"], want, (zone, by))
+                    if by:
+                        self.assertEqual(sum(row["views"] for row in answer["rows"]), want, (zone, by))
+                self.assertGreaterEqual(self.log(bell, "SELECT horizon FROM sites WHERE id = 'alice.bio'")[0][0], before)
+
     def test_a_clock_that_jumped_ages_nothing_out_for_a_day(self):
         with Linkbell(config("400d")) as bell:
             self.load(bell, events(20))

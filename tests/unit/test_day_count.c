@@ -26,14 +26,15 @@ static void run_sql(struct db *db, const char *sql)
                      SQLITE_OK);
 }
 
-static void insert(struct db *db, int64_t seq)
+/* visitors: how many there are; 1: all are the same one's. */
+static void insert(struct db *db, int64_t seq, int visitors)
 {
     char page[32];
     struct entry entry = {.seq = seq,
                           .type = (enum entry_type)(rand() % 3),
                           .site = 1 + rand() % SITES,
                           .visitor_day = FIRST_DAY,
-                          .visitor = rand() % 500,
+                          .visitor = visitors == 1 ? 1 : rand() % visitors,
                           .is_visit_start = rand() % 4 == 0,
                           .text[ENTRY_TEXT_ID] = "e",
                           .text[ENTRY_TEXT_HOST] = "a.example",
@@ -86,7 +87,7 @@ static void little_memory_comes_to_the_same(void **state)
     assert_int_equal(db_open(":memory:", DB_WRITER, &db, &err), LB_OK);
     run_sql(db, "BEGIN");
     for (int64_t seq = 1; seq <= EVENTS; seq++) {
-        insert(db, seq);
+        insert(db, seq, 500);
     }
     assert_int_equal(db_meta_set(db, "cursor", EVENTS, &err), LB_OK);
     run_sql(db, "COMMIT");
@@ -110,10 +111,41 @@ static void little_memory_comes_to_the_same(void **state)
     db_close(db);
 }
 
+/* Nothing is kept of its days, which are asked of the log. */
+static void a_visitor_of_too_many_events_is_given_up(void **state)
+{
+    struct lb_error err = {LB_OK, ""};
+    struct day_count *got;
+    struct db *db = NULL;
+
+    (void)state;
+    srand(8);
+    assert_int_equal(db_open(":memory:", DB_WRITER, &db, &err), LB_OK);
+    run_sql(db, "BEGIN");
+    for (int64_t seq = 1; seq <= (int64_t)12 * EVENTS; seq++) {
+        insert(db, seq, 1);
+    }
+    assert_int_equal(db_meta_set(db, "cursor", (int64_t)12 * EVENTS, &err),
+                     LB_OK);
+    run_sql(db, "COMMIT");
+    got = count_days(db, 20000, PIECE_MS);
+    for (size_t day = 0; day < (size_t)DAYS * SITES; day++) {
+        for (int i = 0; i < DAY_DIMENSION_COUNT; i++) {
+            assert_int_equal(day_count_bodies(got, day)[i].len, 0);
+        }
+    }
+    day_count_free(got);
+    got = count_days(db, (size_t)1 << 30, PIECE_MS);
+    assert_true(day_count_bodies(got, 0)[DAY_TOTAL].len > 0);
+    day_count_free(got);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(little_memory_comes_to_the_same),
+        cmocka_unit_test(a_visitor_of_too_many_events_is_given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
