@@ -114,10 +114,11 @@ def log_all(bell, sql):
 
 
 def wait_for_rest(bell):
-    """Hashes of visitors whose period is over go by and by."""
-    count = None
-    while count != (count := log(bell, "SELECT count(*) FROM visitor_hashes")[0]):
-        time.sleep(5)
+    """Hashes of visitors whose period is over go by and by, and free pages after them."""
+    wait_for(lambda: log(bell, "SELECT count(*) FROM visitor_hashes WHERE salt NOT IN (SELECT number FROM salts)")[0] == 0,
+             "hashes to go", 3600)
+    wait_for(lambda: log(bell, "SELECT freelist_count < 10000 OR freelist_count * 5 < page_count "
+                               "FROM pragma_freelist_count, pragma_page_count")[0], "shrinking", 600)
 
 
 def median(times):
@@ -217,8 +218,6 @@ def main():
         wait_for(lambda: log(bell, "SELECT count(*) FILTER (WHERE generation = built_generation) >= count(*) - 20 FROM day_state")[0],
                  "the days", 3600)
         print(f"and counted after {time.monotonic() - began:.1f} s: {options.events / (time.monotonic() - began):.0f} events/s", flush=True)
-        wait_for(lambda: log(bell, "SELECT freelist_count < 10000 OR freelist_count * 5 < page_count "
-                                   "FROM pragma_freelist_count, pragma_page_count")[0], "shrinking", 600)
         wait_for(lambda: log(bell, "SELECT count(*) FROM segments WHERE state != 1")[0] == 0, "dead segments to go", 600)
         wait_for_rest(bell)
         tables = dict(log_all(bell, "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate = 1 GROUP BY name"))
