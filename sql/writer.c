@@ -491,7 +491,17 @@ static void look_at_disk(struct writer *writer, int64_t now_ms)
     }
 }
 
-/* At most one chore; true when it has more to do. */
+static bool is_chore_due(const struct writer *writer, int64_t now_ms)
+{
+    for (size_t i = 0; i < writer->chore_count; i++) {
+        if (now_ms >= writer->chores[i].due_at_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At most one chore; true when it has more to do, or another has. */
 static bool run_chore(struct writer *writer, int64_t now_ms)
 {
     for (size_t i = 0; i < writer->chore_count && !writer->is_reopen_needed;
@@ -508,7 +518,7 @@ static bool run_chore(struct writer *writer, int64_t now_ms)
             chore->due_at_ms = has_more ? now_ms : now_ms + chore->period_ms;
             writer->next_chore =
                 (writer->next_chore + i + 1) % writer->chore_count;
-            return has_more;
+            return has_more || is_chore_due(writer, now_ms);
         }
     }
     return false;
