@@ -206,13 +206,8 @@ static struct axis_value *keep_number(struct axis *axis,
 /* The place of a code's value, which is met for the first time. */
 static enum lb_err find_place(struct axis *axis, size_t code)
 {
-    const struct axis_context *context = axis->context;
     struct axis_value *value =
-        axis->column == SEGMENT_PROPS
-            ? keep(axis,
-                   dimension_prop(axis->dimension->name + 5,
-                                  axis->read->texts[code], context->scratch))
-            : keep_number(axis, axis->read->numbers[code], context);
+        keep_number(axis, axis->read->numbers[code], axis->context);
 
     if (value == NULL) {
         return LB_ENOMEM;
@@ -220,8 +215,8 @@ static enum lb_err find_place(struct axis *axis, size_t code)
     if (value->segment != axis->segment) {
         value->segment = axis->segment;
         value->place = (uint16_t)axis->count;
-        axis->places_values[axis->count] = value->text;
-        axis->places_kept[axis->count++] = value;
+        axis->kept_texts[axis->count] = value->text;
+        axis->kept[axis->count++] = value;
     }
     axis->places[code] = value->place;
     return LB_OK;
@@ -233,18 +228,17 @@ open_kept(struct axis *axis, struct segment *segment, struct lb_error *err)
     size_t count = axis->code_count;
 
     axis->segment = segment_store_info(segment)->number;
-    axis->places_values =
-        segment_store_alloc(segment, count * sizeof(*axis->places_values));
-    axis->places_kept =
+    axis->kept_texts =
+        segment_store_alloc(segment, count * sizeof(*axis->kept_texts));
+    axis->kept =
         segment_store_alloc(segment, count * sizeof(struct axis_value *));
     axis->places = segment_store_alloc(segment, count * sizeof(*axis->places));
-    if (axis->places_values == NULL || axis->places_kept == NULL ||
+    if (axis->kept_texts == NULL || axis->kept == NULL ||
         axis->places == NULL) {
         return no_memory(err);
     }
     memset(axis->places, 0xff, count * sizeof(*axis->places));
-    axis->values = axis->places_values;
-    axis->kept = axis->places_kept;
+    axis->values = axis->kept_texts;
     axis->is_settled = false;
     return LB_OK;
 }

@@ -39,9 +39,8 @@ struct axis {
     const char *const *values;
     uint16_t *places; /* of a code's value among them, AXIS_UNKNOWN until it is
                          met; NULL: the code */
-    struct axis_value *const *kept; /* the same values; NULL: none are */
-    const char **places_values;     /* both, to be written */
-    struct axis_value **places_kept;
+    struct axis_value **kept; /* the same values; NULL: none are */
+    const char **kept_texts;  /* where their values are written */
     const struct segment_column *read;
     const struct axis_context *context; /* borrowed */
     int64_t segment;                    /* its number */

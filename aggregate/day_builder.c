@@ -319,11 +319,11 @@ static bool chore(void *ctx, struct db *db)
 {
     struct day_builder *builder = ctx;
     int64_t now_ms = lb_clock_mono_ms();
-    bool is_loaded;
+    bool is_loading_now = is_loading(builder);
+    bool is_loaded = builder->was_loading && !is_loading_now;
 
     (void)db;
-    builder->was_loading = builder->was_loading || is_loading(builder);
-    is_loaded = builder->was_loading && !is_loading(builder);
+    builder->was_loading = builder->was_loading || is_loading_now;
     if ((!is_loaded && now_ms < builder->next_look_ms) ||
         atomic_load(&builder->is_stopping) ||
         atomic_exchange(&builder->is_busy, true)) {

@@ -1,7 +1,7 @@
 /* day_count.h - counts some local days of some sites from the log: piece by
- * piece, so that no snapshot is held for long, and some dimensions at a time
- * where all of them would take too much memory.  Whether the days went on
- * meanwhile is the caller's to find out. */
+ * piece, so that no snapshot is held for long, and some days, visitors or
+ * dimensions at a time where all of them would take too much memory.  Whether
+ * the days went on meanwhile is the caller's to find out. */
 #ifndef LINKBELL_AGGREGATE_DAY_COUNT_H
 #define LINKBELL_AGGREGATE_DAY_COUNT_H
 

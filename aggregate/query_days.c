@@ -242,6 +242,20 @@ add_edge(struct reading *reading, int64_t from_at_ms, int64_t to_at_ms)
                                       : add_span(reading, from_at_ms, to_at_ms);
 }
 
+void query_days_whole(const struct query *query,
+                      int64_t least_day,
+                      struct day_store_range *days,
+                      int64_t *from_at_ms_out,
+                      int64_t *to_at_ms_out)
+{
+    int64_t first = lb_zone_local_day(query->zone, query->from_at_ms - 1) + 1;
+
+    days->first_day = first < least_day ? least_day : first;
+    days->last_day = lb_zone_local_day(query->zone, query->to_at_ms) - 1;
+    *from_at_ms_out = lb_zone_day_start_ms(query->zone, days->first_day);
+    *to_at_ms_out = lb_zone_day_start_ms(query->zone, days->last_day + 1);
+}
+
 static enum lb_err read_site(struct reading *reading, int64_t number)
 {
     const struct query *query = reading->work->query;
@@ -260,10 +274,7 @@ static enum lb_err read_site(struct reading *reading, int64_t number)
     if (rc != LB_OK) {
         return rc;
     }
-    days.first_day = lb_zone_local_day(query->zone, query->from_at_ms - 1) + 1;
-    days.last_day = lb_zone_local_day(query->zone, query->to_at_ms) - 1;
-    from_at_ms = lb_zone_day_start_ms(query->zone, days.first_day);
-    to_at_ms = lb_zone_day_start_ms(query->zone, days.last_day + 1);
+    query_days_whole(query, INT64_MIN, &days, &from_at_ms, &to_at_ms);
     if (!is_listed || from_at_ms >= to_at_ms ||
         strcmp(lb_zone_name(query->zone), reading->site->timezone) != 0) {
         return add_edge(reading, query->from_at_ms, query->to_at_ms);

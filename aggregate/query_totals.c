@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "aggregate/day_store.h"
+#include "aggregate/query_days.h"
 #include "aggregate/rollup_store.h"
 
 struct adding {
@@ -146,7 +147,7 @@ static enum lb_err can_use_days(struct adding *adding, bool *can_out)
                strcmp(lb_zone_name(query->zone), site->timezone) == 0 &&
                (query->dimension_count == 0 ||
                 query->dimensions[0].grain >= (int)LB_ZONE_DAY);
-    adding->first_open = *can_out ? day_store_first_open(site) : 0;
+    adding->first_open = *can_out ? day_store_first_open(site) : INT64_MIN;
     return *can_out ? day_store_is_listed(adding->work->db, site, can_out,
                                           adding->work->err)
                     : LB_OK;
@@ -163,13 +164,7 @@ static enum lb_err read_site(struct adding *adding)
     bool can_use = false;
     enum lb_err rc = can_use_days(adding, &can_use);
 
-    days.first_day = lb_zone_local_day(query->zone, query->from_at_ms - 1) + 1;
-    days.last_day = lb_zone_local_day(query->zone, query->to_at_ms) - 1;
-    if (can_use && days.first_day < adding->first_open) {
-        days.first_day = adding->first_open;
-    }
-    from_at_ms = lb_zone_day_start_ms(query->zone, days.first_day);
-    to_at_ms = lb_zone_day_start_ms(query->zone, days.last_day + 1);
+    query_days_whole(query, adding->first_open, &days, &from_at_ms, &to_at_ms);
     if (rc != LB_OK || !can_use || from_at_ms >= to_at_ms) {
         return rc != LB_OK
                    ? rc

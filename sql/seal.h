@@ -4,8 +4,8 @@
  * One round: look (writer thread), build (a reader, from its own snapshot), put
  * (writer, the columns as pending, some at a time), and with the last of them
  * swap: refused when an event was erased or changed since it was read.  Between
- * groups the writer deletes sealed rows and gives free pages back, a piece at a
- * time. */
+ * groups the writer gives free pages back, a piece at a time; sealed rows go by
+ * seal_rows.h. */
 #ifndef LINKBELL_SQL_SEAL_H
 #define LINKBELL_SQL_SEAL_H
 
