@@ -85,7 +85,7 @@ static enum lb_err load_id(void *ctx, const struct log_id *id)
 {
     struct event_store *store = ((struct loading *)ctx)->store;
 
-    if (store->recent_seq == INT64_MAX &&
+    if (id->seq < store->recent_seq &&
         id->received_at_ms >= ((struct loading *)ctx)->since_ms) {
         store->recent_seq = id->seq;
     }
@@ -553,21 +553,19 @@ static enum lb_err
 append_one(const struct append *append, struct event *event, enum known known)
 {
     struct event_store *store = append->store;
-    struct entry *entry = &event->entry;
     enum lb_err rc = LB_OK;
 
     if (event->engagement != NULL) {
         return engagement_store_append(store->cursor, store->decide, append->db,
                                        event, append->err);
     }
-    if (known == KNOWN_NOT || entry->visitor != 0) {
+    if (known == KNOWN_NOT || event->entry.visitor != 0) {
         rc = decide_one(append, event);
     }
     if (rc != LB_OK || known != KNOWN_NOT) {
         return rc;
     }
-    rc = cursor_append(store->cursor, append->db, entry, append->err);
-    return rc == LB_OK ? log_insert_event(append->db, entry, append->err) : rc;
+    return cursor_append(store->cursor, append->db, &event->entry, append->err);
 }
 
 /* The tables of ids and visitors are larger than a processor's caches: what a

@@ -90,25 +90,31 @@ move_over(const char *from, const char *to, struct lb_error *err)
                                  : system_error(to, err);
 }
 
-/* Events as rows and in segments; a copy may be of before there were any. */
+/* How many events there are and when the newest came: of the newest schema that
+ * the copy may have, of one without packs, of one without segments. */
 static int prepare_facts(sqlite3 *handle, sqlite3_stmt **stmt_out)
 {
-    int code = sqlite3_prepare_v2(
-        handle,
-        "SELECT (SELECT count(*) FROM events WHERE seq > coalesce((SELECT "
-        "value FROM meta WHERE key = 'sealed_to'), 0)) + coalesce((SELECT "
-        "sum(row_count) FROM segments WHERE state = 1), 0) - (SELECT count(*) "
-        "FROM segment_changes WHERE bits IS NULL), coalesce((SELECT "
-        "max(received) FROM events), (SELECT max(max_ts) FROM segments WHERE "
-        "state = 1), 0)",
-        -1, stmt_out, NULL);
+#define OF_SEGMENTS                                                            \
+    "+ coalesce((SELECT sum(row_count) FROM segments WHERE state = 1), 0) - "  \
+    "(SELECT count(*) FROM segment_changes WHERE bits IS NULL)"
+#define SEALED_TO                                                              \
+    "coalesce((SELECT value FROM meta WHERE key = 'sealed_to'), 0)"
+#define LAST_SEALED "(SELECT max(max_ts) FROM segments WHERE state = 1), 0)"
+    static const char *const facts[] = {
+        "SELECT (SELECT coalesce(sum(count), 0) FROM event_packs WHERE upto "
+        "> " SEALED_TO ") " OF_SEGMENTS ", coalesce((SELECT max(received) FROM "
+        "event_packs), " LAST_SEALED,
+        "SELECT (SELECT count(*) FROM events WHERE seq > " SEALED_TO
+        ") " OF_SEGMENTS
+        ", coalesce((SELECT max(received) FROM events), " LAST_SEALED,
+        "SELECT count(*), coalesce(max(received), 0) FROM events"};
+    int code = SQLITE_ERROR;
 
-    return code == SQLITE_OK
-               ? code
-               : sqlite3_prepare_v2(handle,
-                                    "SELECT count(*), coalesce(max(received), "
-                                    "0) FROM events",
-                                    -1, stmt_out, NULL);
+    for (size_t i = 0;
+         i < sizeof(facts) / sizeof(facts[0]) && code != SQLITE_OK; i++) {
+        code = sqlite3_prepare_v2(handle, facts[i], -1, stmt_out, NULL);
+    }
+    return code;
 }
 
 static enum lb_err read_facts(sqlite3 *handle,

@@ -57,7 +57,7 @@ static enum lb_err finish(void *ctx, struct db *db, struct lb_error *err)
     }
     rc = db_meta_set(db, "next_seq", cursor->next_seq, err);
     return rc == LB_OK
-               ? log_note_blocks(db, cursor->fresh, cursor->fresh_count, err)
+               ? log_insert_events(db, cursor->fresh, cursor->fresh_count, err)
                : rc;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "sql/db_file.h"
+#include "sql/log_migrate.h"
 
 struct db {
     sqlite3 *handle;                          /* owned */
@@ -191,10 +192,15 @@ static enum lb_err migrate(struct db *db, struct lb_error *err)
     int64_t version = 0;
     enum lb_err rc = read_version(db, &version, err);
 
+    if (rc == LB_OK && (size_t)version < sql_migration_count &&
+        log_migrate_functions(db->handle, true) != SQLITE_OK) {
+        rc = db_error(db, "migrate", err);
+    }
     for (size_t i = (size_t)version; rc == LB_OK && i < sql_migration_count;
          i++) {
         rc = migrate_step(db, i, err);
     }
+    (void)log_migrate_functions(db->handle, false);
     /* So that the file's own header tells its version, not only the WAL's. */
     if (rc == LB_OK && (size_t)version < sql_migration_count) {
         (void)sqlite3_wal_checkpoint_v2(db->handle, NULL,

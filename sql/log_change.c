@@ -1,6 +1,8 @@
 /* log_change.c - what changes in the log after it was written. */
 #include "sql/log_change.h"
 
+#include "sql/horizon.h"
+#include "sql/log_rows.h"
 #include "sql/log_store.h"
 
 enum lb_err
@@ -77,27 +79,55 @@ static enum lb_err put_change(struct db *db,
     return db_run(db, stmt, err);
 }
 
+/* An event that is to change: its new class, or gone. */
+struct wanted {
+    const struct entry *to; /* NULL: gone */
+    int64_t seq;
+};
+
+static enum log_rows_fate change_event(void *ctx, struct entry *event)
+{
+    const struct wanted *wanted = ctx;
+
+    if (event->seq != wanted->seq) {
+        return LOG_ROWS_KEPT;
+    }
+    if (wanted->to == NULL) {
+        return LOG_ROWS_GONE;
+    }
+    entry_set_bits(event, entry_bits(wanted->to));
+    event->dict[ENTRY_DICT_REASON] = wanted->to->dict[ENTRY_DICT_REASON];
+    return LOG_ROWS_CHANGED;
+}
+
+/* Where it stands in a pack. */
+static enum lb_err change_row(struct db *db,
+                              int64_t seq,
+                              const struct entry *to,
+                              struct lb_error *err)
+{
+    struct wanted wanted = {to, seq};
+    const struct log_rows_edit edit = {&wanted, change_event};
+    int64_t upto_seq = 0;
+
+    return log_rows_change(db, seq - 1, &edit, &upto_seq, err);
+}
+
 enum lb_err
 log_change_class(struct db *db, const struct entry *entry, struct lb_error *err)
 {
     int64_t bits = entry_bits(entry);
     int64_t sealed_to = 0;
-    sqlite3_stmt *stmt;
     enum lb_err rc = log_sealed_to(db, &sealed_to, err);
 
     rc = rc == LB_OK ? note_change(db, entry->seq, err) : rc;
-    if (rc != LB_OK || entry->seq <= sealed_to) {
-        return rc != LB_OK ? rc
-                           : put_change(db, entry->seq, &bits,
-                                        entry->dict[ENTRY_DICT_REASON], err);
+    if (rc != LB_OK) {
+        return rc;
     }
-    stmt = db_stmt(db, SQL_LOG_SET_CLASS);
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, entry->seq);
-        (void)sqlite3_bind_int64(stmt, 2, bits);
-        db_bind_number_or_null(stmt, 3, entry->dict[ENTRY_DICT_REASON]);
-    }
-    return db_run(db, stmt, err);
+    return entry->seq <= sealed_to
+               ? put_change(db, entry->seq, &bits,
+                            entry->dict[ENTRY_DICT_REASON], err)
+               : change_row(db, entry->seq, entry, err);
 }
 
 enum lb_err log_change_erase(struct db *db, int64_t seq, struct lb_error *err)
@@ -106,8 +136,35 @@ enum lb_err log_change_erase(struct db *db, int64_t seq, struct lb_error *err)
     enum lb_err rc = log_sealed_to(db, &sealed_to, err);
 
     rc = rc == LB_OK ? note_change(db, seq, err) : rc;
-    /* Sealed rows stand there, too, until they are deleted. */
-    rc = rc == LB_OK ? db_run_number(db, SQL_ERASE_EVENT, seq, err) : rc;
+    /* Sealed ones stand there, too, until their packs are deleted. */
+    rc = rc == LB_OK ? change_row(db, seq, NULL, err) : rc;
     return rc == LB_OK && seq <= sealed_to ? put_change(db, seq, NULL, 0, err)
                                            : rc;
+}
+
+/* --- ageing --------------------------------------------------------------- */
+
+static enum log_rows_fate age_event(void *ctx, struct entry *event)
+{
+    return event->ts_at_ms < horizon_of(ctx, event->site) ? LOG_ROWS_GONE
+                                                          : LOG_ROWS_KEPT;
+}
+
+enum lb_err log_change_age(struct db *db,
+                           int64_t after_seq,
+                           size_t packs,
+                           int64_t *upto_out,
+                           struct lb_error *err)
+{
+    struct horizon *horizon = NULL;
+    enum lb_err rc = horizon_load(db, &horizon, err);
+    const struct log_rows_edit edit = {horizon, age_event};
+
+    *upto_out = horizon == NULL ? INT64_MAX : after_seq;
+    for (size_t i = 0; i < packs && rc == LB_OK && *upto_out != INT64_MAX;
+         i++) {
+        rc = log_rows_change(db, *upto_out, &edit, upto_out, err);
+    }
+    horizon_free(horizon);
+    return rc;
 }

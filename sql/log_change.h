@@ -1,9 +1,10 @@
 /* log_change.h - what changes in the log after it was written: events that are
- * erased or get another class, as rows or in segments. */
+ * erased or get another class, sealed or not yet. */
 #ifndef LINKBELL_SQL_LOG_CHANGE_H
 #define LINKBELL_SQL_LOG_CHANGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,6 +19,15 @@ LB_MUST_CHECK enum lb_err log_change_class(struct db *db,
 /* Writer thread: removes the event. */
 LB_MUST_CHECK enum lb_err
 log_change_erase(struct db *db, int64_t seq, struct lb_error *err);
+
+/* Writer thread: removes what has aged out (horizon.h) of events that are not
+ * sealed, a few packs (log_rows.h) behind after_seq; *upto_out: where to go on,
+ * INT64_MAX: nowhere. */
+LB_MUST_CHECK enum lb_err log_change_age(struct db *db,
+                                         int64_t after_seq,
+                                         size_t packs,
+                                         int64_t *upto_out,
+                                         struct lb_error *err);
 
 /* How many changes there were so far. */
 LB_MUST_CHECK enum lb_err

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "sql/log_rows.h"
 #include "sql/log_store.h"
 #include "sql/sealed.h"
 
@@ -52,26 +53,48 @@ static enum lb_err each_sealed(struct db *db,
     return rc;
 }
 
-enum lb_err log_ids_each(struct db *db,
-                         const struct log_ids_range *range,
-                         enum lb_err (*each)(void *ctx,
-                                             const struct log_id *id),
-                         void *ctx,
-                         struct lb_error *err)
+static enum lb_err each_row(struct db *db,
+                            const struct log_ids_range *range,
+                            int64_t sealed_to,
+                            enum lb_err (*each)(void *ctx,
+                                                const struct log_id *id),
+                            void *ctx,
+                            struct lb_error *err)
 {
-    sqlite3_stmt *stmt;
-    int64_t sealed_to = 0;
-    bool has_row = false;
-    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+    struct log_rows rows;
+    struct entry entry;
+    bool has_one = true;
+    enum lb_err rc = LB_OK;
 
-    if (rc == LB_OK && range->after_seq < sealed_to) {
-        rc = each_sealed(db, range, each, ctx, err);
+    log_rows_open(db,
+                  range->after_seq > sealed_to ? range->after_seq : sealed_to,
+                  range->upto_seq, false, &rows);
+    while (rc == LB_OK &&
+           (rc = log_rows_next(&rows, &entry, &has_one, err)) == LB_OK &&
+           has_one) {
+        const struct log_id id = {entry.id_hash, entry.received_at_ms,
+                                  entry.seq};
+
+        rc = tell(each, ctx, &id, err);
     }
-    stmt = db_stmt(db, SQL_LOG_IDS);
+    log_rows_close(&rows);
+    return rc;
+}
+
+static enum lb_err each_erased(struct db *db,
+                               const struct log_ids_range *range,
+                               enum lb_err (*each)(void *ctx,
+                                                   const struct log_id *id),
+                               void *ctx,
+                               struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_ERASED_IDS);
+    bool has_row = false;
+    enum lb_err rc = LB_OK;
+
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, range->after_seq);
         (void)sqlite3_bind_int64(stmt, 2, range->upto_seq);
-        (void)sqlite3_bind_int64(stmt, 3, sealed_to);
     }
     while (rc == LB_OK && (rc = db_next(db, stmt, &has_row, err)) == LB_OK &&
            has_row) {
@@ -85,4 +108,21 @@ enum lb_err log_ids_each(struct db *db,
         }
     }
     return rc;
+}
+
+enum lb_err log_ids_each(struct db *db,
+                         const struct log_ids_range *range,
+                         enum lb_err (*each)(void *ctx,
+                                             const struct log_id *id),
+                         void *ctx,
+                         struct lb_error *err)
+{
+    int64_t sealed_to = 0;
+    enum lb_err rc = log_sealed_to(db, &sealed_to, err);
+
+    if (rc == LB_OK && range->after_seq < sealed_to) {
+        rc = each_sealed(db, range, each, ctx, err);
+    }
+    rc = rc == LB_OK ? each_erased(db, range, each, ctx, err) : rc;
+    return rc == LB_OK ? each_row(db, range, sealed_to, each, ctx, err) : rc;
 }

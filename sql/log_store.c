@@ -4,22 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/log_rows.h"
 #include "sql/sealed.h"
 
 #define JOINED_BYTES 1024
-
-/* Texts of the row's own columns, in the order of the statement from column 18
- * on. */
-static const enum entry_text text_columns[] = {
-    ENTRY_TEXT_CURRENCY, ENTRY_TEXT_ID,          ENTRY_TEXT_NAME,
-    ENTRY_TEXT_HOST,     ENTRY_TEXT_PAGE,        ENTRY_TEXT_REFERRER,
-    ENTRY_TEXT_UTM_TERM, ENTRY_TEXT_UTM_CONTENT, ENTRY_TEXT_CLICK_ID,
-    ENTRY_TEXT_PROPS};
-#define TEXT_COLUMNS (sizeof(text_columns) / sizeof(text_columns[0]))
-#define FIRST_DICT_COLUMN 8
-#define AMOUNT_COLUMN 17
-#define FIRST_TEXT_COLUMN 18
-#define BOT_ENTRY_COLUMN (FIRST_TEXT_COLUMN + (int)TEXT_COLUMNS)
 
 static enum lb_err
 insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
@@ -27,6 +15,9 @@ insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
     sqlite3_stmt *stmt;
     bool has_any = entry->email_hash != 0;
 
+    if (entry->kind != ENTRY_EVENT) {
+        return LB_OK;
+    }
     for (int i = 0; i < ENTRY_CONTACT_COUNT; i++) {
         has_any = has_any || entry->contact[i] != NULL;
     }
@@ -48,55 +39,9 @@ insert_contact(struct db *db, const struct entry *entry, struct lb_error *err)
     return db_run(db, stmt, err);
 }
 
-static void bind_event(sqlite3_stmt *stmt, const struct entry *entry)
-{
-    (void)sqlite3_bind_int64(stmt, 1, entry->seq);
-    (void)sqlite3_bind_int64(stmt, 2, entry->site);
-    (void)sqlite3_bind_int64(stmt, 3, entry->ts_at_ms);
-    (void)sqlite3_bind_int64(stmt, 4, entry->received_at_ms);
-    (void)sqlite3_bind_int64(stmt, 5, entry_bits(entry));
-    (void)sqlite3_bind_int64(stmt, 6, (int64_t)entry->id_hash);
-    if (entry->visitor != 0) {
-        (void)sqlite3_bind_int64(stmt, 7, entry->visitor_day);
-        (void)sqlite3_bind_int64(stmt, 8, entry->visitor);
-    }
-    for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
-        if (entry->dict[i] != 0) {
-            (void)sqlite3_bind_int64(stmt, FIRST_DICT_COLUMN + 1 + i,
-                                     entry->dict[i]);
-        }
-    }
-    if (entry->has_amount) {
-        (void)sqlite3_bind_int64(stmt, AMOUNT_COLUMN + 1,
-                                 entry->amount_hundredths);
-    }
-    for (size_t i = 0; i < TEXT_COLUMNS; i++) {
-        const char *text = entry->text[text_columns[i]];
-
-        if (text != NULL) {
-            (void)sqlite3_bind_text(stmt, FIRST_TEXT_COLUMN + 1 + (int)i, text,
-                                    -1, SQLITE_STATIC);
-        }
-    }
-    db_bind_number_or_null(stmt, BOT_ENTRY_COLUMN + 1, entry->bot_entry);
-}
-
 enum lb_err log_sealed_to(struct db *db, int64_t *seq_out, struct lb_error *err)
 {
     return db_meta_get(db, "sealed_to", 0, seq_out, err);
-}
-
-enum lb_err
-log_insert_event(struct db *db, const struct entry *entry, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(db, SQL_LOG_INSERT_EVENT);
-    enum lb_err rc;
-
-    if (stmt != NULL) {
-        bind_event(stmt, entry);
-    }
-    rc = db_run(db, stmt, err);
-    return rc == LB_OK ? insert_contact(db, entry, err) : rc;
 }
 
 static enum lb_err note_block(struct db *db,
@@ -121,10 +66,11 @@ static enum lb_err note_block(struct db *db,
     return db_run(db, stmt, err);
 }
 
-enum lb_err log_note_blocks(struct db *db,
-                            const struct entry *const *entries,
-                            size_t count,
-                            struct lb_error *err)
+/* The times and sites of events in their blocks. */
+static enum lb_err note_blocks(struct db *db,
+                               const struct entry *const *entries,
+                               size_t count,
+                               struct lb_error *err)
 {
     int64_t block = -1;
     int64_t first_ms = 0;
@@ -151,6 +97,20 @@ enum lb_err log_note_blocks(struct db *db,
     }
     return rc == LB_OK ? note_block(db, block, first_ms, last_ms, sites, err)
                        : rc;
+}
+
+enum lb_err log_insert_events(struct db *db,
+                              const struct entry *const *entries,
+                              size_t count,
+                              struct lb_error *err)
+{
+    enum lb_err rc = LB_OK;
+
+    for (size_t i = 0; i < count && rc == LB_OK; i++) {
+        rc = insert_contact(db, entries[i], err);
+    }
+    rc = rc == LB_OK ? log_rows_put(db, entries, count, err) : rc;
+    return rc == LB_OK ? note_blocks(db, entries, count, err) : rc;
 }
 
 enum lb_err log_time_bounds(struct db *db,
@@ -194,8 +154,9 @@ struct log_reader {
     struct horizon *horizon; /* owned */
     int64_t sealed_to;       /* log numbers up to it lie in segments */
     struct sealed *sealed;   /* owned; NULL: none, or at their end */
-    sqlite3_stmt *events;  /* the statement of the run under way; NULL: none */
-    sqlite3_stmt *others;  /* NULL: none or at its end */
+    struct log_rows rows;    /* of the run under way */
+    bool has_run;            /* there is one */
+    sqlite3_stmt *others;    /* NULL: none or at its end */
     sqlite3_stmt *contact; /* on the row of the entry given last; NULL: none */
     struct entry row;      /* an event that is not sealed */
     const struct entry *event; /* the row, or a sealed one */
@@ -346,29 +307,13 @@ void log_reader_close(struct log_reader *reader)
     if (reader == NULL) {
         return;
     }
-    (void)sqlite3_reset(reader->events);
+    log_rows_close(&reader->rows);
     (void)sqlite3_reset(reader->others);
     (void)sqlite3_reset(reader->contact);
     sealed_close(reader->sealed);
     horizon_free(reader->horizon);
     free(reader->runs);
     free(reader);
-}
-
-static void read_numbers(sqlite3_stmt *stmt, struct entry *entry)
-{
-    entry->kind = ENTRY_EVENT;
-    entry->seq = sqlite3_column_int64(stmt, 0);
-    entry->received_at_ms = sqlite3_column_int64(stmt, 3);
-    entry_set_bits(entry, sqlite3_column_int64(stmt, 4));
-    entry->id_hash = (uint64_t)sqlite3_column_int64(stmt, 5);
-    entry->visitor_day = sqlite3_column_int64(stmt, 6);
-    entry->visitor = sqlite3_column_int64(stmt, 7);
-    for (int i = 0; i < ENTRY_DICT_COUNT; i++) {
-        entry->dict[i] = sqlite3_column_int64(stmt, FIRST_DICT_COLUMN + i);
-    }
-    entry->has_amount = sqlite3_column_type(stmt, AMOUNT_COLUMN) != SQLITE_NULL;
-    entry->amount_hundredths = sqlite3_column_int64(stmt, AMOUNT_COLUMN);
 }
 
 void log_split(const char *joined,
@@ -447,14 +392,6 @@ read_texts(struct log_reader *reader, struct entry *entry, struct lb_error *err)
                  {ENTRY_TEXT_UTM_CAMPAIGN, ENTRY_DICT_UTM_CAMPAIGN},
                  {ENTRY_TEXT_REASON, ENTRY_DICT_REASON}};
 
-    entry->bot_entry =
-        (uint32_t)sqlite3_column_int64(reader->events, BOT_ENTRY_COLUMN);
-    for (size_t i = 0; i < TEXT_COLUMNS; i++) {
-        if (is_asked(reader, text_columns[i], 1)) {
-            entry->text[text_columns[i]] = (const char *)sqlite3_column_text(
-                reader->events, FIRST_TEXT_COLUMN + (int)i);
-        }
-    }
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         if (is_asked(reader, plain[i].text, 1)) {
             entry->text[plain[i].text] = dict_cache_text(
@@ -497,23 +434,17 @@ is_wanted(const struct log_reader *reader, int64_t site, int64_t ts_ms)
     return false;
 }
 
-/* Begins with the next run; events stays NULL after the last one. */
-static enum lb_err open_run(struct log_reader *reader, struct lb_error *err)
+/* Begins with the next run; there is none after the last one. */
+static void open_run(struct log_reader *reader)
 {
-    const struct run *run;
+    log_rows_close(&reader->rows);
+    reader->has_run = reader->next_run < reader->run_count;
+    if (reader->has_run) {
+        const struct run *run = &reader->runs[reader->next_run++];
 
-    if (reader->next_run >= reader->run_count) {
-        return LB_OK;
+        log_rows_open(reader->db, run->after_seq, run->upto_seq,
+                      reader->range.has_texts, &reader->rows);
     }
-    run = &reader->runs[reader->next_run++];
-    reader->events = db_stmt(
-        reader->db, reader->range.has_texts ? SQL_LOG_EVENTS : SQL_LOG_NUMBERS);
-    if (reader->events == NULL) {
-        return db_error(reader->db, "read the log", err);
-    }
-    (void)sqlite3_bind_int64(reader->events, 1, run->after_seq);
-    (void)sqlite3_bind_int64(reader->events, 2, run->upto_seq);
-    return LB_OK;
 }
 
 /* The next event of the segments; sealed is NULL at their end. */
@@ -547,19 +478,15 @@ static enum lb_err fetch_event(struct log_reader *reader, struct lb_error *err)
     while (rc == LB_OK && !reader->has_event) {
         bool has_row = false;
 
-        rc = reader->events == NULL ? open_run(reader, err) : LB_OK;
-        if (rc != LB_OK || reader->events == NULL) {
-            return rc;
+        if (!reader->has_run) {
+            open_run(reader);
         }
-        rc = db_next(reader->db, reader->events, &has_row, err);
-        if (!has_row) {
-            reader->events = NULL;
-        } else if (is_wanted(reader, sqlite3_column_int64(reader->events, 1),
-                             sqlite3_column_int64(reader->events, 2))) {
-            memset(row, 0, sizeof(*row));
-            row->site = sqlite3_column_int64(reader->events, 1);
-            row->ts_at_ms = sqlite3_column_int64(reader->events, 2);
-            read_numbers(reader->events, row);
+        if (!reader->has_run) {
+            return LB_OK;
+        }
+        rc = log_rows_next(&reader->rows, row, &has_row, err);
+        reader->has_run = has_row;
+        if (has_row && is_wanted(reader, row->site, row->ts_at_ms)) {
             rc = reader->range.has_texts ? read_texts(reader, row, err) : LB_OK;
             reader->event = row;
             reader->has_event = true;

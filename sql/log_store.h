@@ -47,23 +47,19 @@ void log_reader_close(struct log_reader *reader); /* NULL is fine */
 /* Copies an entry and all its texts into arena; NULL when it is full. */
 struct entry *log_copy_entry(struct lb_arena *arena, const struct entry *entry);
 
-/* Writer thread: inserts the event's row and, when there is any, its contact;
- * the caller has appended it (cursor_append) and interned its dict numbers. */
-LB_MUST_CHECK enum lb_err log_insert_event(struct db *db,
-                                           const struct entry *entry,
-                                           struct lb_error *err);
+/* Writer thread, once a group: writes those of the entries that are events,
+ * with contacts where there are any, and notes their times and sites in their
+ * blocks.  The caller has appended them (cursor_append) and interned their
+ * numbers of the dictionary. */
+LB_MUST_CHECK enum lb_err log_insert_events(struct db *db,
+                                            const struct entry *const *entries,
+                                            size_t count,
+                                            struct lb_error *err);
 
-/* Up to which log number events lie in segments (segment.h), as rows after
- * that. */
+/* Up to which log number events lie in segments (segment.h), in packs
+ * (log_rows.h) after that. */
 LB_MUST_CHECK enum lb_err
 log_sealed_to(struct db *db, int64_t *seq_out, struct lb_error *err);
-
-/* Writer thread, once a group: notes times and sites of entries just inserted
- * in their blocks. */
-LB_MUST_CHECK enum lb_err log_note_blocks(struct db *db,
-                                          const struct entry *const *entries,
-                                          size_t count,
-                                          struct lb_error *err);
 
 /* Cuts a joined text of the dictionary (place, device) into parts; empty ones
  * are NULL. */

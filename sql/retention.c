@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/zone.h"
 #include "sql/horizon.h"
+#include "sql/log_change.h"
 #include "sql/log_store.h"
 #include "sql/notice.h"
 
@@ -18,6 +19,7 @@
 #define LOOK_MS (2 * LB_MS_PER_S)
 #define AGAIN_MS LB_MS_PER_MIN /* unless days had to be counted first */
 #define STEP_ROWS 500          /* of one transaction */
+#define STEP_PACKS 64          /* of events that are not sealed */
 #define BUCKET_MS INT64_C(900000)
 #define NEAR_PERCENT 80 /* of limits.max_db_bytes: the owner is told */
 #define FAR_PERCENT 75  /* and told again after it was less than this */
@@ -52,6 +54,7 @@ struct retention {
     /* Of a round; the writer thread's. */
     enum part part;
     size_t next_site;
+    int64_t aged_to_seq; /* of the events that are not sealed */
     bool is_waiting;
     bool is_clock_ahead;
     int64_t now_ms;             /* wall, as the round began */
@@ -220,8 +223,9 @@ static enum lb_err age_removed(struct db *db,
                : rc;
 }
 
-/* What goes without regard to a site: entries that are no events, rows before
- * the horizons, blocks of sealed events before all of them. */
+/* What goes without regard to a site: entries that are no events, events that
+ * are not sealed before the horizons, blocks of sealed events before all of
+ * them. */
 static enum lb_err age_entries(struct retention *retention,
                                struct db *db,
                                bool *is_over_out,
@@ -231,23 +235,23 @@ static enum lb_err age_entries(struct retention *retention,
         retention->now_ms - kept_ms(atomic_load(&retention->retention_ms));
     const int64_t entries[] = {before_ms, cursor_seq(retention->cursor),
                                STEP_ROWS};
-    const int64_t rows[] = {STEP_ROWS, 0, 0};
     int64_t blocks[] = {0, 0, 0};
-    int64_t changed[3] = {0, 0, 0};
+    int64_t changed[2] = {0, 0};
     enum lb_err rc = age_removed(db, before_ms, is_over_out, err);
 
     rc = rc == LB_OK
              ? run_three(db, SQL_RETENTION_ENTRIES, entries, &changed[0], err)
              : rc;
-    rc = rc == LB_OK ? run_three(db, SQL_RETENTION_ROWS, rows, &changed[1], err)
+    rc = rc == LB_OK ? log_change_age(db, retention->aged_to_seq, STEP_PACKS,
+                                      &retention->aged_to_seq, err)
                      : rc;
     rc = rc == LB_OK ? log_sealed_to(db, &blocks[0], err) : rc;
     blocks[0] >>= LOG_BLOCK_SHIFT;
     rc = rc == LB_OK
-             ? run_three(db, SQL_RETENTION_BLOCKS, blocks, &changed[2], err)
+             ? run_three(db, SQL_RETENTION_BLOCKS, blocks, &changed[1], err)
              : rc;
-    *is_over_out =
-        *is_over_out && changed[0] < STEP_ROWS && changed[1] < STEP_ROWS;
+    *is_over_out = *is_over_out && changed[0] < STEP_ROWS &&
+                   retention->aged_to_seq == INT64_MAX;
     return rc;
 }
 
@@ -546,6 +550,7 @@ static bool chore(void *ctx, struct db *db)
         retention->is_waiting = false;
         retention->part = PART_CLOCK;
         retention->next_site = 0;
+        retention->aged_to_seq = 0;
         if (writer_submit(retention->writer, &retention->job) != LB_OK) {
             atomic_store(&retention->is_busy, false);
         }

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "sql/cursor.h"
 #include "sql/log_change.h"
+#include "sql/log_rows.h"
 #include "sql/log_store.h"
 #include "sql/seal_rows.h"
 #include "sql/segment_build.h"
@@ -256,7 +257,9 @@ gather(struct seal *seal, struct db *db, struct segment_builder *builder)
                               .upto_seq = seal->upto_seq,
                               .from_at_ms = INT64_MIN,
                               .to_at_ms = INT64_MAX,
-                              .has_texts = true};
+                              .has_texts = true,
+                              .texts =
+                                  seal->task == TASK_SEAL ? LOG_PACK_TEXTS : 0};
     struct dict_cache *cache = dict_cache_new();
     struct log_reader *reader = NULL;
     const struct entry *entry = NULL;
@@ -353,9 +356,11 @@ static enum lb_err swap(struct seal *seal, struct db *db, struct lb_error *err)
     rc = rc == LB_OK ? segment_store_swap(db, seal->after_seq, seal->upto_seq,
                                           seal->number, err)
                      : rc;
-    return rc == LB_OK && seal->task == TASK_SEAL
-               ? db_meta_set(db, "sealed_to", seal->upto_seq, err)
-               : rc;
+    if (rc != LB_OK || seal->task != TASK_SEAL) {
+        return rc;
+    }
+    rc = log_rows_cut(db, seal->upto_seq, err);
+    return rc == LB_OK ? db_meta_set(db, "sealed_to", seal->upto_seq, err) : rc;
 }
 
 static bool is_put(const struct seal *seal)

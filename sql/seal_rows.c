@@ -1,4 +1,4 @@
-/* seal_rows.c - deletes the rows of sealed events. */
+/* seal_rows.c - deletes the packs of sealed events. */
 #include "sql/seal_rows.h"
 
 #include <sqlite3.h>
@@ -10,10 +10,12 @@
 #include "sql/log_store.h"
 
 #define LOOK_MS 200
-/* Rows deleted in one transaction: a part of those that wait, so many. */
+/* Events deleted in one transaction: a part of those that wait, so many; and so
+ * many packs, which have a page each where events come fast. */
 #define DELETE_PART 16
-#define DELETE_ROWS_LEAST 512
-#define DELETE_ROWS_MOST 4096 /* some 2.5 ms */
+#define DELETE_EVENTS_LEAST 2048
+#define DELETE_EVENTS_MOST 16384
+#define DELETE_PACKS_MOST 256
 
 struct seal_rows {
     int64_t deleted_to;  /* no row up to here is left */
@@ -21,7 +23,7 @@ struct seal_rows {
     bool is_with_groups; /* groups came since the last look for them */
 };
 
-/* The first event that is a row; INT64_MAX: none is. */
+/* The end of the first pack; INT64_MAX: there is none. */
 static enum lb_err
 find_first_row(struct db *db, int64_t *seq_out, struct lb_error *err)
 {
@@ -39,7 +41,19 @@ find_first_row(struct db *db, int64_t *seq_out, struct lb_error *err)
     return rc;
 }
 
-/* Some of the rows that are sealed. */
+static enum lb_err
+delete_packs(struct db *db, int64_t upto_seq, struct lb_error *err)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_DELETE);
+
+    if (stmt != NULL) {
+        (void)sqlite3_bind_int64(stmt, 1, upto_seq);
+        (void)sqlite3_bind_int64(stmt, 2, DELETE_PACKS_MOST);
+    }
+    return db_run(db, stmt, err);
+}
+
+/* Some of the packs that are sealed. */
 static enum lb_err
 delete_some(struct seal_rows *rows, struct db *db, struct lb_error *err)
 {
@@ -59,12 +73,11 @@ delete_some(struct seal_rows *rows, struct db *db, struct lb_error *err)
         return LB_OK;
     }
     count = (sealed_to - first) / DELETE_PART;
-    count = count < DELETE_ROWS_LEAST  ? DELETE_ROWS_LEAST
-            : count > DELETE_ROWS_MOST ? DELETE_ROWS_MOST
-                                       : count;
-    return db_run_number(
-        db, SQL_SEAL_DELETE,
-        first + count - 1 < sealed_to ? first + count - 1 : sealed_to, err);
+    count = count < DELETE_EVENTS_LEAST  ? DELETE_EVENTS_LEAST
+            : count > DELETE_EVENTS_MOST ? DELETE_EVENTS_MOST
+                                         : count;
+    return delete_packs(
+        db, first + count - 1 < sealed_to ? first + count - 1 : sealed_to, err);
 }
 
 /* With a group of events, which is synced anyway. */

@@ -1,2 +1,2 @@
--- seal_first_row: no parameters; the first event that is a row; seal_rows.c
-SELECT min(seq) FROM events
+-- seal_first_row: no parameters; the end of the first pack of events; seal_rows.c
+SELECT min(upto) FROM event_packs

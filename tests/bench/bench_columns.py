@@ -213,7 +213,7 @@ def main():
         lines.unlink()
         print(f"import of {options.events} events: {loaded:.1f} s, {options.events / loaded:.0f} events/s", flush=True)
         bell.ready()
-        wait_for(lambda: log(bell, "SELECT count(*) FROM events")[0] <= 66000, "sealing", 3600)
+        wait_for(lambda: log(bell, "SELECT coalesce(sum(count), 0) FROM event_packs")[0] <= 66000, "sealing", 3600)
         print(f"sealed after {time.monotonic() - began:.1f} s: {options.events / (time.monotonic() - began):.0f} events/s", flush=True)
         wait_for(lambda: log(bell, "SELECT count(*) FILTER (WHERE generation = built_generation) >= count(*) - 20 FROM day_state")[0],
                  "the days", 3600)

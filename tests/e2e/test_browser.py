@@ -5,6 +5,7 @@ import re
 import sqlite3
 import unittest
 
+import packs
 from browser import Chromium, Pages
 from harness import SOURCE, Linkbell, wait_for
 
@@ -343,6 +344,7 @@ class Calls(Browser):
         self.assertCountEqual([(row["type"], row["name"], row["props"]) for row in self.events(3)],
                               [("view", None, {}), ("conversion", "Early", {"a": "1"}), ("lead", "Newsletter", {})])
         with sqlite3.connect(f"file:{self.bell.data / 'linkbell.db'}?mode=ro", uri=True) as db:
+            packs.load(db)
             passive = db.execute("SELECT name FROM events WHERE bits >> 9 & 1 AND seq > ?", (self.seen,)).fetchall()
         self.assertEqual(passive, [("Early",)])
 

@@ -51,9 +51,9 @@ def clicks(count):
 
 
 def count(bell):
-    """Events in the log, as rows and in segments."""
+    """Events in the log, in packs and in segments."""
     with sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro", uri=True) as db:
-        return db.execute("""SELECT (SELECT count(*) FROM events WHERE seq > coalesce(
+        return db.execute("""SELECT (SELECT coalesce(sum(count), 0) FROM event_packs WHERE upto > coalesce(
                                  (SELECT value FROM meta WHERE key = 'sealed_to'), 0))
                              + coalesce((SELECT sum(row_count) FROM segments WHERE state = 1), 0)""").fetchone()[0]
 

@@ -100,7 +100,7 @@ class Oracle(unittest.TestCase):
     def wait_for_segments(self, bell):
         def is_sealed():
             with contextlib.closing(sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro", uri=True, timeout=10)) as db:
-                return db.execute("SELECT count(*) FROM events").fetchone()[0] <= 8
+                return db.execute("SELECT coalesce(sum(count), 0) FROM event_packs").fetchone()[0] <= 8
         wait_for(is_sealed, "segments", 30)
 
     def run_history(self, number, period, count):

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import unittest
 
+import packs
 from browser import AGENT
 from harness import DEADLINE_S, SOURCE, Linkbell
 
@@ -42,6 +43,7 @@ def rows(bell, site="alice.bio"):
 def log(bell, query):
     """Reads the database itself, for what has no question of the API yet."""
     with sqlite3.connect(f"file:{bell.data / 'linkbell.db'}?mode=ro", uri=True) as db:
+        packs.load(db)
         return db.execute(query).fetchall()
 
 

@@ -3,6 +3,7 @@ list's judgement is put into the log by hand, as that list would have stored it.
 import sqlite3
 import unittest
 
+import packs
 from harness import CONFIG, Linkbell
 
 PEOPLE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
@@ -25,9 +26,11 @@ class Relabel(unittest.TestCase):
             if reason is not None:
                 db.execute("INSERT OR IGNORE INTO dict (field, text) VALUES (8, ?)", (reason,))
                 number = db.execute("SELECT number FROM dict WHERE field = 8 AND text = ?", (reason,)).fetchone()[0]
+            packs.load(db)
             changed = db.execute(f"UPDATE events SET bits = (bits & ~12) | ?, reason = ?, bot_entry = ? WHERE {where}",
                                  (classes[traffic] << 2, number, entry_hash(entry) if entry else None)).rowcount
             self.assertGreater(changed, 0, where)
+            packs.save(db)
 
     def test_history_follows_the_list(self):
         with Linkbell(CONFIG) as bell:
@@ -45,10 +48,13 @@ class Relabel(unittest.TestCase):
             self.judge_before(bell, "page = '/crawler'", "human", None, "Googlebot/")
             self.judge_before(bell, "page = '/person'", "bot", "ua", "an entry of long ago")
             with sqlite3.connect(bell.data / "linkbell.db") as db:
+                packs.load(db)
                 slack = db.execute("SELECT bot_entry FROM events WHERE page = '/preview'").fetchone()[0]
             self.judge_before(bell, "page = '/preview'", "bot", "ua", None)
             with sqlite3.connect(bell.data / "linkbell.db") as db:
+                packs.load(db)
                 db.execute("UPDATE events SET bot_entry = ? WHERE page = '/preview'", (slack,))
+                packs.save(db)
             bell.ready()
             bell.run("rebuild")
             self.assertNotEqual(bell.stats(by_name)["rows"], right)

@@ -6,6 +6,7 @@ import subprocess
 import time
 import unittest
 
+import packs
 from harness import BINARY, Linkbell, rfc3339, wait_for
 
 DAY = 86400
@@ -42,6 +43,7 @@ def events(days, each=40):
 class Retention(unittest.TestCase):
     def log(self, bell, sql, *values):
         with sqlite3.connect(f"file:{bell.data}/linkbell.db?mode=ro", uri=True) as db:
+            packs.load(db)
             return db.execute(sql, values).fetchall()
 
     def load(self, bell, text, check=True):

@@ -83,7 +83,7 @@ class Segments(unittest.TestCase):
         return found
 
     def wait_until_sealed(self, bell, left=0):
-        wait_for(lambda: self.log(bell, "SELECT count(*) FROM events")[0][0] <= left and
+        wait_for(lambda: self.log(bell, "SELECT coalesce(sum(count), 0) FROM event_packs")[0][0] <= left and
                  self.log(bell, "SELECT count(*) FROM segments WHERE state != 1")[0][0] == 0, "segments", 60)
 
     def test_answers_are_the_same_and_say_what_was_read(self):

@@ -283,9 +283,6 @@ static enum lb_err run_append(void *ctx, struct db *db, struct lb_error *err)
                          &entry->dict[ENTRY_DICT_LINK], err);
         rc = rc == LB_OK ? cursor_append(world->ingest.cursor, db, entry, err)
                          : rc;
-        if (rc == LB_OK && entry->kind == ENTRY_EVENT) {
-            rc = log_insert_event(db, entry, err);
-        }
     }
     return rc;
 }

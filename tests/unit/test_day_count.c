@@ -46,8 +46,7 @@ static void insert(struct db *db, int64_t seq, int visitors)
     entry.ts_at_ms = LB_MS_PER_DAY * FIRST_DAY + rand() % DAYS * LB_MS_PER_DAY +
                      rand() % LB_MS_PER_DAY;
     entry.received_at_ms = entry.ts_at_ms;
-    if (log_insert_event(db, &entry, &err) != LB_OK ||
-        log_note_blocks(db, entries, 1, &err) != LB_OK) {
+    if (log_insert_events(db, entries, 1, &err) != LB_OK) {
         fail_msg("%s", err.text);
     }
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "sql/log_change.h"
 #include "tests/support/rule_world.h"
 
 #define NOW_MS INGEST_WORLD_NOW_MS /* 09:00 UTC, 10:00 in Paris */
@@ -432,11 +433,17 @@ static void an_import_past_the_limit_is_held_and_silences_the_rest(void **state)
     assert_string_equal(world->alerts[0].held_back, "import");
 }
 
+static enum lb_err run_erase(void *ctx, struct db *db, struct lb_error *err)
+{
+    return log_change_erase(db, *(const int64_t *)ctx, err);
+}
+
 static void what_was_erased_is_in_no_window(void **state)
 {
     struct rule_world *world = *state;
     struct erase_hooks hooks = {0};
     struct entry gone;
+    int64_t seq;
 
     add_rule(world, "flood",
              "\"kind\":\"threshold\",\"metric\":\"clicks\",\"window\":\"1h\","
@@ -444,7 +451,9 @@ static void what_was_erased_is_in_no_window(void **state)
     click(world, "shop", NOW_MS + 1);
     gone = world->batch[0].entry;
     click(world, "shop", NOW_MS + 2);
-    rule_world_sql(world, "DELETE FROM events WHERE id = 'e1'");
+    rule_world_flush(world);
+    seq = world->batch[0].entry.seq;
+    assert_int_equal(ingest_world_run(&world->ingest, run_erase, &seq), LB_OK);
     engine_hook(world->engine, &hooks);
     hooks.unsee(hooks.rules, &gone);
     click(world, "shop", NOW_MS + 3);

@@ -64,8 +64,7 @@ static void insert(struct world *world, const struct entry *entry)
     const struct entry *const entries[] = {entry};
     struct lb_error err = {LB_OK, ""};
 
-    if (log_insert_event(world->db, entry, &err) != LB_OK ||
-        log_note_blocks(world->db, entries, 1, &err) != LB_OK) {
+    if (log_insert_events(world->db, entries, 1, &err) != LB_OK) {
         fail_msg("%s", err.text);
     }
 }

@@ -84,8 +84,7 @@ static void insert_event(struct world *world, int64_t seq)
     entry.text[ENTRY_TEXT_NAME] = below(world, 4) == 0 ? "form" : NULL;
     entry.contact[ENTRY_CONTACT_EMAIL] =
         entry.type == ENTRY_LEAD ? "a@example.org" : NULL;
-    check(log_insert_event(world->db, &entry, &err), &err);
-    check(log_note_blocks(world->db, entries, 1, &err), &err);
+    check(log_insert_events(world->db, entries, 1, &err), &err);
 }
 
 static int open_world(void **state)
@@ -290,7 +289,7 @@ static void seal_some(struct world *world)
 
 static void delete_rows(struct world *world)
 {
-    run_sql(world, "DELETE FROM events WHERE seq <= 2600");
+    run_sql(world, "DELETE FROM event_packs WHERE upto <= 2600");
 }
 
 static void a_sealed_log_reads_as_before(void **state)

@@ -1,4 +1,0 @@
--- log_ids: ?1 after, ?2 up to, ?3 sealed up to; id_hash, received, seq; log_ids.c
-SELECT id_hash, received, seq FROM events WHERE seq > max(?1, ?3) AND seq <= ?2
-UNION ALL SELECT id_hash, received, seq FROM erased_ids WHERE seq > ?1 AND seq <= ?2
-ORDER BY seq
