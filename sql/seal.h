@@ -1,11 +1,12 @@
-/* seal.h - turns events that wait as rows into segments (segment.h), and writes
- * segments anew in which events were erased or got another class.
+/* seal.h - turns events that wait in packs (log_rows.h) into segments
+ * (segment.h), and writes segments anew in which events were erased or got
+ * another class.
  *
  * One round: look (writer thread), build (a reader, from its own snapshot), put
  * (writer, the columns as pending, some at a time), and with the last of them
  * swap: refused when an event was erased or changed since it was read.  Between
- * groups the writer gives free pages back, a piece at a time; sealed rows go by
- * seal_rows.h. */
+ * groups the writer gives free pages back, a piece at a time; sealed packs go
+ * by seal_rows.h. */
 #ifndef LINKBELL_SQL_SEAL_H
 #define LINKBELL_SQL_SEAL_H
 

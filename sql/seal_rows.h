@@ -1,4 +1,4 @@
-/* seal_rows.h - rows of events that lie in a segment by now are deleted, some
+/* seal_rows.h - packs of events that lie in a segment by now are deleted, some
  * in each group's transaction, which is synced anyway, and by themselves when
  * no group comes. */
 #ifndef LINKBELL_SQL_SEAL_ROWS_H
