@@ -60,7 +60,7 @@ struct query_work *query_work_new(struct query *query,
     work->err = err;
     work->wants = wants_of(query);
     lb_buf_init(&work->scratch, (size_t)64 * 1024);
-    work->cache = dict_cache_new();
+    work->cache = db_texts(db);
     if (work->cache == NULL || !make_tallies(work)) {
         query_work_free(work);
         return NULL;
@@ -74,7 +74,6 @@ void query_work_free(struct query_work *work)
         return;
     }
     free_tallies(work);
-    dict_cache_free(work->cache);
     visits_free(work->visits);
     query_exposure_free(work->exposure);
     lb_buf_deinit(&work->scratch);

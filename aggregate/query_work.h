@@ -31,7 +31,7 @@ struct query_work {
     struct tally *views;       /* owned; by the dimensions that a view has */
     struct tally *total;       /* owned; one group */
     struct tally *total_views; /* owned */
-    struct dict_cache *cache;  /* owned */
+    struct dict_cache *cache;  /* of db */
     struct visits *visits;     /* owned; NULL unless they are asked for */
     bool has_too_many_visits;
     int64_t from_at_ms; /* of the part that is read; visits need more */

@@ -14,13 +14,18 @@
 
 #include "base/log.h"
 #include "sql/db_file.h"
+#include "sql/dict.h"
 #include "sql/log_migrate.h"
+
+#define TEXTS_BYTES_MAX ((size_t)4 * 1024 * 1024) /* kept for the next reader  \
+                                                   */
 
 struct db {
     sqlite3 *handle;                          /* owned */
     sqlite3_stmt *stmts[SQL_QUERY_COUNT + 1]; /* owned */
     enum db_mode mode;
     struct segment_cache *segments; /* borrowed; NULL: none */
+    struct dict_cache *texts;       /* owned; NULL: not made yet */
     int lock_fd;                    /* owned; -1: none */
     bool is_counted;                /* in writer_count */
     char dir[4096];
@@ -35,6 +40,20 @@ void db_set_segments(struct db *db, struct segment_cache *segments)
 struct segment_cache *db_segments(const struct db *db)
 {
     return db->segments;
+}
+
+struct dict_cache *db_texts(struct db *db)
+{
+    db->texts = db->texts == NULL ? dict_cache_new() : db->texts;
+    return db->texts;
+}
+
+void db_trim_texts(struct db *db)
+{
+    if (dict_cache_bytes(db->texts) > TEXTS_BYTES_MAX) {
+        dict_cache_free(db->texts);
+        db->texts = NULL;
+    }
 }
 
 sqlite3 *db_handle(struct db *db)
@@ -336,6 +355,7 @@ void db_close(struct db *db)
         return;
     }
     disconnect(db);
+    dict_cache_free(db->texts);
     if (db->is_counted) {
         (void)atomic_fetch_sub(&writer_count, 1);
     }

@@ -41,6 +41,13 @@ struct segment_cache;
 void db_set_segments(struct db *db, struct segment_cache *segments);
 struct segment_cache *db_segments(const struct db *db);
 
+/* Texts of the dictionary that those who read with this connection share; made
+ * at the first call and freed with db.  NULL: out of memory. */
+struct dict_cache;
+struct dict_cache *db_texts(struct db *db);
+/* Between two readers: forgets the texts when they are many. */
+void db_trim_texts(struct db *db);
+
 sqlite3 *db_handle(struct db *db);
 const char *db_dir(const struct db *db);
 

@@ -287,6 +287,7 @@ void dict_forget(struct dict *dict, int64_t number)
 struct dict_cache {
     char **texts; /* owned; by number */
     size_t cap;
+    size_t bytes; /* of the texts */
 };
 
 struct dict_cache *dict_cache_new(void)
@@ -304,6 +305,12 @@ void dict_cache_free(struct dict_cache *cache)
     }
     free(cache->texts);
     free(cache);
+}
+
+size_t dict_cache_bytes(const struct dict_cache *cache)
+{
+    return cache == NULL ? 0
+                         : cache->cap * sizeof(*cache->texts) + cache->bytes;
 }
 
 static char *read_text(struct db *db, int64_t number)
@@ -345,6 +352,8 @@ dict_cache_text(struct dict_cache *cache, struct db *db, int64_t number)
     }
     if (cache->texts[at] == NULL) {
         cache->texts[at] = read_text(db, number);
+        cache->bytes +=
+            cache->texts[at] == NULL ? 0 : strlen(cache->texts[at]) + 1;
     }
     return cache->texts[at];
 }

@@ -40,6 +40,8 @@ void dict_forget(struct dict *dict, int64_t number);
 struct dict_cache;
 struct dict_cache *dict_cache_new(void); /* NULL: out of memory */
 void dict_cache_free(struct dict_cache *cache);
+/* Memory that it takes; 0 for NULL. */
+size_t dict_cache_bytes(const struct dict_cache *cache);
 /* Text of a number, good until the cache is freed; NULL for 0, for an unknown
  * number, or out of memory. */
 const char *

@@ -70,6 +70,7 @@ static void run_job(struct worker *worker, struct pool_job *job)
     }
     job->run(job, worker->db);
     db_rollback(worker->db);
+    db_trim_texts(worker->db);
 }
 
 static struct pool_job *take(struct pool *pool)

@@ -28,7 +28,7 @@ struct segment {
     struct segment_cached *shared[SEGMENT_COLUMN_COUNT]; /* taken */
     struct lb_arena *own[SEGMENT_COLUMN_COUNT]; /* owned; of those that the
                                                    cache has no room for */
-    int64_t beside[SEGMENT_PACK_BLOCK];
+    int64_t *beside; /* in the arena; room for a block; NULL: not needed yet */
 };
 
 int64_t segment_store_from_ms(const struct segment_wish *wish, int64_t site)
@@ -435,6 +435,12 @@ static enum lb_err unpack_numbers(struct segment *segment,
     const struct segment_column *read;
     enum lb_err rc = segment_store_column(segment, column, &read, err);
 
+    if (rc == LB_OK && column == SEGMENT_RECEIVED && segment->beside == NULL) {
+        segment->beside = lb_arena_alloc(
+            segment->arena, SEGMENT_PACK_BLOCK * sizeof(*segment->beside));
+        rc = segment->beside == NULL ? fault(segment, LB_ENOMEM, "", err)
+                                     : LB_OK;
+    }
     if (rc == LB_OK && column == SEGMENT_RECEIVED) {
         rc = segment_store_numbers(segment, SEGMENT_TS, block, segment->beside,
                                    err);

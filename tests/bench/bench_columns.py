@@ -114,9 +114,10 @@ def log_all(bell, sql):
 
 
 def wait_for_rest(bell):
-    """Hashes of visitors whose period is over go by and by, and free pages after them."""
+    """Hashes of visitors whose period is over and values of long ago go by and by, and free pages after them."""
     wait_for(lambda: log(bell, "SELECT count(*) FROM visitor_hashes WHERE salt NOT IN (SELECT number FROM salts)")[0] == 0,
              "hashes to go", 3600)
+    wait_for(lambda: log(bell, f"SELECT count(*) FROM utm_values WHERE day < {int(time.time() / 86400) - 6}")[0] == 0, "values to go", 3600)
     wait_for(lambda: log(bell, "SELECT freelist_count < 10000 OR freelist_count * 5 < page_count "
                                "FROM pragma_freelist_count, pragma_page_count")[0], "shrinking", 600)
 
