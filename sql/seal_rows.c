@@ -11,11 +11,13 @@
 
 #define LOOK_MS 200
 /* Events deleted in one transaction: a part of those that wait, so many; and so
- * many packs, which have a page each where events come fast. */
+ * many packs, which have a page each where events come fast: as many as a large
+ * group brings, or some 2 ms of them. */
 #define DELETE_PART 16
 #define DELETE_EVENTS_LEAST 2048
 #define DELETE_EVENTS_MOST 16384
-#define DELETE_PACKS_MOST 256
+#define DELETE_PACKS_WITH_GROUP 256
+#define DELETE_PACKS_ALONE 64
 
 struct seal_rows {
     int64_t deleted_to;  /* no row up to here is left */
@@ -42,20 +44,22 @@ find_first_row(struct db *db, int64_t *seq_out, struct lb_error *err)
 }
 
 static enum lb_err
-delete_packs(struct db *db, int64_t upto_seq, struct lb_error *err)
+delete_packs(struct db *db, int64_t upto_seq, int packs, struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(db, SQL_SEAL_DELETE);
 
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, upto_seq);
-        (void)sqlite3_bind_int64(stmt, 2, DELETE_PACKS_MOST);
+        (void)sqlite3_bind_int(stmt, 2, packs);
     }
     return db_run(db, stmt, err);
 }
 
 /* Some of the packs that are sealed. */
-static enum lb_err
-delete_some(struct seal_rows *rows, struct db *db, struct lb_error *err)
+static enum lb_err delete_some(struct seal_rows *rows,
+                               struct db *db,
+                               int packs,
+                               struct lb_error *err)
 {
     int64_t sealed_to = 0;
     int64_t first = 0;
@@ -77,7 +81,8 @@ delete_some(struct seal_rows *rows, struct db *db, struct lb_error *err)
             : count > DELETE_EVENTS_MOST ? DELETE_EVENTS_MOST
                                          : count;
     return delete_packs(
-        db, first + count - 1 < sealed_to ? first + count - 1 : sealed_to, err);
+        db, first + count - 1 < sealed_to ? first + count - 1 : sealed_to,
+        packs, err);
 }
 
 /* With a group of events, which is synced anyway. */
@@ -87,7 +92,8 @@ static enum lb_err finish_group(void *ctx, struct db *db, struct lb_error *err)
     struct lb_error fault;
 
     rows->is_with_groups = true;
-    if (!rows->has_rows || delete_some(rows, db, &fault) == LB_OK) {
+    if (!rows->has_rows ||
+        delete_some(rows, db, DELETE_PACKS_WITH_GROUP, &fault) == LB_OK) {
         return LB_OK;
     }
     /* The group goes on without, unless it is gone. */
@@ -108,18 +114,22 @@ static void group_undone(void *ctx)
     rows->deleted_to = 0;
 }
 
-/* By itself when no group comes. */
+/* By itself when no group comes; else it looks whether the next one has some to
+ * delete. */
 static bool delete_chore(void *ctx, struct db *db)
 {
     struct seal_rows *rows = ctx;
     struct lb_error err;
-    bool is_with_groups = rows->is_with_groups && rows->has_rows;
+    bool is_with_groups = rows->is_with_groups;
+    int64_t sealed_to = 0;
 
     rows->is_with_groups = false;
     if (is_with_groups) {
+        rows->has_rows = log_sealed_to(db, &sealed_to, &err) == LB_OK &&
+                         sealed_to > rows->deleted_to;
         return false;
     }
-    if (delete_some(rows, db, &err) != LB_OK) {
+    if (delete_some(rows, db, DELETE_PACKS_ALONE, &err) != LB_OK) {
         lb_log_limited(LB_LOG_WARN, "seal_delete", "text=\"%s\"", err.text);
         rows->has_rows = false;
         return false;
