@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aggregate/day_rows.h"
+#include "base/varint.h"
 
 #define VERSION 1
 #define FLAG_ADDITIVE 1u
@@ -13,7 +14,6 @@
 #define HEAD_VALUE 4u
 #define HEAD_CURRENCY 8u
 #define CURRENCY_BYTES 3
-#define VARINT_BYTES 10 /* at most */
 
 /* A dimension that is counted. */
 struct counted {
@@ -331,15 +331,6 @@ enum lb_err day_finish(struct day *day)
 
 /* --- the BLOB ------------------------------------------------------------- */
 
-static void put_varint(struct lb_buf *out, uint64_t value)
-{
-    while (value >= 0x80) {
-        lb_buf_add_char(out, (char)(value | 0x80));
-        value >>= 7;
-    }
-    lb_buf_add_char(out, (char)value);
-}
-
 static int64_t figure_of(const struct tally_group *group, size_t index)
 {
     int64_t value;
@@ -383,14 +374,14 @@ static void put_figures(struct lb_buf *out, const struct tally_group *group)
     for (size_t i = 0; i < FIGURE_COUNT; i++) {
         mask |= figure_of(group, i) != 0 ? UINT64_C(1) << i : 0;
     }
-    put_varint(out, mask);
+    lb_varint_add(out, mask);
     for (size_t i = 0; i < FIGURE_COUNT; i++) {
         int64_t value = figure_of(group, i);
 
         if (value != 0 && i == FIGURE_AMOUNT) {
-            put_varint(out, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+            lb_varint_add(out, lb_varint_zigzag(value));
         } else if (value != 0) {
-            put_varint(out, (uint64_t)value);
+            lb_varint_add(out, (uint64_t)value);
         }
     }
 }
@@ -475,19 +466,10 @@ day_reader_init(struct day_reader *reader, const void *bytes, size_t len)
 
 static bool take_varint(struct day_reader *reader, uint64_t *value_out)
 {
-    uint64_t value = 0;
+    const uint8_t *at = lb_varint_take(reader->at, reader->end, value_out);
 
-    for (unsigned shift = 0; shift < 64 && reader->at < reader->end;
-         shift += 7) {
-        uint8_t byte = *reader->at++;
-
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *value_out = value;
-            return true;
-        }
-    }
-    return false;
+    reader->at = at == NULL ? reader->at : at;
+    return at != NULL;
 }
 
 static bool take_figures(struct day_reader *reader, struct tally_group *group)
@@ -507,7 +489,7 @@ static bool take_figures(struct day_reader *reader, struct tally_group *group)
             return false;
         }
         if (i == FIGURE_AMOUNT) {
-            value = value >> 1 ^ (~(value & 1) + 1);
+            value = (uint64_t)lb_varint_unzigzag(value);
         }
         memcpy((char *)group + figures[i], &value, sizeof(value));
     }
@@ -558,7 +540,7 @@ bool day_reader_next(struct day_reader *reader, struct day_row *row_out)
 /* Where the varint behind at ends; NULL: it does not. */
 static const uint8_t *skip_varint(const uint8_t *at, const uint8_t *end)
 {
-    for (int i = 0; i < VARINT_BYTES && at < end; i++) {
+    for (int i = 0; i < LB_VARINT_BYTES && at < end; i++) {
         if (*at++ < 0x80) {
             return at;
         }

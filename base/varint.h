@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define LB_VARINT_BYTES 10 /* at most */
 
 static inline uint64_t lb_varint_zigzag(int64_t value)
@@ -27,6 +29,13 @@ static inline uint8_t *lb_varint_put(uint8_t *at, uint64_t value)
     }
     *at++ = (uint8_t)value;
     return at;
+}
+
+static inline void lb_varint_add(struct lb_buf *out, uint64_t value)
+{
+    uint8_t bytes[LB_VARINT_BYTES];
+
+    lb_buf_add(out, bytes, (size_t)(lb_varint_put(bytes, value) - bytes));
 }
 
 /* Reads the number at at; returns where it ends, NULL when it does not before

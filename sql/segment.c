@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/varint.h"
+
 #define TEXTS_MAX ((uint64_t)64 * 1024 * 1024) /* of a dictionary, raw */
 
 #define SITE_BITS 63 /* sites share bits of a set, number modulo this */
@@ -56,20 +58,6 @@ int64_t segment_site_set(const int64_t *sites, size_t count)
     return (int64_t)set;
 }
 
-void segment_put_varint(struct lb_buf *out, uint64_t value)
-{
-    while (value >= 0x80) {
-        lb_buf_add_char(out, (char)(value | 0x80));
-        value >>= 7;
-    }
-    lb_buf_add_char(out, (char)value);
-}
-
-uint64_t segment_zigzag(int64_t value)
-{
-    return ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
-}
-
 /* What is left to read; is_damaged once something was missing. */
 struct taking {
     const unsigned char *at;
@@ -79,26 +67,19 @@ struct taking {
 
 static uint64_t take_varint(struct taking *taking)
 {
+    const uint8_t *end = taking->at + taking->left;
     uint64_t value = 0;
+    const uint8_t *at = lb_varint_take(taking->at, end, &value);
 
-    for (unsigned shift = 0; shift < 64 && taking->left > 0; shift += 7) {
-        unsigned char byte = *taking->at++;
-
-        taking->left--;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            return value;
-        }
-    }
-    taking->is_damaged = true;
-    return 0;
+    taking->is_damaged = taking->is_damaged || at == NULL;
+    taking->at = at == NULL ? end : at;
+    taking->left = (size_t)(end - taking->at);
+    return at == NULL ? 0 : value;
 }
 
 static int64_t take_difference(struct taking *taking)
 {
-    uint64_t value = take_varint(taking);
-
-    return (int64_t)((value >> 1) ^ ((value & 1) != 0 ? UINT64_MAX : 0));
+    return lb_varint_unzigzag(take_varint(taking));
 }
 
 static int64_t sum(int64_t a, int64_t b)

@@ -96,9 +96,6 @@ struct segment_column {
  * all. */
 int64_t segment_site_set(const int64_t *sites, size_t count);
 
-void segment_put_varint(struct lb_buf *out, uint64_t value);
-uint64_t segment_zigzag(int64_t value);
-
 /* LB_EFORMAT: damaged or of another version; LB_ENOMEM: arena is full. */
 LB_MUST_CHECK enum lb_err
 segment_read_directory(const char *bytes,

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/varint.h"
 
 #define COLUMN_BYTES ((size_t)128 * 1024 * 1024)
 #define FIRST_SLOTS 256
@@ -370,9 +371,9 @@ static void write_directory(struct segment_builder *builder,
         site_count += i == 0 || site != before ? 1 : 0;
         before = site;
     }
-    segment_put_varint(out, SEGMENT_VERSION);
-    segment_put_varint(out, builder->count);
-    segment_put_varint(out, site_count);
+    lb_varint_add(out, SEGMENT_VERSION);
+    lb_varint_add(out, builder->count);
+    lb_varint_add(out, site_count);
     before = 0;
     memset(&builder->layout, 0, sizeof(builder->layout));
     for (size_t i = 0; i < builder->count;) {
@@ -384,13 +385,13 @@ static void write_directory(struct segment_builder *builder,
                builder->sites[builder->order[end]] == site) {
             end++;
         }
-        segment_put_varint(out, (uint64_t)(site - before));
-        segment_put_varint(out, end - i);
+        lb_varint_add(out, (uint64_t)(site - before));
+        lb_varint_add(out, end - i);
         segment_layout_add(&builder->layout, end - i);
-        segment_put_varint(
-            out, segment_zigzag(i == 0 ? from_ms : from_ms - first_ms));
-        segment_put_varint(
-            out, segment_zigzag(ts[builder->order[end - 1]] - from_ms));
+        lb_varint_add(out,
+                      lb_varint_zigzag(i == 0 ? from_ms : from_ms - first_ms));
+        lb_varint_add(out,
+                      lb_varint_zigzag(ts[builder->order[end - 1]] - from_ms));
         before = site;
         i = end;
     }
@@ -415,7 +416,7 @@ static enum lb_err put_blocks(struct segment_builder *builder,
 
         rc = put(builder, column, builder->layout.first_rows[i],
                  segment_layout_rows(&builder->layout, i), &blocks);
-        segment_put_varint(out, blocks.len - before);
+        lb_varint_add(out, blocks.len - before);
     }
     lb_buf_add(out, blocks.data, blocks.len);
     rc = rc == LB_OK && (blocks.is_failed || out->is_failed) ? LB_ENOMEM : rc;
@@ -456,7 +457,7 @@ static enum lb_err put_ids(struct segment_builder *builder,
 
         lb_buf_add(&raw, id, strlen(id) + 1);
     }
-    segment_put_varint(out, raw.len);
+    lb_varint_add(out, raw.len);
     rc = raw.is_failed
              ? LB_ENOMEM
              : segment_pack_bytes(builder->packer, raw.data, raw.len, out);
@@ -523,8 +524,8 @@ static enum lb_err put_values(struct segment_builder *builder,
     if (raw.len > 0) {
         rc = segment_pack_bytes(builder->packer, raw.data, raw.len, &packed);
     }
-    segment_put_varint(out, raw.len);
-    segment_put_varint(out, packed.len);
+    lb_varint_add(out, raw.len);
+    lb_varint_add(out, packed.len);
     lb_buf_add(out, packed.data, packed.len);
     rc = rc == LB_OK && (raw.is_failed || out->is_failed) ? LB_ENOMEM : rc;
     lb_buf_deinit(&raw);
@@ -569,8 +570,8 @@ put_coded(struct segment_builder *builder, int column, struct lb_buf *out)
         is_one = coder->texts == NULL
                      ? count == 1
                      : count == 1 || (count == 2 && coder->uses[0] == 0);
-        segment_put_varint(out, is_one ? 0 : count > 256 ? 2 : 1);
-        segment_put_varint(out, count);
+        lb_varint_add(out, is_one ? 0 : count > 256 ? 2 : 1);
+        lb_varint_add(out, count);
         rc = put_values(builder, coder, ranks, count, out);
     }
     for (size_t i = 0; i < builder->count && rc == LB_OK; i++) {

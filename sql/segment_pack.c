@@ -6,6 +6,8 @@
 
 #include <zstd.h>
 
+#include "base/varint.h"
+
 #define LEVEL 3
 #define MATCH_BYTES 7
 #define HEADER_BYTES 9
@@ -101,16 +103,6 @@ enum lb_err segment_pack_read_bytes(struct segment_packer *packer,
 
 /* --- numbers -------------------------------------------------------------- */
 
-static uint64_t zigzag(int64_t value)
-{
-    return ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t unzigzag(uint64_t value)
-{
-    return (int64_t)((value >> 1) ^ ((value & 1) != 0 ? UINT64_MAX : 0));
-}
-
 /* a - b of any two numbers, wrapping around. */
 static int64_t less(int64_t a, int64_t b)
 {
@@ -135,9 +127,9 @@ static void differ(const int64_t *numbers,
         if (mode == MODE_PLAIN) {
             packer->parts[i] = (uint64_t)less(numbers[i], base);
         } else if (mode == MODE_BESIDE) {
-            packer->parts[i] = zigzag(less(numbers[i], beside[i]));
+            packer->parts[i] = lb_varint_zigzag(less(numbers[i], beside[i]));
         } else {
-            packer->parts[i] = zigzag(less(numbers[i], before));
+            packer->parts[i] = lb_varint_zigzag(less(numbers[i], before));
             before = numbers[i];
         }
     }
@@ -276,9 +268,10 @@ enum lb_err segment_pack_read_numbers(struct segment_packer *packer,
         if (mode == MODE_PLAIN) {
             numbers_out[i] = (int64_t)(packer->parts[i] + base);
         } else if (mode == MODE_BESIDE) {
-            numbers_out[i] = plus(beside[i], unzigzag(packer->parts[i]));
+            numbers_out[i] =
+                plus(beside[i], lb_varint_unzigzag(packer->parts[i]));
         } else {
-            before = plus(before, unzigzag(packer->parts[i]));
+            before = plus(before, lb_varint_unzigzag(packer->parts[i]));
             numbers_out[i] = before;
         }
     }
