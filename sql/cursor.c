@@ -93,6 +93,7 @@ static void rolled_back(void *ctx)
     cursor->next_seq = cursor->committed_next_seq;
     cursor->place = cursor->committed_place;
     cursor->fresh_count = 0;
+    dict_cache_clear(cursor->cache); /* its numbers may be given out anew */
 }
 
 static enum lb_err hand_over(struct cursor *cursor,

@@ -17,8 +17,8 @@
 #include "sql/dict.h"
 #include "sql/log_migrate.h"
 
-#define TEXTS_BYTES_MAX ((size_t)4 * 1024 * 1024) /* kept for the next reader  \
-                                                   */
+/* Texts of the dictionary that are kept for the next reader. */
+#define TEXTS_BYTES_MAX ((size_t)8 * 1024 * 1024)
 
 struct db {
     sqlite3 *handle;                          /* owned */
@@ -26,6 +26,7 @@ struct db {
     enum db_mode mode;
     struct segment_cache *segments; /* borrowed; NULL: none */
     struct dict_cache *texts;       /* owned; NULL: not made yet */
+    uint64_t texts_forgotten;       /* dict_forgotten() as it was made */
     int lock_fd;                    /* owned; -1: none */
     bool is_counted;                /* in writer_count */
     char dir[4096];
@@ -50,9 +51,13 @@ struct dict_cache *db_texts(struct db *db)
 
 void db_trim_texts(struct db *db)
 {
-    if (dict_cache_bytes(db->texts) > TEXTS_BYTES_MAX) {
+    uint64_t forgotten = dict_forgotten();
+
+    if (dict_cache_bytes(db->texts) > TEXTS_BYTES_MAX ||
+        forgotten != db->texts_forgotten) {
         dict_cache_free(db->texts);
         db->texts = NULL;
+        db->texts_forgotten = forgotten;
     }
 }
 

@@ -45,7 +45,8 @@ struct segment_cache *db_segments(const struct db *db);
  * at the first call and freed with db.  NULL: out of memory. */
 struct dict_cache;
 struct dict_cache *db_texts(struct db *db);
-/* Between two readers: forgets the texts when they are many. */
+/* Between two readers: forgets the texts when they are many, or some were
+ * erased. */
 void db_trim_texts(struct db *db);
 
 sqlite3 *db_handle(struct db *db);

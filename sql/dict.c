@@ -1,12 +1,15 @@
 /* dict.c - the shared dictionary: texts as numbers. */
 #include "sql/dict.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 
 #define FIRST_BUCKETS 1024
+
+static _Atomic uint64_t forgotten;
 
 struct word {
     struct word *next;  /* in its bucket */
@@ -282,6 +285,12 @@ void dict_forget(struct dict *dict, int64_t number)
         dict->by_number[number]->gone = dict->gone;
         dict->gone = dict->by_number[number];
     }
+    (void)atomic_fetch_add(&forgotten, 1);
+}
+
+uint64_t dict_forgotten(void)
+{
+    return atomic_load(&forgotten);
 }
 
 struct dict_cache {
@@ -295,16 +304,21 @@ struct dict_cache *dict_cache_new(void)
     return calloc(1, sizeof(struct dict_cache));
 }
 
-void dict_cache_free(struct dict_cache *cache)
+void dict_cache_clear(struct dict_cache *cache)
 {
-    if (cache == NULL) {
-        return;
-    }
     for (size_t i = 0; i < cache->cap; i++) {
         free(cache->texts[i]);
     }
     free(cache->texts);
-    free(cache);
+    memset(cache, 0, sizeof(*cache));
+}
+
+void dict_cache_free(struct dict_cache *cache)
+{
+    if (cache != NULL) {
+        dict_cache_clear(cache);
+        free(cache);
+    }
 }
 
 size_t dict_cache_bytes(const struct dict_cache *cache)

@@ -34,12 +34,15 @@ const char *dict_text(const struct dict *dict, int64_t number);
 
 /* Writer thread: the row of number is gone with this transaction. */
 void dict_forget(struct dict *dict, int64_t number);
+/* How many rows went so, of any dictionary; any thread. */
+uint64_t dict_forgotten(void);
 
 /* A connection's own cache of number to text, for readers and for the writer's
  * reading of the log; freed with dict_cache_free(). */
 struct dict_cache;
 struct dict_cache *dict_cache_new(void); /* NULL: out of memory */
 void dict_cache_free(struct dict_cache *cache);
+void dict_cache_clear(struct dict_cache *cache);
 /* Memory that it takes; 0 for NULL. */
 size_t dict_cache_bytes(const struct dict_cache *cache);
 /* Text of a number, good until the cache is freed; NULL for 0, for an unknown

@@ -98,7 +98,8 @@ static void look_at_log(struct doctor *doctor, struct db *db)
 
         doctor_note(doctor, DOCTOR_OK, "log",
                     "%" PRId64 " events in %" PRId64
-                    " segments (%.1f bytes an event), %" PRId64 " as rows",
+                    " segments (%.1f bytes an event), %" PRId64
+                    " not sealed yet",
                     events, (int64_t)sqlite3_column_int64(stmt, 0),
                     events == 0 ? 0 : bytes / (double)events,
                     (int64_t)sqlite3_column_int64(stmt, 3));

@@ -1,7 +1,6 @@
 /* log_change.c - what changes in the log after it was written. */
 #include "sql/log_change.h"
 
-#include "sql/horizon.h"
 #include "sql/log_rows.h"
 #include "sql/log_store.h"
 
@@ -144,27 +143,34 @@ enum lb_err log_change_erase(struct db *db, int64_t seq, struct lb_error *err)
 
 /* --- ageing --------------------------------------------------------------- */
 
+struct ageing {
+    const struct horizon *horizon;
+};
+
 static enum log_rows_fate age_event(void *ctx, struct entry *event)
 {
-    return event->ts_at_ms < horizon_of(ctx, event->site) ? LOG_ROWS_GONE
-                                                          : LOG_ROWS_KEPT;
+    const struct ageing *ageing = ctx;
+
+    return event->ts_at_ms < horizon_of(ageing->horizon, event->site)
+               ? LOG_ROWS_GONE
+               : LOG_ROWS_KEPT;
 }
 
 enum lb_err log_change_age(struct db *db,
+                           const struct horizon *horizon,
                            int64_t after_seq,
                            size_t packs,
                            int64_t *upto_out,
                            struct lb_error *err)
 {
-    struct horizon *horizon = NULL;
-    enum lb_err rc = horizon_load(db, &horizon, err);
-    const struct log_rows_edit edit = {horizon, age_event};
+    struct ageing ageing = {horizon};
+    const struct log_rows_edit edit = {&ageing, age_event};
+    enum lb_err rc = LB_OK;
 
-    *upto_out = horizon == NULL ? INT64_MAX : after_seq;
+    *upto_out = after_seq;
     for (size_t i = 0; i < packs && rc == LB_OK && *upto_out != INT64_MAX;
          i++) {
         rc = log_rows_change(db, *upto_out, &edit, upto_out, err);
     }
-    horizon_free(horizon);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "sql/db.h"
 #include "sql/entry.h"
+#include "sql/horizon.h"
 
 /* Writer thread: the event takes over its class and reason (the dict's number);
  * nothing else of it. */
@@ -20,10 +21,11 @@ LB_MUST_CHECK enum lb_err log_change_class(struct db *db,
 LB_MUST_CHECK enum lb_err
 log_change_erase(struct db *db, int64_t seq, struct lb_error *err);
 
-/* Writer thread: removes what has aged out (horizon.h) of events that are not
+/* Writer thread: removes what has aged out of events that are not
  * sealed, a few packs (log_rows.h) behind after_seq; *upto_out: where to go on,
  * INT64_MAX: nowhere. */
 LB_MUST_CHECK enum lb_err log_change_age(struct db *db,
+                                         const struct horizon *horizon,
                                          int64_t after_seq,
                                          size_t packs,
                                          int64_t *upto_out,

@@ -18,9 +18,9 @@ static const enum entry_text texts[] = {
 #define TEXT_COUNT (sizeof(texts) / sizeof(texts[0]))
 #define MARK_BITS (FIRST_TEXT_MARK + TEXT_COUNT)
 
-/* Bytes of an event without its texts: the hash, and twelve numbers besides
+/* Bytes of an event without its texts: the hash, and eleven numbers besides
  * those of the dictionary. */
-#define NUMBERS_BYTES (8 + (12 + ENTRY_DICT_COUNT) * LB_VARINT_BYTES)
+#define NUMBERS_BYTES (8 + (11 + ENTRY_DICT_COUNT) * LB_VARINT_BYTES)
 
 static uint64_t difference(int64_t a, int64_t b)
 {
@@ -77,7 +77,7 @@ static uint8_t *put_numbers(const struct log_pack *pack,
                             uint64_t marks,
                             uint8_t *at)
 {
-    at = lb_varint_put(at, (uint64_t)(event->seq - pack->seq));
+    at = lb_varint_put(at, (uint64_t)event->seq - (uint64_t)pack->seq);
     at = lb_varint_put(at, (uint64_t)event->site);
     at = lb_varint_put(at, difference(event->ts_at_ms, pack->ts_at_ms));
     at = lb_varint_put(at, difference(event->received_at_ms, event->ts_at_ms));

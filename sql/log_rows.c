@@ -12,18 +12,19 @@
 
 /* --- writing -------------------------------------------------------------- */
 
-static enum lb_err put_pack(struct db *db,
-                            const struct log_pack *pack,
-                            int64_t upto_seq,
-                            int64_t received_ms,
-                            struct lb_error *err)
+static enum lb_err write_pack(struct db *db,
+                              enum sql_query query,
+                              const struct log_pack *pack,
+                              int64_t upto_seq,
+                              int64_t received_ms,
+                              struct lb_error *err)
 {
     sqlite3_stmt *stmt;
 
     if (pack->body.is_failed) {
         return lb_err_set(err, LB_ENOMEM, "out of memory");
     }
-    stmt = db_stmt(db, SQL_LOG_PUT_PACK);
+    stmt = db_stmt(db, query);
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, upto_seq);
         (void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)pack->count);
@@ -53,14 +54,16 @@ enum lb_err log_rows_put(struct db *db,
         log_pack_add(&pack, event);
         if (pack.body.len > PACK_BYTES && pack.count > 1) {
             log_pack_drop_last(&pack);
-            rc = put_pack(db, &pack, pack.seq, received_ms, err);
+            rc = write_pack(db, SQL_LOG_PUT_PACK, &pack, pack.seq, received_ms,
+                            err);
             log_pack_clear(&pack);
             log_pack_add(&pack, event);
         }
         received_ms = event->received_at_ms;
     }
     if (rc == LB_OK && (pack.count > 0 || pack.body.is_failed)) {
-        rc = put_pack(db, &pack, pack.seq, received_ms, err);
+        rc =
+            write_pack(db, SQL_LOG_PUT_PACK, &pack, pack.seq, received_ms, err);
     }
     log_pack_deinit(&pack);
     return rc;
@@ -68,12 +71,20 @@ enum lb_err log_rows_put(struct db *db,
 
 /* --- reading -------------------------------------------------------------- */
 
-static enum lb_err say_damaged(int64_t seq, struct lb_error *err)
+/* A pack in memory; its body stands behind. */
+struct held {
+    int64_t upto_seq;
+    int64_t count;
+    size_t len;
+};
+
+static enum lb_err say_damaged(const struct log_rows *rows,
+                               struct lb_error *err)
 {
     return lb_err_set(err, LB_EFORMAT,
                       "the events behind log number %lld are damaged; restore "
                       "a backup (linkbell restore)",
-                      (long long)seq);
+                      (long long)rows->last_seq);
 }
 
 void log_rows_open(struct db *db,
@@ -97,8 +108,9 @@ void log_rows_close(struct log_rows *rows)
     lb_buf_deinit(&rows->packs);
 }
 
-/* Reads some packs on. */
-static enum lb_err fetch(struct log_rows *rows, struct lb_error *err)
+/* Reads some packs on, of so many bytes or one. */
+static enum lb_err
+fetch(struct log_rows *rows, size_t most_bytes, struct lb_error *err)
 {
     sqlite3_stmt *stmt = db_stmt(rows->db, SQL_LOG_PACKS);
     bool has_row = true;
@@ -109,63 +121,55 @@ static enum lb_err fetch(struct log_rows *rows, struct lb_error *err)
     if (stmt != NULL) {
         (void)sqlite3_bind_int64(stmt, 1, rows->read_to);
     }
-    while (has_row && rows->packs.len < READ_BYTES &&
-           rows->read_to < rows->upto_seq) {
-        size_t len;
+    do {
+        struct held held;
 
         rc = db_next(rows->db, stmt, &has_row, err);
         if (rc != LB_OK || !has_row) {
             rows->read_to = INT64_MAX;
             return rc;
         }
-        len = (size_t)sqlite3_column_bytes(stmt, 1);
-        rows->read_to = sqlite3_column_int64(stmt, 0);
-        lb_buf_add(&rows->packs, &len, sizeof(len));
-        lb_buf_add(&rows->packs, sqlite3_column_blob(stmt, 1), len);
-    }
+        held = (struct held){sqlite3_column_int64(stmt, 0),
+                             sqlite3_column_int64(stmt, 1),
+                             (size_t)sqlite3_column_bytes(stmt, 2)};
+        rows->read_to = held.upto_seq;
+        lb_buf_add(&rows->packs, &held, sizeof(held));
+        lb_buf_add(&rows->packs, sqlite3_column_blob(stmt, 2), held.len);
+    } while (rows->packs.len < most_bytes && rows->read_to < rows->upto_seq);
     (void)sqlite3_reset(stmt);
     return rows->packs.is_failed ? lb_err_set(err, LB_ENOMEM, "out of memory")
                                  : LB_OK;
 }
 
-/* Opens the next pack; the place stays at its end after the last one. */
+/* Opens the next of the packs in memory. */
 static enum lb_err open_pack(struct log_rows *rows, struct lb_error *err)
 {
-    const char *at;
-    size_t len;
-    enum lb_err rc = LB_OK;
+    const char *at = rows->packs.data + rows->next_pack;
+    struct held held;
 
-    if (rows->next_pack == rows->packs.len) {
-        rc = fetch(rows, err);
-        if (rc != LB_OK || rows->packs.len == 0) {
-            return rc;
-        }
-    }
-    at = rows->packs.data + rows->next_pack;
-    memcpy(&len, at, sizeof(len));
-    rows->next_pack += sizeof(len) + len;
-    return log_pack_open(at + sizeof(len), len, &rows->place) == LB_OK
+    memcpy(&held, at, sizeof(held));
+    rows->next_pack += sizeof(held) + held.len;
+    rows->pack_upto = held.upto_seq;
+    rows->left = held.count;
+    return held.count > 0 && log_pack_open(at + sizeof(held), held.len,
+                                           &rows->place) == LB_OK
                ? LB_OK
-               : say_damaged(rows->last_seq, err);
+               : say_damaged(rows, err);
 }
 
-static enum lb_err take_next(struct log_rows *rows,
-                             struct entry *entry_out,
-                             bool *has_out,
-                             struct lb_error *err)
+/* The next event of the pack: as many as the row says, their log numbers in
+ * order and within it. */
+static enum lb_err
+take_event(struct log_rows *rows, struct entry *entry_out, struct lb_error *err)
 {
-    enum lb_err rc = LB_OK;
+    bool is_first = rows->place.seq == 0;
+    int64_t before_seq = rows->place.seq;
 
-    if (!log_pack_has_next(&rows->place)) {
-        rc = open_pack(rows, err);
-    }
-    *has_out = rc == LB_OK && log_pack_has_next(&rows->place);
-    if (!*has_out) {
-        return rc;
-    }
-    if (log_pack_next(&rows->place, rows->has_texts, entry_out) != LB_OK) {
-        *has_out = false;
-        return say_damaged(rows->last_seq, err);
+    if (log_pack_next(&rows->place, rows->has_texts, entry_out) != LB_OK ||
+        (!is_first && entry_out->seq <= before_seq) ||
+        entry_out->seq > rows->pack_upto ||
+        log_pack_has_next(&rows->place) != (--rows->left > 0)) {
+        return say_damaged(rows, err);
     }
     rows->last_seq = entry_out->seq;
     return LB_OK;
@@ -176,45 +180,26 @@ enum lb_err log_rows_next(struct log_rows *rows,
                           bool *has_out,
                           struct lb_error *err)
 {
-    enum lb_err rc;
+    enum lb_err rc = LB_OK;
 
+    *has_out = false;
     do {
-        rc = take_next(rows, entry_out, has_out, err);
-    } while (*has_out && entry_out->seq <= rows->after_seq);
-    *has_out = *has_out && entry_out->seq <= rows->upto_seq;
+        if (rows->left == 0 && rows->next_pack == rows->packs.len &&
+            rows->read_to < rows->upto_seq) {
+            rc = fetch(rows, READ_BYTES, err);
+        }
+        if (rc != LB_OK ||
+            (rows->left == 0 && rows->next_pack == rows->packs.len)) {
+            return rc;
+        }
+        rc = rows->left == 0 ? open_pack(rows, err) : LB_OK;
+        rc = rc == LB_OK ? take_event(rows, entry_out, err) : rc;
+    } while (rc == LB_OK && entry_out->seq <= rows->after_seq);
+    *has_out = rc == LB_OK && entry_out->seq <= rows->upto_seq;
     return rc;
 }
 
 /* --- changing ------------------------------------------------------------- */
-
-/* The first pack behind after_seq, read whole; packs is empty without one. */
-static enum lb_err
-read_one(struct log_rows *rows, int64_t *upto_out, struct lb_error *err)
-{
-    sqlite3_stmt *stmt = db_stmt(rows->db, SQL_LOG_PACKS);
-    bool has_row = false;
-    enum lb_err rc;
-
-    if (stmt != NULL) {
-        (void)sqlite3_bind_int64(stmt, 1, rows->after_seq);
-    }
-    rc = db_next(rows->db, stmt, &has_row, err);
-    *upto_out = INT64_MAX;
-    if (rc != LB_OK || !has_row) {
-        return rc;
-    }
-    *upto_out = sqlite3_column_int64(stmt, 0);
-    lb_buf_add(&rows->packs, sqlite3_column_blob(stmt, 1),
-               (size_t)sqlite3_column_bytes(stmt, 1));
-    (void)sqlite3_reset(stmt);
-    if (rows->packs.is_failed) {
-        return lb_err_set(err, LB_ENOMEM, "out of memory");
-    }
-    return log_pack_open(rows->packs.data, rows->packs.len, &rows->place) ==
-                   LB_OK
-               ? LB_OK
-               : say_damaged(rows->after_seq, err);
-}
 
 static enum lb_err write_anew(struct db *db,
                               const struct log_pack *pack,
@@ -222,9 +207,39 @@ static enum lb_err write_anew(struct db *db,
                               int64_t received_ms,
                               struct lb_error *err)
 {
-    return pack->count == 0
+    return pack->count == 0 && !pack->body.is_failed
                ? db_run_number(db, SQL_LOG_DROP_PACK, upto_seq, err)
-               : put_pack(db, pack, upto_seq, received_ms, err);
+               : write_pack(db, SQL_LOG_CHANGE_PACK, pack, upto_seq,
+                            received_ms, err);
+}
+
+/* The events of the one pack in memory. */
+static enum lb_err change_pack(struct log_rows *rows,
+                               const struct log_rows_edit *edit,
+                               struct lb_error *err)
+{
+    struct log_pack pack;
+    struct entry event;
+    int64_t received_ms = 0;
+    bool is_changed = false;
+    enum lb_err rc = open_pack(rows, err);
+
+    log_pack_init(&pack, PACK_BYTES_MAX);
+    while (rc == LB_OK && rows->left > 0 &&
+           (rc = take_event(rows, &event, err)) == LB_OK) {
+        enum log_rows_fate fate = edit->decide(edit->ctx, &event);
+
+        is_changed = is_changed || fate != LOG_ROWS_KEPT;
+        if (fate != LOG_ROWS_GONE) {
+            log_pack_add(&pack, &event);
+            received_ms = event.received_at_ms;
+        }
+    }
+    if (rc == LB_OK && is_changed) {
+        rc = write_anew(rows->db, &pack, rows->pack_upto, received_ms, err);
+    }
+    log_pack_deinit(&pack);
+    return rc;
 }
 
 enum lb_err log_rows_change(struct db *db,
@@ -234,33 +249,15 @@ enum lb_err log_rows_change(struct db *db,
                             struct lb_error *err)
 {
     struct log_rows rows;
-    struct log_pack pack;
-    struct entry event;
-    int64_t received_ms = 0;
-    bool is_changed = false;
     enum lb_err rc;
 
     log_rows_open(db, after_seq, INT64_MAX, true, &rows);
-    log_pack_init(&pack, PACK_BYTES_MAX);
-    rc = read_one(&rows, upto_out, err);
-    while (rc == LB_OK && log_pack_has_next(&rows.place)) {
-        enum log_rows_fate fate;
-
-        if (log_pack_next(&rows.place, true, &event) != LB_OK) {
-            rc = say_damaged(after_seq, err);
-            break;
-        }
-        fate = edit->decide(edit->ctx, &event);
-        is_changed = is_changed || fate != LOG_ROWS_KEPT;
-        if (fate != LOG_ROWS_GONE) {
-            log_pack_add(&pack, &event);
-            received_ms = event.received_at_ms;
-        }
+    rc = fetch(&rows, 0, err);
+    *upto_out = INT64_MAX;
+    if (rc == LB_OK && rows.packs.len > 0) {
+        rc = change_pack(&rows, edit, err);
+        *upto_out = rows.pack_upto;
     }
-    if (rc == LB_OK && is_changed) {
-        rc = write_anew(db, &pack, *upto_out, received_ms, err);
-    }
-    log_pack_deinit(&pack);
     log_rows_close(&rows);
     return rc;
 }

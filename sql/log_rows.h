@@ -31,6 +31,8 @@ struct log_rows {
     int64_t read_to;     /* no pack up to here is left to be read */
     struct lb_buf packs; /* owned; some, each behind its length */
     size_t next_pack;    /* where it stands in packs */
+    int64_t pack_upto;   /* of the one that is open */
+    int64_t left;        /* events of it */
     struct log_pack_place place;
 };
 

@@ -68,9 +68,9 @@ static void run_job(struct worker *worker, struct pool_job *job)
         worker->db = NULL;
         return;
     }
+    db_trim_texts(worker->db);
     job->run(job, worker->db);
     db_rollback(worker->db);
-    db_trim_texts(worker->db);
 }
 
 static struct pool_job *take(struct pool *pool)

@@ -37,6 +37,7 @@ enum part {
     PART_STREAMS,
     PART_SITES,
     PART_ENTRIES,
+    PART_EVENTS,
     PART_COUNTS,
     PART_SIZE,
     PART_OVER
@@ -55,10 +56,13 @@ struct retention {
     enum part part;
     size_t next_site;
     int64_t aged_to_seq; /* of the events that are not sealed */
+    int64_t age_to_seq;  /* where that ends */
+    int64_t age_sum;     /* horizon_sum() as it began */
     bool is_waiting;
     bool is_clock_ahead;
-    int64_t now_ms;             /* wall, as the round began */
-    int64_t due_at_ms;          /* monotonic */
+    int64_t now_ms;    /* wall, as the round began */
+    int64_t due_at_ms; /* monotonic */
+    int64_t aged_sum;  /* horizon_sum() when events were gone through */
     struct notice_entry notice; /* owned */
     struct lb_metric *aged;
 };
@@ -223,9 +227,8 @@ static enum lb_err age_removed(struct db *db,
                : rc;
 }
 
-/* What goes without regard to a site: entries that are no events, events that
- * are not sealed before the horizons, blocks of sealed events before all of
- * them. */
+/* What goes without regard to a site: entries that are no events, and blocks of
+ * sealed events before all horizons. */
 static enum lb_err age_entries(struct retention *retention,
                                struct db *db,
                                bool *is_over_out,
@@ -242,16 +245,38 @@ static enum lb_err age_entries(struct retention *retention,
     rc = rc == LB_OK
              ? run_three(db, SQL_RETENTION_ENTRIES, entries, &changed[0], err)
              : rc;
-    rc = rc == LB_OK ? log_change_age(db, retention->aged_to_seq, STEP_PACKS,
-                                      &retention->aged_to_seq, err)
-                     : rc;
     rc = rc == LB_OK ? log_sealed_to(db, &blocks[0], err) : rc;
     blocks[0] >>= LOG_BLOCK_SHIFT;
     rc = rc == LB_OK
              ? run_three(db, SQL_RETENTION_BLOCKS, blocks, &changed[1], err)
              : rc;
-    *is_over_out = *is_over_out && changed[0] < STEP_ROWS &&
-                   retention->aged_to_seq == INT64_MAX;
+    *is_over_out = *is_over_out && changed[0] < STEP_ROWS;
+    return rc;
+}
+
+/* Events that are not sealed and lie before the horizons, once these moved. */
+static enum lb_err age_events(struct retention *retention,
+                              struct db *db,
+                              bool *is_over_out,
+                              struct lb_error *err)
+{
+    struct horizon *horizon = NULL;
+    enum lb_err rc = horizon_load(db, &horizon, err);
+
+    if (retention->aged_to_seq == 0) {
+        retention->age_sum = horizon_sum(horizon);
+        retention->age_to_seq = cursor_seq(retention->cursor);
+    }
+    *is_over_out = retention->age_sum == retention->aged_sum;
+    if (rc == LB_OK && !*is_over_out) {
+        rc = log_change_age(db, horizon, retention->aged_to_seq, STEP_PACKS,
+                            &retention->aged_to_seq, err);
+        *is_over_out = retention->aged_to_seq >= retention->age_to_seq;
+    }
+    if (rc == LB_OK && *is_over_out) {
+        retention->aged_sum = retention->age_sum;
+    }
+    horizon_free(horizon);
     return rc;
 }
 
@@ -500,6 +525,9 @@ run_step(struct writer_job *job, struct db *db, struct lb_error *err)
             break;
         case PART_ENTRIES:
             rc = age_entries(retention, db, &is_over, err);
+            break;
+        case PART_EVENTS:
+            rc = age_events(retention, db, &is_over, err);
             break;
         case PART_COUNTS:
             rc = age_counts(retention, db, &is_over, err);

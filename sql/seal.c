@@ -1,4 +1,4 @@
-/* seal.c - rows into segments, in rounds. */
+/* seal.c - events into segments, in rounds. */
 #include "sql/seal.h"
 
 #include <stdatomic.h>
@@ -18,7 +18,7 @@
 
 #define LOOK_MS 200
 #define AGAIN_MS (5 * LB_MS_PER_S) /* after a round failed */
-/* Rows are slow to read: a part of a segment's events is sealed already, and
+/* Packs are slow to read: a part of a segment's events is sealed already, and
  * segments that small are written anew as one later.  But where events come
  * so fast that a segment is full soon, that is waited for. */
 #define SMALL_PART 32
@@ -26,8 +26,10 @@
 #define FULL_MS (2 * LB_MS_PER_S)
 #define STEP_BYTES ((size_t)512 * 1024) /* of columns in one transaction */
 #define SHRINK_LOOK_MS LB_MS_PER_S
-#define SHRINK_PART 5     /* free pages past one in so many go back */
-#define SHRINK_PAGES 8192 /* and no fewer than these stay for rows to come */
+#define SHRINK_PART 5 /* free pages past one in so many go back */
+#define SHRINK_PAGES                                                           \
+    8192 /* and no fewer than these stay for events to come                    \
+          */
 
 enum task { TASK_NONE, TASK_SWEEP, TASK_SEAL, TASK_REWRITE, TASK_MERGE };
 

@@ -1,2 +1,2 @@
--- log_packs: ?1 after; upto, body; log_rows.c
-SELECT upto, body FROM event_packs WHERE upto > ?1 ORDER BY upto
+-- log_packs: ?1 after; upto, count, body; log_rows.c
+SELECT upto, count, body FROM event_packs WHERE upto > ?1 ORDER BY upto

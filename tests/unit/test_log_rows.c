@@ -323,13 +323,11 @@ static bool read_pack(const void *bytes, size_t len)
 
 static void damaged_packs_are_told(void **state)
 {
-    struct lb_error err = {LB_OK, ""};
     struct entry event = any_event(5);
     struct log_pack pack;
-    struct log_rows rows;
-    bool has_one = false;
     unsigned char *bytes;
 
+    (void)state;
     event.text[ENTRY_TEXT_ID] = "an id";
     event.visitor = 3;
     log_pack_init(&pack, 100000);
@@ -349,15 +347,72 @@ static void damaged_packs_are_told(void **state)
         free(bytes);
     }
     log_pack_deinit(&pack);
-    put(*state, &event, 1);
-    assert_int_equal(sqlite3_exec(db_handle(*state),
-                                  "UPDATE event_packs SET body = x'0102'", NULL,
-                                  NULL, NULL),
+}
+
+static void run_sql(struct db *db, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(db_handle(db), sql, NULL, NULL, NULL),
                      SQLITE_OK);
-    log_rows_open(*state, 0, INT64_MAX, true, &rows);
-    assert_int_equal(log_rows_next(&rows, &event, &has_one, &err), LB_EFORMAT);
-    assert_non_null(strstr(err.text, "behind log number 0"));
-    log_rows_close(&rows);
+}
+
+static enum log_rows_fate keep(void *ctx, struct entry *event)
+{
+    (void)ctx;
+    (void)event;
+    return LOG_ROWS_CHANGED;
+}
+
+/* A pack that is not what its row says ends no reading as if it were the end,
+ * and is not written anew without what could not be read. */
+static void damaged_rows_are_told(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE event_packs SET body = x'0102'",
+        "UPDATE event_packs SET body = x'01'",
+        "UPDATE event_packs SET body = x''",
+        "UPDATE event_packs SET count = count + 1",
+        "UPDATE event_packs SET count = count - 1",
+        "UPDATE event_packs SET upto = 5",
+        /* the first event again, behind the last */
+        "UPDATE event_packs SET count = 3, body = (SELECT CAST(body || "
+        "substr(body, 2) AS BLOB) FROM event_packs)",
+        "UPDATE event_packs SET upto = 900, count = 3, body = (SELECT "
+        "CAST(body || x'00' || substr(body, 3) AS BLOB) FROM event_packs)"};
+    const struct log_rows_edit edit = {NULL, keep};
+
+    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+        struct lb_error err = {LB_OK, ""};
+        struct entry events[2] = {any_event(5), any_event(6)};
+        struct log_rows rows;
+        struct entry got;
+        bool has_one = true;
+        int64_t upto_seq = 0;
+        enum lb_err rc = LB_OK;
+
+        run_sql(*state, "DELETE FROM event_packs");
+        put(*state, events, 2);
+        run_sql(*state, damages[i]);
+        log_rows_open(*state, 0, INT64_MAX, true, &rows);
+        while (has_one && rc == LB_OK) {
+            rc = log_rows_next(&rows, &got, &has_one, &err);
+        }
+        assert_int_equal(rc, LB_EFORMAT);
+        assert_non_null(strstr(err.text, "damaged; restore a backup"));
+        log_rows_close(&rows);
+        assert_int_equal(log_rows_change(*state, 0, &edit, &upto_seq, &err),
+                         LB_EFORMAT);
+    }
+}
+
+static void a_log_number_is_written_once(void **state)
+{
+    const struct entry event = any_event(5);
+    const struct entry *const entries[] = {&event};
+    struct lb_error err = {LB_OK, ""};
+
+    put(*state, &event, 1);
+    assert_int_not_equal(log_rows_put(*state, entries, 1, &err), LB_OK);
+    check_range(*state, 0, INT64_MAX, &event, 1);
 }
 
 /* A database as it was before 0023_event_packs. */
@@ -460,7 +515,9 @@ int main(void)
         WITH_WORLD(packs_are_written_anew),
         WITH_WORLD(a_pack_without_events_is_gone),
         WITH_WORLD(a_pack_is_cut_where_segments_end),
-        WITH_WORLD(damaged_packs_are_told),
+        cmocka_unit_test(damaged_packs_are_told),
+        WITH_WORLD(damaged_rows_are_told),
+        WITH_WORLD(a_log_number_is_written_once),
         cmocka_unit_test(rows_of_before_become_packs),
     };
 
