@@ -8,7 +8,7 @@ imports them, waits until they are sealed and the days counted, and asks.  DuckD
 Node (DIR is where `npm install @duckdb/node-api` was run; without it that column is left
 out) with one thread, as an answer of ours has; SQLite has the events as rows in one table
 with an index over site and time.  Times are medians of whole requests over HTTP, or of the
-statement, from idle and warm."""
+statement, asked by turns, from idle and warm."""
 import argparse
 import csv
 import json
@@ -126,45 +126,66 @@ def median(times):
     return sorted(times)[len(times) // 2]
 
 
-def ask_ours(bell, rounds=9):
-    first, last = rfc3339(time.time() - 366 * 86400)[:10], rfc3339(time.time() - 86400)[:10]
-    connection = bell.connect(timeout=120)
-    found = []
-    for name, words, _ in QUESTIONS:
-        words = "&".join(f"{k}={urllib.parse.quote(v)}" for k, v in (w.split("=", 1) for w in words.split("&")))
-        times = []
-        for _ in range(rounds):
-            began = time.perf_counter()
-            answer = bell.get(f"/v1/stats?{words}&from={first}&to={last}&tz=UTC", connection=connection)
-            times.append((time.perf_counter() - began) * 1000)
-            assert answer.status == 200, answer
-        found.append((median(times), answer.json, times[0]))
-    return found
+class Ours:
+    def __init__(self, bell):
+        self.bell = bell
+        self.connection = bell.connect(timeout=120)
+        self.days = rfc3339(time.time() - 366 * 86400)[:10], rfc3339(time.time() - 86400)[:10]
+
+    def ask(self, at):
+        """Milliseconds, and the answer."""
+        words = "&".join(f"{k}={urllib.parse.quote(v)}" for k, v in (w.split("=", 1) for w in QUESTIONS[at][1].split("&")))
+        began = time.perf_counter()
+        answer = self.bell.get(f"/v1/stats?{words}&from={self.days[0]}&to={self.days[1]}&tz=UTC", connection=self.connection)
+        passed = (time.perf_counter() - began) * 1000
+        assert answer.status == 200, answer
+        return passed, answer.json
 
 
-def ask_duckdb(folder, plain, rounds=5):
-    script = """
+class DuckDB:
+    """A table in a file, asked by a process that waits for numbers of questions."""
+    SCRIPT = """
     const { DuckDBInstance } = require('@duckdb/node-api'); const fs = require('fs');
     (async () => {
-      const file = process.argv[1], questions = JSON.parse(process.argv[2]), rounds = +process.argv[3];
+      const file = process.argv[1], questions = JSON.parse(process.argv[2]);
       const at = file + '.duckdb', instance = await DuckDBInstance.create(at, { threads: '1' }), db = await instance.connect();
       await db.run(`CREATE TABLE e AS SELECT * FROM read_csv('${file}', header = false, columns = {
         'ts': 'BIGINT', 'id': 'VARCHAR', 'type': 'VARCHAR', 'site': 'VARCHAR', 'link': 'VARCHAR', 'page': 'VARCHAR', 'referrer': 'VARCHAR',
         'utm_source': 'VARCHAR', 'utm_medium': 'VARCHAR', 'utm_campaign': 'VARCHAR', 'country': 'VARCHAR', 'region': 'VARCHAR',
         'city': 'VARCHAR', 'device': 'VARCHAR', 'visitor': 'VARCHAR' }) ORDER BY site, ts`);
       await db.run('CHECKPOINT');
-      const out = [];
-      for (const sql of questions) {
-        const times = []; let rows;
-        for (let i = 0; i < rounds; i++) { const t = performance.now(); rows = (await db.runAndReadAll(sql)).getRowsJson(); times.push(performance.now() - t); }
-        times.sort((a, b) => a - b); out.push([times[times.length >> 1], rows]);
+      console.log(fs.statSync(at).size);
+      for await (const line of require('readline').createInterface({ input: process.stdin })) {
+        const t = performance.now(), rows = (await db.runAndReadAll(questions[+line])).getRowsJson();
+        console.log(JSON.stringify([performance.now() - t, rows]));
       }
-      console.log(JSON.stringify({ bytes: fs.statSync(at).size, answers: out }));
     })();
     """
-    done = subprocess.run(["node", "-e", script, str(plain), json.dumps([q[2] for q in QUESTIONS]), str(rounds)],
-                          cwd=folder, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+
+    def __init__(self, folder, plain):
+        self.process = subprocess.Popen(["node", "-e", self.SCRIPT, str(plain), json.dumps([q[2] for q in QUESTIONS])],
+                                        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.bytes = int(self.process.stdout.readline())
+
+    def ask(self, at):
+        self.process.stdin.write(f"{at}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+def ask_by_turns(peers, rounds=9):
+    """Each question of each peer in turn, so that what else the machine does is the same for all: a list of (ms, answer) of
+    each peer and question."""
+    found = [[[] for _ in QUESTIONS] for _ in peers]
+    for _ in range(rounds):
+        for at in range(len(QUESTIONS)):
+            for number, peer in enumerate(peers):
+                found[number][at].append(peer.ask(at))
+    return found
 
 
 def ask_sqlite(plain, rounds=1):
@@ -191,10 +212,10 @@ def agree(ours, theirs):
     """That both count the same, where both count alike: by country, and visitors."""
     for at in (1, 2, 3, 4):
         metrics = ("views", "clicks_raw", "visitors") if at == 4 else ("views", "clicks_raw")
-        mine = {row["country"]: tuple(row[metric] for metric in metrics) for row in ours[at][1]["rows"]}
-        other = {row[0]: tuple(int(value) for value in row[1:]) for row in theirs["answers"][at][1]}
+        mine = {row["country"]: tuple(row[metric] for metric in metrics) for row in ours[at][0][1]["rows"]}
+        other = {row[0]: tuple(int(value) for value in row[1:]) for row in theirs[at][0][1]}
         assert mine == other, (mine, other)
-    assert ours[6][1]["totals"]["visitors"] == int(theirs["answers"][6][1][0][0]), (ours[6][1], theirs["answers"][6][1])
+    assert ours[6][0][1]["totals"]["visitors"] == int(theirs[6][0][1][0][0]), (ours[6][0], theirs[6][0])
 
 
 def main():
@@ -230,19 +251,21 @@ def main():
         print(f"bytes an event: file {size / options.events:.1f} (of that free {1 - sum(tables.values()) / size:.0%}); "
               + ", ".join(f"{name} {part / options.events:.2f}" for name, part in parts.items())
               + f"; clients' ids {ids / rows:.2f}, so without them and what is free {(sum(tables.values()) - ids) / options.events:.2f}", flush=True)
-        ours = ask_ours(bell)
+        duckdb = DuckDB(options.duckdb, plain) if options.duckdb else None
+        found = ask_by_turns([Ours(bell), *([duckdb] if duckdb else [])])
         bell.stop()
-        theirs = ask_duckdb(options.duckdb, plain) if options.duckdb else None
-        if theirs:
-            agree(ours, theirs)
-            print(f"DuckDB: {theirs['bytes'] / options.events:.1f} bytes an event")
+        if duckdb:
+            duckdb.close()
+            agree(*found)
+            print(f"DuckDB: {duckdb.bytes / options.events:.1f} bytes an event")
         rows_ms, rows_bytes = ([None] * len(QUESTIONS), 0) if options.no_sqlite else ask_sqlite(plain)
         if rows_bytes:
             print(f"SQLite rows: {rows_bytes / options.events:.1f} bytes an event")
         for at, (name, _, _) in enumerate(QUESTIONS):
-            other = f", DuckDB {theirs['answers'][at][0]:.0f} ms ({theirs['answers'][at][0] / ours[at][0]:.1f} times)" if theirs else ""
+            ours, *theirs = (median([passed for passed, _ in asked[at]]) for asked in found)
+            other = f", DuckDB {theirs[0]:.0f} ms ({theirs[0] / ours:.1f} times)" if theirs else ""
             plain_rows = f", SQLite rows {rows_ms[at]:.0f} ms" if rows_ms[at] else ""
-            print(f"{name}: {ours[at][0]:.1f} ms (the first time {ours[at][2]:.1f}){other}{plain_rows}")
+            print(f"{name}: {ours:.1f} ms (the first time {found[0][at][0][0]:.1f}){other}{plain_rows}")
 
 
 if __name__ == "__main__":
