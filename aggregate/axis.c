@@ -350,6 +350,11 @@ enum lb_err axis_open(struct axis *axis,
     return LB_OK;
 }
 
+bool axis_has_own_texts(const struct axis *axis)
+{
+    return axis->column >= SEGMENT_FIRST_TEXT && axis->column != SEGMENT_PROPS;
+}
+
 enum lb_err axis_combine(struct axis *axis,
                          const struct axis_rows *rows,
                          uint32_t stride,

@@ -72,6 +72,9 @@ LB_MUST_CHECK enum lb_err axis_open(struct axis *axis,
                                     struct segment *segment,
                                     const struct axis_context *context,
                                     struct lb_error *err);
+/* Whether its values are a dictionary of the segment alone, as it lies there.
+ */
+bool axis_has_own_texts(const struct axis *axis);
 /* Looks all of them up. */
 LB_MUST_CHECK enum lb_err axis_settle(struct axis *axis, struct lb_error *err);
 

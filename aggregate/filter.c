@@ -478,6 +478,49 @@ bool filter_clause_holds(const struct filter *clause, const char *value)
     return holds(clause, value);
 }
 
+/* Where the texts that are a value lie: most are told by their length. */
+static void find_equal(const char *value,
+                       const char *const *texts,
+                       size_t count,
+                       uint8_t verdict,
+                       uint8_t *verdicts)
+{
+    ptrdiff_t bytes = (ptrdiff_t)strlen(value) + 1;
+
+    for (size_t i = 1; i + 1 < count; i++) {
+        if (texts[i + 1] - texts[i] == bytes &&
+            memcmp(texts[i], value, (size_t)bytes) == 0) {
+            verdicts[i] = verdict;
+        }
+    }
+    if (count > 1 && strcmp(texts[count - 1], value) == 0) {
+        verdicts[count - 1] = verdict;
+    }
+}
+
+void filter_clause_judge(const struct filter *clause,
+                         const char *const *texts,
+                         size_t count,
+                         uint8_t *verdicts_out)
+{
+    uint8_t found = clause->is_negated ? FILTER_NO : FILTER_YES;
+
+    if (clause->is_contained) {
+        for (size_t i = 0; i < count; i++) {
+            verdicts_out[i] = holds(clause, texts[i]) ? FILTER_YES : FILTER_NO;
+        }
+        return;
+    }
+    memset(verdicts_out, clause->is_negated ? FILTER_YES : FILTER_NO, count);
+    for (size_t i = 0; i < clause->value_count; i++) {
+        if (clause->values[i] != NULL) {
+            find_equal(clause->values[i], texts, count, found, verdicts_out);
+        } else if (count > 0) {
+            verdicts_out[0] = found;
+        }
+    }
+}
+
 bool filter_needs_clause(const struct filter *filter, size_t clause)
 {
     if (filter->kind == NODE_CLAUSE) {

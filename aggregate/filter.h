@@ -62,6 +62,12 @@ const struct dimension *filter_clause_dimension(const struct filter *filter,
 /* The clause, and whether it holds for a value; NULL: the row has none. */
 const struct filter *filter_clause(const struct filter *filter, size_t clause);
 bool filter_clause_holds(const struct filter *clause, const char *value);
+/* The same for the texts of a segment's dictionary: the first is NULL, the
+ * others lie in memory one behind the other, each with a NUL at its end. */
+void filter_clause_judge(const struct filter *clause,
+                         const char *const *texts,
+                         size_t count,
+                         uint8_t *verdicts_out);
 /* Whether no row can match when the clause holds for none of their values. */
 bool filter_needs_clause(const struct filter *filter, size_t clause);
 

@@ -338,6 +338,54 @@ static void depth_clauses_and_length_are_bounded(void **state)
                      LB_EINVAL);
 }
 
+/* A segment's dictionary is judged as each of its texts is. */
+static void a_dictionary_is_judged_at_once(void **state)
+{
+    static const char raw[] = "/\0/p1\0/p12\0/p2\0/a(b)/c\0/p\0/p3";
+    static const char *const questions[] = {"page == /p1",
+                                            "page != /p1",
+                                            "page == [/p3, /p, /no]",
+                                            "page != [/p12, null]",
+                                            "page == null",
+                                            "page != null",
+                                            "page ~ /p",
+                                            "page !~ p1",
+                                            "page == [null, /p3]"};
+    const char *texts[8] = {NULL};
+    const char *at = raw;
+    size_t judged = 0;
+
+    (void)state;
+    for (size_t i = 1; i < 8; i++) {
+        texts[i] = at;
+        at += strlen(at) + 1;
+    }
+    assert_true(at == raw + sizeof(raw));
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        struct filter *filter = NULL;
+        struct lb_error err = {LB_OK, ""};
+
+        if (filter_parse(questions[i], false, &filter, &err) != LB_OK) {
+            fail_msg("%s: %s", questions[i], err.text);
+        }
+        for (size_t count = 1; count <= 8; count++) {
+            const struct filter *clause = filter_clause(filter, 0);
+            uint8_t verdicts[8];
+
+            filter_clause_judge(clause, texts, count, verdicts);
+            for (size_t j = 0; j < count; j++) {
+                assert_int_equal(verdicts[j],
+                                 filter_clause_holds(clause, texts[j])
+                                     ? FILTER_YES
+                                     : FILTER_NO);
+                judged += verdicts[j];
+            }
+        }
+        filter_free(filter);
+    }
+    assert_true(judged > 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_filter_knows_whether_it_is_of_clicks),
         cmocka_unit_test(a_fault_names_its_place_and_what_may_stand_there),
         cmocka_unit_test(depth_clauses_and_length_are_bounded),
+        cmocka_unit_test(a_dictionary_is_judged_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
