@@ -131,46 +131,44 @@ static size_t make_key(const struct reading *reading,
     return used;
 }
 
-static enum lb_err add_row(struct reading *reading,
-                           int64_t day_start_ms,
-                           const struct day_row *row)
+static enum lb_err
+add_row(struct reading *reading, int64_t day_start_ms, struct day_row *row)
 {
     struct query_work *work = reading->work;
-    struct tally_group sums = row->sums;
 
-    sums.key = work->key;
-    sums.key_len = make_key(reading, day_start_ms, row);
-    return tally_merge(work->rows, &sums);
+    row->sums.key = work->key;
+    row->sums.key_len = make_key(reading, day_start_ms, row);
+    return tally_merge(work->rows, &row->sums);
 }
 
-static enum lb_err add_total(struct reading *reading,
-                             int64_t day_start_ms,
-                             const struct day_row *row)
+static enum lb_err
+add_total(struct reading *reading, int64_t day_start_ms, struct day_row *row)
 {
     struct query_work *work = reading->work;
-    struct tally_group sums = row->sums;
+    struct tally_group *sums = &row->sums;
     enum lb_err rc;
 
-    sums.key = "";
-    rc = tally_merge(work->total, &sums);
+    sums->key = "";
+    sums->key_len = 0;
+    rc = tally_merge(work->total, sums);
     if (rc != LB_OK || !work->is_split) {
         return rc;
     }
-    rc = tally_merge(work->total_views, &sums);
-    if (rc == LB_OK && sums.counts.views > 0) {
+    rc = tally_merge(work->total_views, sums);
+    if (rc == LB_OK && sums->counts.views > 0) {
         size_t len = make_key(reading, day_start_ms, row);
 
-        sums.key = work->view_key;
-        sums.key_len =
+        sums->key = work->view_key;
+        sums->key_len =
             query_work_view_key(work->query, work->key, len, work->view_key);
-        rc = tally_merge(work->views, &sums);
+        rc = tally_merge(work->views, sums);
     }
     return rc;
 }
 
 typedef enum lb_err (*add_fn)(struct reading *reading,
                               int64_t day_start_ms,
-                              const struct day_row *row);
+                              struct day_row *row);
 
 static enum lb_err add_rows(struct reading *reading,
                             struct day_reader blob,

@@ -136,10 +136,15 @@ static enum lb_err take_group(struct tally *tally,
     struct tally_group *group;
     size_t slot;
 
-    if (tally->last < tally->group_count &&
-        is_key(&tally->groups[tally->last], key, len)) {
-        *index_out = tally->last;
-        return LB_OK;
+    /* The same as before, or the one that came behind it the first time, as in
+     * a counted day after another. */
+    for (uint32_t at = tally->last;
+         at < tally->group_count && at < tally->last + 2; at++) {
+        if (is_key(&tally->groups[at], key, len)) {
+            tally->last = at;
+            *index_out = at;
+            return LB_OK;
+        }
     }
     if (tally->group_count == tally->group_cap && grow_groups(tally) != LB_OK) {
         return LB_ENOMEM;
