@@ -96,13 +96,12 @@ static enum lb_err open_clause(struct column_filter *column_filter,
     if (axis_has_own_texts(axis)) {
         filter_clause_judge(column_filter->asked[clause], axis->values,
                             axis->count, by_place);
-    }
-    for (size_t place = 0; place < axis->count; place++) {
-        if (!axis_has_own_texts(axis)) {
+    } else {
+        for (size_t place = 0; place < axis->count; place++) {
             by_place[place] = judge_value(column_filter, clause, place);
         }
-        *holds_any_out = *holds_any_out || by_place[place] == FILTER_YES;
     }
+    *holds_any_out = memchr(by_place, FILTER_YES, axis->count) != NULL;
     for (size_t code = 0; code < axis->code_count && axis->places != NULL;
          code++) {
         holds[code] = by_place[axis->places[code]];

@@ -90,16 +90,17 @@ move_over(const char *from, const char *to, struct lb_error *err)
                                  : system_error(to, err);
 }
 
-/* How many events there are and when the newest came: of the newest schema that
- * the copy may have, of one without packs, of one without segments. */
-static int prepare_facts(sqlite3 *handle, sqlite3_stmt **stmt_out)
-{
 #define OF_SEGMENTS                                                            \
     "+ coalesce((SELECT sum(row_count) FROM segments WHERE state = 1), 0) - "  \
     "(SELECT count(*) FROM segment_changes WHERE bits IS NULL)"
 #define SEALED_TO                                                              \
     "coalesce((SELECT value FROM meta WHERE key = 'sealed_to'), 0)"
 #define LAST_SEALED "(SELECT max(max_ts) FROM segments WHERE state = 1), 0)"
+
+/* How many events there are and when the newest came: of the newest schema that
+ * the copy may have, of one without packs, of one without segments. */
+static int prepare_facts(sqlite3 *handle, sqlite3_stmt **stmt_out)
+{
     static const char *const facts[] = {
         "SELECT (SELECT coalesce(sum(count), 0) FROM event_packs WHERE upto "
         "> " SEALED_TO ") " OF_SEGMENTS ", coalesce((SELECT max(received) FROM "

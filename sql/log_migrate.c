@@ -9,7 +9,6 @@
 #define FIRST_DICT_COLUMN 8
 #define AMOUNT_COLUMN 17
 #define FIRST_TEXT_COLUMN 18
-#define PACK_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 static void read_row(sqlite3_value **values, struct entry *event)
 {
@@ -48,7 +47,7 @@ event_pack(sqlite3_context *context, int count, sqlite3_value **values)
     struct entry event;
 
     (void)count;
-    log_pack_init(&pack, PACK_BYTES_MAX);
+    log_pack_init(&pack);
     read_row(values, &event);
     log_pack_add(&pack, &event);
     if (pack.body.is_failed) {

@@ -32,10 +32,10 @@ static int64_t sum(int64_t a, uint64_t zigzag)
     return (int64_t)((uint64_t)a + (uint64_t)lb_varint_unzigzag(zigzag));
 }
 
-void log_pack_init(struct log_pack *pack, size_t max_bytes)
+void log_pack_init(struct log_pack *pack)
 {
     memset(pack, 0, sizeof(*pack));
-    lb_buf_init(&pack->body, max_bytes);
+    lb_buf_init(&pack->body, LOG_PACK_BYTES_MAX);
 }
 
 void log_pack_deinit(struct log_pack *pack)

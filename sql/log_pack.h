@@ -25,6 +25,7 @@
 #include "sql/entry.h"
 
 #define LOG_PACK_VERSION 1
+#define LOG_PACK_BYTES_MAX ((size_t)16 * 1024 * 1024) /* of one large event */
 
 /* The texts of an event that stand in a pack, as bits of enum entry_text; the
  * others are numbers of the dictionary. */
@@ -46,7 +47,7 @@ struct log_pack {
     int64_t before_ts_ms;
 };
 
-void log_pack_init(struct log_pack *pack, size_t max_bytes);
+void log_pack_init(struct log_pack *pack);
 void log_pack_deinit(struct log_pack *pack);
 void log_pack_clear(struct log_pack *pack); /* keeps the memory */
 /* In the order of log numbers.  The body is marked failed when it is too long.

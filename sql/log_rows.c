@@ -7,8 +7,7 @@
  * own behind it: 4,061 (sqlite.org/fileformat2.html, 1.6) less its other
  * columns. */
 #define PACK_BYTES 4040
-#define PACK_BYTES_MAX ((size_t)16 * 1024 * 1024) /* of one large event */
-#define READ_BYTES ((size_t)32 * 1024)            /* at a time, or one pack */
+#define READ_BYTES ((size_t)32 * 1024) /* at a time, or one pack */
 
 /* --- writing -------------------------------------------------------------- */
 
@@ -44,7 +43,7 @@ enum lb_err log_rows_put(struct db *db,
     int64_t received_ms = 0;
     enum lb_err rc = LB_OK;
 
-    log_pack_init(&pack, PACK_BYTES_MAX);
+    log_pack_init(&pack);
     for (size_t i = 0; i < count && rc == LB_OK; i++) {
         const struct entry *event = entries[i];
 
@@ -100,7 +99,7 @@ void log_rows_open(struct db *db,
     rows_out->has_texts = has_texts;
     rows_out->read_to = after_seq;
     rows_out->last_seq = after_seq;
-    lb_buf_init(&rows_out->packs, READ_BYTES + PACK_BYTES_MAX);
+    lb_buf_init(&rows_out->packs, READ_BYTES + LOG_PACK_BYTES_MAX);
 }
 
 void log_rows_close(struct log_rows *rows)
@@ -162,13 +161,13 @@ static enum lb_err open_pack(struct log_rows *rows, struct lb_error *err)
 static enum lb_err
 take_event(struct log_rows *rows, struct entry *entry_out, struct lb_error *err)
 {
-    bool is_first = rows->place.seq == 0;
-    int64_t before_seq = rows->place.seq;
+    int64_t before_seq = rows->place.seq; /* 0 at the first */
+    enum lb_err rc = log_pack_next(&rows->place, rows->has_texts, entry_out);
+    bool is_last = --rows->left == 0;
 
-    if (log_pack_next(&rows->place, rows->has_texts, entry_out) != LB_OK ||
-        (!is_first && entry_out->seq <= before_seq) ||
+    if (rc != LB_OK || entry_out->seq <= before_seq ||
         entry_out->seq > rows->pack_upto ||
-        log_pack_has_next(&rows->place) != (--rows->left > 0)) {
+        log_pack_has_next(&rows->place) == is_last) {
         return say_damaged(rows, err);
     }
     rows->last_seq = entry_out->seq;
@@ -224,7 +223,7 @@ static enum lb_err change_pack(struct log_rows *rows,
     bool is_changed = false;
     enum lb_err rc = open_pack(rows, err);
 
-    log_pack_init(&pack, PACK_BYTES_MAX);
+    log_pack_init(&pack);
     while (rc == LB_OK && rows->left > 0 &&
            (rc = take_event(rows, &event, err)) == LB_OK) {
         enum log_rows_fate fate = edit->decide(edit->ctx, &event);

@@ -29,7 +29,7 @@ struct log_rows {
     bool has_texts;
     int64_t last_seq;    /* read last */
     int64_t read_to;     /* no pack up to here is left to be read */
-    struct lb_buf packs; /* owned; some, each behind its length */
+    struct lb_buf packs; /* owned; some, each behind what its row says */
     size_t next_pack;    /* where it stands in packs */
     int64_t pack_upto;   /* of the one that is open */
     int64_t left;        /* events of it */

@@ -1,6 +1,6 @@
--- 0023_event_packs: events not yet sealed, several to a row: a row for each took a fifth
--- of what an event cost to store (log_pack.h has the format of body).  event_pack() is
--- there while this runs (log_migrate.h).
+-- 0023_event_packs: events not yet sealed, several to a row instead of a row of 29 columns
+-- for each (log_pack.h has the format of body).  event_pack() is there while this runs
+-- (log_migrate.h).
 CREATE TABLE event_packs (
     upto INTEGER PRIMARY KEY, -- no log number of its events is greater, and all before are less
     count INTEGER NOT NULL,

@@ -8,7 +8,6 @@
 #include "sql/log_pack.h"
 
 #define EVENTS 64
-#define BYTES_MAX ((size_t)1024 * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct log_pack pack;
     size_t count = read_all(data, size, true, events);
 
-    log_pack_init(&pack, BYTES_MAX);
+    log_pack_init(&pack);
     for (size_t i = 0; i < count; i++) {
         log_pack_add(&pack, &events[i]);
     }

@@ -330,7 +330,7 @@ static void damaged_packs_are_told(void **state)
     (void)state;
     event.text[ENTRY_TEXT_ID] = "an id";
     event.visitor = 3;
-    log_pack_init(&pack, 100000);
+    log_pack_init(&pack);
     log_pack_add(&pack, &event);
     assert_true(read_pack(pack.body.data, pack.body.len));
     for (size_t len = 0; len < pack.body.len; len++) {
